@@ -1,0 +1,3 @@
+"""Symbolic-versus-autograd verification: SymPy's derivative against torch's."""
+
+__version__ = "0.1.0"
