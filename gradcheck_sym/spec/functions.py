@@ -88,9 +88,7 @@ _ROWS = (
     _real("asinh", "inverse hyperbolic sine"),
     _real("acosh", "inverse hyperbolic cosine", domain="[1, inf)", singular="{1}"),
     _real("atanh", "inverse hyperbolic tangent", domain="(-1, 1)"),
-    _defined(
-        "sinc", "x", "where(x == 0, 1, sin(pi*x)/(pi*x))", "sin(pi*x)/(pi*x), 1 at 0"
-    ),
+    _defined("sinc", "x", "where(x == 0, 1, sin(pi*x)/(pi*x))", "sin(pi*x)/(pi*x), 1 at 0"),
     # activations
     _defined("sigmoid", "x", "1/(1 + exp(-x))", "logistic function"),
     _defined(
@@ -98,7 +96,7 @@ _ROWS = (
         "x, beta=1",
         "log1p(exp(beta*x))/beta",
         "log(1 + exp(beta*x))/beta, without torch's threshold",
-        torch="F.softplus",
+        torch="",
     ),
     _defined("relu", "x", "maximum(x, 0)", "the larger of x and 0"),
     # special functions
@@ -168,6 +166,7 @@ _ROWS = (
     _array("zeros", "size", "array of zeros", ""),
     _array("ones", "size", "array of ones", ""),
     _array("detach", "x", "x, held constant by differentiation", ""),
+    _defined("clone", "x", "x", "x, in memory of its own"),
 )
 
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}

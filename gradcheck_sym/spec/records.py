@@ -32,7 +32,7 @@ class Domain:
     integers: bool = False
 
     def __contains__(self, value: float) -> bool:
-        if self.integers and value != int(value):
+        if self.integers and value % 1 != 0:  # of infinity and NaN this is NaN
             return False
         return any(
             (piece.low < value or (piece.low_closed and piece.low == value))
@@ -101,7 +101,7 @@ class Step:
     """One statement of a steps program; which fields are used depends on the action.
 
     let          bindings: name -> expression
-    expect       bindings: "x.grad", "y.requires_grad", "y.is_leaf", "y" -> expression or None (null)
+    expect       bindings: "x.grad", "y.requires_grad", "y.is_leaf", "y" -> expression or None
     backward     of, gradient, retain_graph, create_graph, wrt (inputs=)
     grad         of, wrt, gradient, retain_graph, create_graph, names (as)
     zero_grad    wrt (of), set_to_none

@@ -78,7 +78,7 @@ class Result:
 
     @property
     def outcome(self) -> str:
-        """"passed", "warned", "failed", "errors", "xfailed" or "xpassed": how it counts."""
+        """ "passed", "warned", "failed", "errors", "xfailed" or "xpassed": how it counts."""
         bad = self.verdict in (Verdict.WRONG, Verdict.ERROR)
         soft = self.verdict in (Verdict.INACCURATE, Verdict.UNDECIDED)
         if self.expected:

@@ -1,0 +1,56 @@
+"""How long the program takes to be ready, against what it cannot do without.
+
+Processes are timed in turn, ours then theirs, so that a change in the machine's load meets
+both; the median of the pairs is reported.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from rows import Row
+
+ROOT = Path(__file__).parents[1]
+PAIRS = 7  # of slow processes
+QUICK_PAIRS = 21  # of fast ones, whose times vary more
+JOB_RATIO = 1.5  # the main job's cold start, against importing torch and SymPy
+DOOR_SECONDS = 0.150  # what help, list and validate may add to a bare interpreter
+
+
+def measure() -> list[Row]:
+    """Cold runs of the main job, and of the doors that load nothing heavy."""
+    job = [sys.executable, "-m", "gradcheck_sym", "specs/autograd_basics"]
+    libraries = [sys.executable, "-c", "import torch, sympy"]
+    ours, theirs, ratio = _against(job, libraries, PAIRS)
+    main_job = Row("the main job / import torch, sympy", ours, theirs, ratio, JOB_RATIO, "s")
+    doors = (["--help"], ["list", "specs"], ["validate", "specs"])
+    return [main_job, *map(_door, doors)]
+
+
+def _door(words: Sequence[str]) -> Row:
+    door = [sys.executable, "-m", "gradcheck_sym", *words]
+    bare = [sys.executable, "-c", "pass"]
+    ours, theirs, _ = _against(door, bare, QUICK_PAIRS)
+    name = f"{' '.join(words)}, seconds beyond a bare interpreter"
+    return Row(name, ours, theirs, ours - theirs, DOOR_SECONDS, "s")
+
+
+def _against(ours: Sequence[str], theirs: Sequence[str], pairs: int) -> tuple[float, float, float]:
+    """Median seconds of each, and the median ratio of the pairs; the first pair warms the disk."""
+    times = [(_seconds(ours), _seconds(theirs)) for _ in range(pairs + 1)][1:]
+    return (
+        median(mine for mine, _ in times),
+        median(other for _, other in times),
+        median(mine / other for mine, other in times),
+    )
+
+
+def _seconds(command: Sequence[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started

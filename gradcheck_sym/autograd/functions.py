@@ -1,0 +1,292 @@
+"""The mathematics of a spec, carried out by torch's own functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcheck_sym.autograd.trees import (
+    PRECISE,
+    Dialect,
+    Program,
+    Scope,
+    Value,
+    compile_tree,
+    folded,
+    power,
+    scope_of,
+    to_tensor,
+)
+from gradcheck_sym.spec import tree
+from gradcheck_sym.spec.functions import FUNCTIONS, Function, parameters
+from gradcheck_sym.spec.operators import path
+from gradcheck_sym.spec.records import Spec
+
+Evaluation = Callable[[Mapping[str, Tensor]], Tensor]
+_Named = list[tuple[str, tree.Node]]
+_Invocation = Callable[[Scope, Sequence[Value], Mapping[str, Value]], Value]
+
+# Parameters of array functions that take arrays; the others are sizes, axes and options.
+_ARRAYS = frozenset({"x", "y", "operands"})
+
+_WORDS: Mapping[str, Value] = {"none": None, "false": False, "true": True}
+
+
+def evaluate(node: tree.Node, tensors: Mapping[str, Tensor]) -> Tensor:
+    """The value of an expression at `tensors`, in their dtype and on their device.
+
+    Every step is torch's own function, so autograd sees what a user would have written.
+    Raises what torch raises.
+    """
+    return compiled(node, frozenset(tensors))(tensors)
+
+
+def compiled(node: tree.Node, bound: frozenset[str]) -> Evaluation:
+    """`evaluate` with the tree already read, for many calls; `bound` are the names it is given."""
+    program = compile_tree(node, LANGUAGE, bound)
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        scope = scope_of(tensors)
+        return to_tensor(program(scope), scope)
+
+    return call
+
+
+def evaluate_spec(spec: Spec, tensors: Mapping[str, Tensor]) -> Tensor:
+    """The value of a spec's `expr`, after its `let`s in order."""
+    return compiled_spec(spec)(tensors)
+
+
+def compiled_spec(spec: Spec) -> Evaluation:
+    """`evaluate_spec` with the trees already read, for many calls.
+
+    Raises ValueError where the spec has no `expr`.
+    """
+    if spec.expr is None:
+        raise ValueError(f"{spec.name} has no expr")
+    bound = {item.name for item in spec.inputs} | {dim.name for dim in spec.dims}
+    steps: list[tuple[str, Program]] = []
+    for name, expression in spec.let:
+        steps.append((name, compile_tree(expression.tree, LANGUAGE, bound)))
+        bound.add(name)
+    result = compile_tree(spec.expr.tree, LANGUAGE, bound)
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        names: dict[str, Value] = sizes(spec, tensors) | dict(tensors)
+        given = scope_of(tensors)
+        scope = Scope(names, given.dtype, given.device)
+        for name, program in steps:
+            names[name] = program(scope)
+        return to_tensor(result(scope), scope)
+
+    return call
+
+
+def sizes(spec: Spec, tensors: Mapping[str, Tensor]) -> dict[str, Value]:
+    """The sizes that the symbolic dims have in these tensors."""
+    return {
+        size: tensors[item.name].shape[axis]
+        for item in spec.inputs
+        for axis, size in enumerate(item.shape)
+        if isinstance(size, str) and item.name in tensors
+    }
+
+
+# --- calls --------------------------------------------------------------------------------
+
+
+@cache
+def operator(dotted: str) -> Callable[..., Any]:
+    """The function behind a dotted name such as F.softplus.
+
+    Only for names out of this package's tables, never for a text that a spec has chosen.
+    """
+    holder: Any = torch
+    for name in path(dotted):
+        holder = getattr(holder, name)
+    function: Callable[..., Any] = holder
+    return function
+
+
+def _operand(value: Value, scope: Scope) -> Value:
+    """An operand of arithmetic: numbers as they are, booleans of an array as 0 and 1."""
+    return to_tensor(value, scope) if isinstance(value, (Tensor, list, tuple)) else value
+
+
+def _call(node: tree.Call, compiled: Callable[[tree.Node], Program]) -> Program:
+    row = FUNCTIONS[node.function]
+    given, named = _arguments(row, node)
+    parts = [compiled(part) for _, part in given]
+    options = [(name, compiled(part)) for name, part in named]
+    invoke = _invocation(row, [name for name, _ in given])
+
+    def program(scope: Scope) -> Value:
+        values = [part(scope) for part in parts]
+        return invoke(scope, values, {name: part(scope) for name, part in options})
+
+    return folded(program, parts + [part for _, part in options])
+
+
+def _arguments(row: Function, node: tree.Call) -> tuple[_Named, _Named]:
+    """The arguments of a call by parameter: those that must be given, and the options.
+
+    The parser has made sure that they fit the signature. Raises TypeError for too many.
+    """
+    declared = parameters(row.signature)
+    names = [parameter.name for parameter in declared]
+    if declared[-1].variadic:
+        names += names[-1:] * (len(node.arguments) - len(names))
+    if len(node.arguments) > len(names):
+        raise TypeError(f"{row.name}({row.signature}) takes no {len(node.arguments)} arguments")
+    given = [*zip(names, node.arguments, strict=False), *node.options]
+    given.sort(key=lambda pair: names.index(pair[0]))
+    defaults = _defaults(row)
+    return (
+        [pair for pair in given if pair[0] not in defaults],
+        [pair for pair in given if pair[0] in defaults],
+    )
+
+
+@cache
+def _defaults(row: Function) -> Mapping[str, Value]:
+    """The options of a row with their defaults, read from its signature."""
+    return {
+        parameter.name: _default(parameter.default)
+        for parameter in parameters(row.signature)
+        if parameter.default is not None
+    }
+
+
+def _default(text: str) -> Value:
+    return _WORDS[text] if text in _WORDS else ast.literal_eval(text)
+
+
+def _invocation(row: Function, names: Sequence[str]) -> _Invocation:
+    """How to call a row's function with values for `names` and some options."""
+    rule = RULES.get(row.name)
+    apply = rule or _operator_rule(row.torch)
+    lifted = [name in _ARRAYS or (row.elementwise and rule is None) for name in names]
+    defaults = _defaults(row)
+
+    def invoke(scope: Scope, values: Sequence[Value], options: Mapping[str, Value]) -> Value:
+        arguments = (
+            to_tensor(value, scope) if lift else value
+            for value, lift in zip(values, lifted, strict=True)
+        )
+        return apply(scope, *arguments, **{**defaults, **options})
+
+    return _numeric(invoke) if row.elementwise else invoke
+
+
+def _numeric(invoke: _Invocation) -> _Invocation:
+    """The same, which for numbers alone computes in float64 and gives a number.
+
+    So a constant such as log(2) is not rounded to the dtype of the inputs before it is used.
+    """
+
+    def numeric(scope: Scope, values: Sequence[Value], options: Mapping[str, Value]) -> Value:
+        if all(isinstance(value, (int, float)) for value in (*values, *options.values())):
+            return invoke(PRECISE, values, options).item()
+        return invoke(scope, values, options)
+
+    return numeric
+
+
+def _operator_rule(dotted: str) -> Callable[..., Value]:
+    """A rule that calls torch's operator; an option left open (none) is not passed."""
+    function = operator(dotted)
+
+    def rule(scope: Scope, *arguments: Value, **options: Value) -> Value:
+        return function(*arguments, **{k: v for k, v in options.items() if v is not None})
+
+    return rule
+
+
+# --- rules: what torch has no single operator for -----------------------------------------
+
+
+def _clamp(scope: Scope, x: Tensor, min: Value, max: Value) -> Tensor:
+    if isinstance(min, Tensor) or isinstance(max, Tensor):  # torch takes no mixture
+        min, max = (end if end is None else to_tensor(end, scope) for end in (min, max))
+    return torch.clamp(x, min, max)
+
+
+def _where(scope: Scope, condition: Value, x: Tensor, y: Tensor) -> Tensor:
+    holds = condition != 0 if isinstance(condition, Tensor) else bool(condition)
+    return torch.where(torch.as_tensor(holds, device=scope.device), x, y)
+
+
+def _softplus(scope: Scope, x: Tensor, beta: Value) -> Tensor:
+    """The textbook's, which F.softplus leaves beyond its threshold."""
+    scaled: Tensor = beta * x
+    smooth: Tensor = torch.logaddexp(scaled, torch.zeros_like(scaled)) / beta
+    return smooth
+
+
+def _reduction(
+    whole: Callable[[Tensor], Tensor], along: Callable[..., Tensor]
+) -> Callable[..., Tensor]:
+    """A reduction over no, one or several dims out of torch's two: of all, and along one."""
+
+    def rule(scope: Scope, x: Tensor, dim: Value, keepdim: bool) -> Tensor:
+        if dim is None:
+            return whole(x).reshape((1,) * x.dim()) if keepdim else whole(x)
+        if isinstance(dim, int):
+            return along(x, dim, keepdim=keepdim)
+        reduced = reduce(lambda part, axis: along(part, axis, keepdim=True), dim, x)
+        return reduced if keepdim else reduced.squeeze(tuple(dim))
+
+    return rule
+
+
+def _norm(scope: Scope, x: Tensor, p: float, dim: Value, keepdim: bool) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(x, p, dim, keepdim)
+    return length
+
+
+def _squeeze(scope: Scope, x: Tensor, dim: Value) -> Tensor:
+    return x.squeeze() if dim is None else x.squeeze(dim)
+
+
+def _flip(scope: Scope, x: Tensor, dims: Value) -> Tensor:
+    return torch.flip(x, (dims,) if isinstance(dims, int) else dims)
+
+
+def _joined(join: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda scope, tensors, dim: join([to_tensor(part, scope) for part in tensors], dim=dim)
+
+
+RULES: Mapping[str, Callable[..., Value]] = {
+    "pow": lambda scope, x, exponent: power(x, exponent),
+    "softplus": _softplus,
+    "maximum": lambda scope, x, y: torch.maximum(x, y),
+    "minimum": lambda scope, x, y: torch.minimum(x, y),
+    "clamp": _clamp,
+    "where": _where,
+    "sum": lambda scope, x, dim, keepdim: torch.sum(x, dim=dim, keepdim=keepdim),
+    "mean": lambda scope, x, dim, keepdim: torch.mean(x, dim=dim, keepdim=keepdim),
+    "prod": _reduction(torch.prod, torch.prod),
+    "max": _reduction(torch.max, lambda x, dim, keepdim: torch.max(x, dim, keepdim).values),
+    "min": _reduction(torch.min, lambda x, dim, keepdim: torch.min(x, dim, keepdim).values),
+    "norm": _norm,
+    "sort": lambda scope, x, dim, descending: torch.sort(x, dim, descending).values,
+    "T": lambda scope, x: torch.t(x),
+    "mT": lambda scope, x: x.mT,
+    "reshape": lambda scope, x, shape: x.reshape(shape),
+    "squeeze": _squeeze,
+    "expand": lambda scope, x, sizes: x.expand(sizes),
+    "flip": _flip,
+    "cat": _joined(torch.cat),
+    "stack": _joined(torch.stack),
+    "eye": lambda scope, n: torch.eye(n, dtype=scope.dtype, device=scope.device),
+    "zeros": lambda scope, size: torch.zeros(size, dtype=scope.dtype, device=scope.device),
+    "ones": lambda scope, size: torch.ones(size, dtype=scope.dtype, device=scope.device),
+    "detach": lambda scope, x: x.detach(),
+}
+
+LANGUAGE = Dialect(operand=_operand, call=_call)

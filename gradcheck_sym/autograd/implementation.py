@@ -1,0 +1,231 @@
+"""What is under test: one callable from a spec, whatever the spec says it is."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gradcheck_sym.autograd.functions import compiled_spec, sizes
+from gradcheck_sym.autograd.operators import compiled_torch
+from gradcheck_sym.autograd.state import undisturbed
+from gradcheck_sym.autograd.trees import ambient_dtype
+from gradcheck_sym.spec.records import Expression, Spec
+
+# A user's code may raise anything; leaving the program is no right of its.
+RAISED = (Exception, SystemExit)
+
+
+@final
+class ImplementationError(Exception):
+    """The implementation cannot be had, or what it returned is no result."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason  # what came and what was wanted, without the spec's name
+        super().__init__(reason)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """The function under test, from tensors by input name to one real tensor."""
+
+    call: Callable[[Mapping[str, Tensor]], Tensor]  # raises ImplementationError on no such tensor
+    kind: str  # "tree": the mathematics in torch's functions; "torch": operators; "user"
+    description: str  # the text it was made from
+    dtypes: Mapping[str, str] = field(default_factory=dict)  # inputs with a dtype of their own
+
+
+def implementation(spec: Spec, allow_import: Collection[str] = ()) -> Implementation:
+    """The implementation that a spec states: its `torch` call, else its mathematics.
+
+    `allow_import` names the modules, with all that is below them, that `use` may import; only
+    then is anything imported. Raises ImplementationError where the spec states no function, a
+    module is not permitted, or importing it or taking the attribute fails.
+    """
+    dtypes = {item.name: item.dtype for item in spec.inputs if item.dtype is not None}
+    kind, description, function = _stated(spec, allow_import)
+    return Implementation(_checked(function), kind, description, MappingProxyType(dtypes))
+
+
+def over_lanes(
+    judged: Implementation, points: Mapping[str, NDArray[np.float64]]
+) -> Callable[[Mapping[str, Tensor]], Tensor] | None:
+    """The function mapped over a leading axis of points; None where torch.func.vmap cannot.
+
+    A user's own code is never mapped: what runs must be what its users run. Mapping is tried at
+    the points, (points, *shape) by input name.
+    """
+    if judged.kind == "user":
+        return None
+    mapped: Callable[[Mapping[str, Tensor]], Tensor] = torch.func.vmap(judged.call)
+    try:
+        with undisturbed(), torch.no_grad():
+            mapped({name: torch.tensor(array) for name, array in points.items()})
+    except RAISED:
+        return None
+    return mapped
+
+
+def _stated(
+    spec: Spec, allow_import: Collection[str]
+) -> tuple[str, str, Callable[[Mapping[str, Tensor]], Any]]:
+    if spec.torch is not None:
+        own = {name: imported(name, target, allow_import) for name, target in spec.use}
+        kind = "user" if own else "torch"
+        return kind, spec.torch.text, _dialect(spec, spec.torch, own)
+    if spec.expr is not None:
+        return "tree", spec.expr.text, compiled_spec(spec)
+    raise ImplementationError("the spec states neither torch nor expr")
+
+
+def _dialect(
+    spec: Spec, expression: Expression, own: Mapping[str, Callable[..., Any]]
+) -> Callable[[Mapping[str, Tensor]], Any]:
+    try:
+        bound = {item.name for item in spec.inputs} | {dim.name for dim in spec.dims}
+        return compiled_torch(expression.tree, frozenset(bound), own, partial(sizes, spec))
+    except KeyError as missing:
+        raise ImplementationError(f"torch: {missing.args[0]!r} is not permitted here") from None
+
+
+def _checked(
+    function: Callable[[Mapping[str, Tensor]], Any],
+) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    """The function, whose result is refused where it is no real tensor of the inputs' dtype."""
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        result = function(tensors)
+        fault = _fault(result, ambient_dtype(tensors.values()))
+        if fault:
+            raise ImplementationError(fault)
+        checked: Tensor = result
+        return checked
+
+    return call
+
+
+def _fault(result: object, dtype: torch.dtype) -> str:
+    if not isinstance(result, Tensor):
+        return f"returned {_kind_of(result)}, not a tensor"
+    if result.dtype is not dtype:
+        return f"returned a tensor of {_short(result.dtype)}; the inputs are {_short(dtype)}"
+    if result.layout is not torch.strided:
+        return f"returned a tensor of layout {_short(result.layout)}, not a dense one"
+    return ""
+
+
+def _kind_of(result: object) -> str:
+    if isinstance(result, (tuple, list)):
+        kinds = ", ".join(type(item).__name__ for item in result[:4])
+        more = ", ..." if len(result) > 4 else ""
+        return f"a {type(result).__name__} ({kinds}{more})"
+    if result is None:
+        return "None"
+    return f"a {type(result).__name__}"
+
+
+def _short(name: object) -> str:
+    return str(name).removeprefix("torch.")
+
+
+# --- the user's own code ------------------------------------------------------------------
+
+
+def permitted(module: str, allow_import: Collection[str]) -> bool:
+    """Whether a module is one of those named, or below one: `my` covers `my.sub`, not `mymod`."""
+    return any(module == name or module.startswith(f"{name}.") for name in allow_import if name)
+
+
+def imported(name: str, target: str, allow_import: Collection[str]) -> Callable[..., Any]:
+    """The callable at "package.module:attribute", under the name a spec gives it in `use`.
+
+    An nn.Module class is instantiated without arguments; an autograd.Function is applied.
+    Raises ImplementationError.
+    """
+    module_name, _, attribute = target.partition(":")
+    if not permitted(module_name, allow_import):
+        raise ImplementationError(
+            f"use.{name}: importing {module_name!r} is not permitted;"
+            f" --allow-import {module_name} permits it"
+        )
+    try:
+        with undisturbed():
+            return _callable(_attribute(_module(module_name), attribute))
+    except RAISED as error:
+        raise ImplementationError(f"use.{name}: {target}: {told(error)}") from error
+
+
+def told(error: BaseException) -> str:
+    """An exception as a phrase: its type and the first line of its text, whatever that is."""
+    if isinstance(error, ImplementationError):
+        return error.reason
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+        lines = []
+    first = lines[0][:300] if lines else ""
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _module(name: str) -> Any:
+    _make_current_directory_importable()
+    return importlib.import_module(name)
+
+
+def _make_current_directory_importable() -> None:
+    """As `python -m` has it, whichever way we were started; `python -P` asks for the contrary."""
+    current = str(Path.cwd())
+    if not sys.flags.safe_path and not {"", current} & set(sys.path):
+        sys.path.insert(0, current)
+
+
+def _attribute(module: Any, dotted: str) -> Any:
+    """What a dotted path names: an attribute of the module, or of a class inside it."""
+    holder, *names = dotted.split(".")
+    found = getattr(module, holder)
+    for name in names:
+        if not isinstance(found, type) or name.startswith("__"):
+            raise ImplementationError("a dotted attribute may only lead through classes")
+        found = getattr(found, name)
+    return found
+
+
+def _callable(found: Any) -> Callable[..., Any]:
+    if isinstance(found, type) and issubclass(found, torch.autograd.Function):
+        function: Callable[..., Any] = found.apply
+        return function
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        found = found()
+    if isinstance(found, nn.Module):
+        return _in_dtype_of_inputs(found)
+    if not callable(found):
+        raise ImplementationError(f"{_kind_of(found)} is not a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _in_dtype_of_inputs(module: nn.Module) -> Callable[..., Any]:
+    """The module, its parameters and buffers converted to the dtype it is called in."""
+    if not module.state_dict():
+        return module
+
+    @cache
+    def converted(dtype: torch.dtype) -> nn.Module:
+        return copy.deepcopy(module).to(dtype)
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        tensors = [value for value in (*arguments, *options.values()) if isinstance(value, Tensor)]
+        return converted(ambient_dtype(tensors))(*arguments, **options)
+
+    return call

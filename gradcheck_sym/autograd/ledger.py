@@ -1,0 +1,187 @@
+"""Many points as one job, and the claims about them as they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gradcheck_sym.autograd.implementation import Implementation
+
+Array = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Values and gradients as autograd states them; all arrays are read-only float64."""
+
+    values: Array  # (lanes, *shape of the result); NaN in lanes without one
+    gradients: Mapping[str, Array | None]  # (lanes, *shape of the input); None: autograd gave none
+    problems: Mapping[int, str]  # lane -> what went wrong there
+    raised: frozenset[int]  # the lanes among these that raised, and so claim nothing
+    valued: frozenset[int]  # the lanes whose forward gave a value, whatever came after
+    untracked: frozenset[int]  # lanes whose result requires no gradient: it has no graph
+    mode: str  # the mode that ran
+    fallback: str = ""  # why that is not the mode that was asked for
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All lanes of one request as tensors of the right dtype."""
+
+    call: Callable[[Mapping[str, Tensor]], Tensor]
+    inputs: Mapping[str, Tensor]  # (lanes, *shape)
+    wrt: tuple[str, ...]
+    cotangents: Tensor | None  # (lanes, *shape of the result)
+
+    @property
+    def lanes(self) -> int:
+        """How many points there are."""
+        return next((len(batch) for batch in self.batches.values()), 0)
+
+    @property
+    def batches(self) -> dict[str, Tensor]:
+        """Everything that the implementation is lent and must not write to."""
+        lent = {f"the input {name}": batch for name, batch in self.inputs.items()}
+        return lent if self.cotangents is None else lent | {"the cotangent": self.cotangents}
+
+
+def job_of(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> Job:
+    """The job of some points; arguments as of `reverse`. ValueError where the counts differ."""
+    own = implementation.dtypes
+    inputs = {name: _batch(array, own.get(name, dtype)) for name, array in values.items()}
+    fed = None if cotangents is None else _batch(cotangents, dtype)
+    job = Job(implementation.call, inputs, wrt, fed)
+    if any(len(batch) != job.lanes for batch in job.batches.values()):
+        counts = ", ".join(f"{len(batch)} of {name}" for name, batch in job.batches.items())
+        raise ValueError(f"lanes: got {counts}; they must be equally many")
+    return job
+
+
+def _batch(array: Array, dtype: str) -> Tensor:
+    """A copy of the lanes as a contiguous tensor; exact where the numbers fit the dtype."""
+    return torch.from_numpy(np.array(array, dtype=np.float64, order="C")).to(getattr(torch, dtype))
+
+
+@final
+class FormError(Exception):
+    """A claim of the wrong form, from code that did not raise."""
+
+
+@final
+class Ledger:
+    """The claims as they come in, one lane at a time, copied at once: buffers may be reused."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._values: Tensor | None = None
+        self._value_rows: tuple[Tensor, ...] = ()
+        self._gradients = {name: _unknown(job.inputs[name].shape) for name in job.wrt}
+        self._gradient_rows = {name: rows.unbind() for name, rows in self._gradients.items()}
+        self._missing: dict[str, list[int]] = {name: [] for name in job.wrt}
+        self._given: set[str] = set()
+        self._problems: dict[int, list[str]] = {}
+        self._raised: set[int] = set()
+        self._valued: set[int] = set()
+        self._untracked: set[int] = set()
+        if job.cotangents is not None:
+            self._shape_values(job.cotangents.shape[1:])
+
+    def _shape_values(self, shape: torch.Size) -> None:
+        self._values = _unknown(torch.Size((self._job.lanes, *shape)))
+        self._value_rows = self._values.unbind()
+
+    def value(self, lane: int, result: Tensor) -> None:
+        """Takes the result of a lane; FormError where its shape is not that of the others."""
+        if self._values is None:
+            self._shape_values(result.shape)
+        row = self._value_rows[lane]
+        if result.shape != row.shape:
+            raise FormError(f"returned shape {tuple(result.shape)}, not {tuple(row.shape)}")
+        row.copy_(result)
+        self._valued.add(lane)
+
+    def gradient(self, lane: int, name: str, leaf: Tensor) -> None:
+        """Takes what a lane left in the .grad of an input; FormError where that is not like it."""
+        gradient = leaf.grad
+        if gradient is None:
+            self._missing[name].append(lane)
+            return
+        if gradient.shape != leaf.shape or gradient.dtype is not leaf.dtype:
+            raise FormError(
+                f"{name}.grad has shape {tuple(gradient.shape)} and {gradient.dtype};"
+                f" {name} has {tuple(leaf.shape)} and {leaf.dtype}"
+            )
+        self._gradient_rows[name][lane].copy_(dense(gradient))
+        self._given.add(name)
+
+    def untracked(self, lane: int) -> None:
+        """Notes a result without a graph: no input has a gradient."""
+        self._untracked.add(lane)
+        for lanes in self._missing.values():
+            lanes.append(lane)
+
+    def problem(self, lane: int, text: str, raised: bool = False) -> None:
+        """Notes what went wrong at a lane."""
+        self._problems.setdefault(lane, []).append(text)
+        if raised:
+            self._raised.add(lane)
+
+    def claims(self) -> Claims:
+        """All that came in, as one record."""
+        gradients = {name: self._settled(name) for name in self._job.wrt}
+        values = _unknown(torch.Size((self._job.lanes,))) if self._values is None else self._values
+        return Claims(
+            values=frozen(values),
+            gradients=MappingProxyType(gradients),
+            problems=MappingProxyType({k: "; ".join(v) for k, v in sorted(self._problems.items())}),
+            raised=frozenset(self._raised),
+            valued=frozenset(self._valued),
+            untracked=frozenset(self._untracked),
+            mode="each",
+        )
+
+    def _settled(self, name: str) -> Array | None:
+        """The gradient of an input; None where each lane that ran to its end has None."""
+        if self._missing[name] and name not in self._given:
+            return None
+        for lane in self._missing[name]:
+            self.problem(lane, f"{name}.grad is None here, at other points it is not")
+        return frozen(self._gradients[name])
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """A gradient as an ordinary tensor: an embedding's may be sparse."""
+    return gradient if gradient.layout is torch.strided else gradient.to_dense()
+
+
+def _unknown(shape: torch.Size) -> Tensor:
+    return torch.full(shape, torch.nan, dtype=torch.float64)
+
+
+def frozen(tensor: Tensor) -> Array:
+    """A read-only copy in float64, exact for every dtype that is checked."""
+    array: Array = tensor.detach().to(torch.float64, copy=True).numpy()
+    array.setflags(write=False)
+    return array
+
+
+def changed(before: Tensor, after: Tensor) -> list[int]:
+    """The lanes in which two batches differ in any bit."""
+    left, right = (batch.unsqueeze(-1).flatten(1).view(torch.uint8) for batch in (before, after))
+    lanes: list[int] = (left != right).any(1).nonzero().flatten().tolist()
+    return lanes

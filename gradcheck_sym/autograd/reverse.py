@@ -1,0 +1,316 @@
+"""What autograd claims: values and vector-Jacobian products at many points ("lanes").
+
+The claims are read the way a user reads them, from `.grad` after `.backward()`. Code under test
+may raise, write where it must not, or return nonsense: each lane is told apart from the others,
+and what went wrong there is said in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from gradcheck_sym.autograd.implementation import (
+    RAISED,
+    Implementation,
+    ImplementationError,
+    told,
+)
+from gradcheck_sym.autograd.ledger import (
+    Array,
+    Claims,
+    FormError,
+    Job,
+    Ledger,
+    changed,
+    dense,
+    frozen,
+    job_of,
+)
+from gradcheck_sym.autograd.state import undisturbed
+from gradcheck_sym.autograd.trees import ambient_dtype
+
+__all__ = ["MODES", "Claims", "forward_output_shape", "reverse", "reverse_grad"]
+
+MODES = ("each", "elementwise", "vmap")
+
+
+def reverse(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+    mode: str = "each",
+) -> Claims:
+    """Values at all lanes, and the products of `cotangents` with the Jacobians by `wrt`.
+
+    values: (lanes, *shape of the input) by name, exact in `dtype`. cotangents: (lanes, *shape of
+    the result), exact likewise; None stands for ones. Without `wrt` only the values are computed,
+    on inputs that require no gradient. An input with a dtype of its own is given in that.
+
+    Modes: "each" runs every lane alone on fresh leaf tensors, as a user would. "elementwise" lays
+    all lanes out as one long vector, for implementations that act on each element alone. "vmap"
+    maps torch.func.vjp over the lanes. Where the last two do not fit, "each" runs and `fallback`
+    says why. Never raises for what the implementation does; torch's global state stays as it was.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode: got {mode!r}; known are {', '.join(MODES)}")
+    with undisturbed():
+        job = job_of(implementation, values, wrt, cotangents, dtype)
+        if mode == "each":
+            return _each(job)
+        try:
+            return {"elementwise": _elementwise, "vmap": _vmap}[mode](job)
+        except RAISED as error:
+            again = job_of(implementation, values, wrt, cotangents, dtype)
+            return replace(_each(again), fallback=told(error))
+
+
+def forward_output_shape(
+    implementation: Implementation, values: Mapping[str, Array], dtype: str
+) -> tuple[int, ...]:
+    """The shape of the result at the first lane that gives one.
+
+    Raises ImplementationError where no lane does, with the first lane's reason.
+    """
+    reason = ""
+    with undisturbed():
+        job = job_of(implementation, values, (), None, dtype)
+        for lane in range(job.lanes):
+            try:
+                return tuple(job.call(_leaves(job, lane)).shape)
+            except RAISED as error:
+                reason = reason or told(error)
+    raise ImplementationError(reason or "there is no point to run it at")
+
+
+# --- the modes ----------------------------------------------------------------------------
+
+
+def _leaves(job: Job, lane: int) -> dict[str, Tensor]:
+    """The inputs of a lane as tensors of their own (over the batch's memory), never views."""
+    return {name: batch[lane].detach() for name, batch in job.inputs.items()}
+
+
+def _each(job: Job) -> Claims:
+    ledger = Ledger(job)
+    lent = {name: batch.clone() for name, batch in job.batches.items()}
+    inputs = {name: batch.unbind() for name, batch in job.inputs.items()}
+    fed = None if job.cotangents is None else job.cotangents.unbind()
+    for lane in range(job.lanes):
+        tensors = {name: rows[lane].detach() for name, rows in inputs.items()}
+        try:
+            _pull_back(job, ledger, lane, tensors, None if fed is None else fed[lane].detach())
+        except FormError as fault:
+            ledger.problem(lane, str(fault))
+        except RAISED as error:
+            ledger.problem(lane, told(error), raised=True)
+    for name, batch in job.batches.items():
+        for lane in changed(lent[name], batch):
+            ledger.problem(lane, f"wrote to {name}")
+    return ledger.claims()
+
+
+def _pull_back(
+    job: Job, ledger: Ledger, lane: int, tensors: dict[str, Tensor], cotangent: Tensor | None
+) -> None:
+    """One lane, as a user runs it: forward, backward, and a look at .grad."""
+    leaves = [(name, tensors[name].requires_grad_()) for name in job.wrt]
+    with torch.enable_grad():  # the lane before may have left it off
+        result = job.call(tensors)
+        ledger.value(lane, result.detach())
+        if not leaves:
+            return
+        if not result.requires_grad:
+            ledger.untracked(lane)
+            return
+        fed = torch.ones_like(result) if cotangent is None else cotangent
+        torch.autograd.backward(result, fed)
+    for name, leaf in leaves:
+        ledger.gradient(lane, name, leaf)
+
+
+def _elementwise(job: Job) -> Claims:
+    """All lanes as one vector: element i of the result may depend on element i of inputs only.
+
+    Raises ImplementationError where the inputs or the result do not allow that, or anything at
+    all goes wrong: only lane by lane can it be told where.
+    """
+    shape = _common_shape(job)
+    for name in job.wrt:
+        if job.inputs[name].shape[1:] != shape:
+            raise ImplementationError(f"{name} is not of the result's shape {tuple(shape)}")
+    size = (job.lanes, *shape)
+    fixed = _fixed(job)
+    inputs = {
+        name: batch[:1] if name in fixed and batch.dim() == 1 else _laid_out(batch, size)
+        for name, batch in job.inputs.items()
+    }
+    fed = _ones(job, shape) if job.cotangents is None else job.cotangents
+    claims = _each(Job(job.call, inputs, job.wrt, fed.reshape(1, -1)))
+    if claims.problems:
+        raise ImplementationError(claims.problems[0])
+    return replace(
+        claims,
+        values=claims.values.reshape(size),
+        gradients=MappingProxyType(
+            {k: v if v is None else v.reshape(size) for k, v in claims.gradients.items()}
+        ),
+        valued=frozenset(range(job.lanes)),
+        untracked=frozenset(range(job.lanes) if claims.untracked else ()),
+        mode="elementwise",
+    )
+
+
+def _common_shape(job: Job) -> torch.Size:
+    """The shape of a lane's result where each element is computed alone."""
+    if job.cotangents is not None:
+        return job.cotangents.shape[1:]
+    lanes = [batch[0] for batch in job.inputs.values()]
+    return torch.broadcast_tensors(*lanes)[0].shape  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _ones(job: Job, shape: tuple[int, ...]) -> Tensor:
+    return torch.ones((job.lanes, *shape), dtype=ambient_dtype(job.inputs.values()))
+
+
+def _fixed(job: Job) -> set[str]:
+    """The inputs without gradient that are the same in all lanes, such as an option."""
+    return {
+        name
+        for name, batch in job.inputs.items()
+        if name not in job.wrt and bool((batch == batch[:1]).all())
+    }
+
+
+def _laid_out(batch: Tensor, size: tuple[int, ...]) -> Tensor:
+    """A batch as one lane, a vector: repeated along what a lane of it lacks."""
+    filler = (1,) * (len(size) - batch.dim())
+    return batch.reshape(len(batch), *filler, *batch.shape[1:]).expand(size).reshape(1, -1)
+
+
+def _vmap(job: Job) -> Claims:
+    """torch.func.vjp mapped over the lanes; the first lane, run alone, shows what is None.
+
+    Raises what torch.func raises, and ImplementationError where the first lane has a problem or
+    something lent was written to.
+    """
+    lent = {name: batch.clone() for name, batch in job.batches.items()}
+    first = _each(_head(job))
+    if first.problems:
+        raise ImplementationError(first.problems[0])
+    values, gradients = _mapped(job, first.values.shape[1:])
+    for name, batch in job.batches.items():
+        if changed(lent[name], batch):
+            raise ImplementationError(f"wrote to {name}")
+    claimed: dict[str, Array | None] = {
+        name: None if first.gradients[name] is None else frozen(gradients[name]) for name in job.wrt
+    }
+    return replace(
+        first,
+        values=frozen(values),
+        gradients=MappingProxyType(claimed),
+        valued=frozenset(range(job.lanes)),
+        untracked=frozenset(range(job.lanes) if first.untracked else ()),
+        mode="vmap",
+    )
+
+
+def _head(job: Job) -> Job:
+    """The first lane alone, as a copy."""
+    fed = None if job.cotangents is None else job.cotangents[:1].clone()
+    inputs = {name: batch[:1].clone() for name, batch in job.inputs.items()}
+    return Job(job.call, inputs, job.wrt, fed)
+
+
+def _mapped(job: Job, shape: tuple[int, ...]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Values (lanes, *shape) and the gradients by `wrt`, each (lanes, *shape of the input).
+
+    Only the forward is mapped; one ordinary backward through it serves all lanes, since none
+    depends on another. (torch.func.vjp would import the compiler first, which takes a second.)
+    """
+    fed = _ones(job, shape) if job.cotangents is None else job.cotangents
+    fixed = _fixed(job)
+    lanes = {k: batch[0] if k in fixed else batch.detach() for k, batch in job.inputs.items()}
+    leaves = {name: lanes[name].requires_grad_() for name in job.wrt}
+    along = {k: None if k in fixed else 0 for k in lanes}
+    result: Tensor = torch.func.vmap(job.call, (along,))(lanes)
+    found: tuple[Tensor | None, ...] = (None,) * len(leaves)
+    if leaves and result.requires_grad:
+        found = torch.autograd.grad(result, list(leaves.values()), fed, allow_unused=True)
+    gradients = {
+        name: torch.zeros_like(leaf) if gradient is None else gradient
+        for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
+    }
+    return result.detach(), gradients
+
+
+# --- backward against grad ----------------------------------------------------------------
+
+
+def reverse_grad(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> Mapping[int, str]:
+    """Where torch.autograd.grad and .backward() disagree, in words, by lane.
+
+    On one graph: grad must leave .grad alone; a first backward must put the same bits there, a
+    second one twice as much (`.grad` accumulates). Arguments as of `reverse`.
+    """
+    problems = {}
+    with undisturbed():
+        job = job_of(implementation, values, wrt, cotangents, dtype)
+        for lane in range(job.lanes):
+            fed = None if job.cotangents is None else job.cotangents[lane].detach()
+            try:
+                fault = _disagreement(job, _leaves(job, lane), fed)
+            except RAISED as error:
+                fault = told(error)
+            if fault:
+                problems[lane] = fault
+    return MappingProxyType(problems)
+
+
+def _disagreement(job: Job, tensors: dict[str, Tensor], cotangent: Tensor | None) -> str:
+    leaves = [tensors[name].requires_grad_() for name in job.wrt]
+    with torch.enable_grad():
+        result = job.call(tensors)
+        if not result.requires_grad:
+            return ""
+        fed = torch.ones_like(result) if cotangent is None else cotangent
+        found = torch.autograd.grad(result, leaves, fed, retain_graph=True, allow_unused=True)
+        if any(leaf.grad is not None for leaf in leaves):
+            return "torch.autograd.grad left something in .grad"
+        once = [_scaled(gradient, 1) for gradient in found]
+        twice = [_scaled(gradient, 2) for gradient in found]
+        for expected, ordinal in ((once, "first"), (twice, "second")):
+            torch.autograd.backward(result, fed, retain_graph=True)
+            for name, leaf, gradient in zip(job.wrt, leaves, expected, strict=True):
+                if not _same(leaf.grad, gradient):
+                    return f"{name}.grad after the {ordinal} backward is not what grad() gives"
+    return ""
+
+
+def _scaled(gradient: Tensor | None, factor: int) -> Tensor | None:
+    """A copy of a gradient, exactly so many times as large."""
+    return None if gradient is None else gradient * factor
+
+
+def _same(left: Tensor | None, right: Tensor | None) -> bool:
+    """Whether two gradients are the same bits; any NaN is like any other."""
+    if left is None or right is None:
+        return left is right
+    return torch.equal(_bits(left), _bits(right))
+
+
+def _bits(gradient: Tensor) -> Tensor:
+    flat = dense(gradient).flatten()
+    return flat.masked_fill(flat.isnan(), torch.nan).view(torch.uint8)

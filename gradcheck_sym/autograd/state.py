@@ -1,0 +1,43 @@
+"""torch's global state, kept as it was around code that may change it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Gradients on, random numbers from a fixed seed; at the end all is as it was.
+
+    Covers grad and inference mode, the default dtype, the CPU generator and the warning filters:
+    a warning neither becomes an error nor is printed thousands of times.
+    """
+    grad, dtype, generator = (
+        torch.is_grad_enabled(),
+        torch.get_default_dtype(),
+        torch.get_rng_state(),
+    )
+    try:
+        with torch.inference_mode(mode=False), torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.default_generator.manual_seed(0)  # a dropout repeats itself in every run
+            yield
+    finally:
+        torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
+        torch.set_rng_state(generator)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """One thread for torch's operators: on small tensors several only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

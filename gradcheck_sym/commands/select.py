@@ -1,0 +1,52 @@
+"""Which specs a command line means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from os.path import realpath
+
+from gradcheck_sym.commands.keyword import matcher
+from gradcheck_sym.commands.usage import Code, did_you_mean, mistake
+from gradcheck_sym.errors import SpecError
+from gradcheck_sym.spec.records import Spec
+
+
+def select(paths: Sequence[str], keyword: str | None) -> tuple[Spec, ...]:
+    """The specs of files, folders and FILE::NAME addresses that match -k, each once.
+
+    Raises SpecError with every mistake of the files, or for a name that is in none of them.
+    """
+    from gradcheck_sym.spec import reader
+
+    matches = (lambda _: True) if keyword is None else matcher(keyword)
+    targets = [_target(path) for path in paths]
+    specs = reader.read(path for path, _ in targets)
+    chosen: set[str] = set()
+    for path, name in targets:
+        files = set(map(realpath, reader.find_files([path])))
+        candidates = [spec for spec in specs if realpath(spec.path) in files]
+        chosen.update(spec.address for spec in _named(candidates, path, name))
+    return tuple(spec for spec in specs if spec.address in chosen and matches(_searched_text(spec)))
+
+
+def _target(path: str) -> tuple[str, str | None]:
+    file, separator, name = path.rpartition("::")
+    return (file, name) if separator else (path, None)
+
+
+def _named(candidates: Iterable[Spec], path: str, name: str | None) -> list[Spec]:
+    every = list(candidates)
+    named = [spec for spec in every if name in (None, spec.name)]
+    if name is not None and not named:
+        raise _unknown(path, name, every)
+    return named
+
+
+def _unknown(path: str, name: str, specs: Sequence[Spec]) -> SpecError:
+    names = [spec.name for spec in specs]
+    hint = did_you_mean(name, names) or f"python -m gradcheck_sym list {path} shows what there is"
+    return mistake(Code.SELECTION, f"there is no spec '{name}' in {path}", hint)
+
+
+def _searched_text(spec: Spec) -> str:
+    return " ".join((spec.address, *spec.tags))

@@ -1,0 +1,14 @@
+"""forward: the value that torch computes against the mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradcheck_sym.run.conclude import conclude
+from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.verdict.records import Result
+
+
+def forward(subject: Subject) -> Iterator[Result]:
+    """One result: a right gradient of the wrong function is wrong."""
+    yield conclude(subject, "forward", None, lambda derivation: slice(0, derivation.values))

@@ -1,0 +1,321 @@
+"""Claims and truths at the same points, side by side: what the checks read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck_sym.sampling.ordinals import ulp
+from gradcheck_sym.sampling.points import nested
+from gradcheck_sym.spec.dtypes import Format
+from gradcheck_sym.symbolic.balls import SPARE
+from gradcheck_sym.symbolic.careful import Loss, Place, Settled, Truth
+from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.verdict.bound import SOUND_FACTOR, allowed, tolerated
+from gradcheck_sym.verdict.records import Case, Measured, Verdict
+from gradcheck_sym.verdict.ruling import Gap, Ruling, rule
+
+Floats = npt.NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One number that does not plainly agree."""
+
+    lane: int
+    column: int
+    ruling: Ruling
+    error_ulp: float
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """Worse verdicts are larger, then larger errors."""
+        return self.ruling.verdict.rank, self.error_ulp
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of the points of one trial, as far as some columns are concerned."""
+
+    decided: int
+    dropped: Mapping[str, int]
+    faults: tuple[Fault, ...]
+    worst: Fault | None  # the largest error in ulps, agreeing or not
+
+
+@final
+@dataclass(frozen=True)
+class Trial:
+    """One batch of points at one shape, with what torch claims there."""
+
+    derivation: Derivation
+    dims: Mapping[str, int]
+    dtype: Format
+    values: Mapping[str, Floats]  # input -> (lanes, *shape)
+    cotangents: Floats  # (lanes, *out_shape)
+    origins: tuple[str, ...]  # of each lane
+    claimed: Floats  # (lanes, outputs): the value, then each gradient; 0 where there is none
+    problems: Mapping[int, str] = field(default_factory=dict)  # lane -> what went wrong there
+    valued: frozenset[int] = frozenset()  # lanes with a problem after the value was there
+    missing: frozenset[str] = frozenset()  # inputs that autograd gave no gradient
+    bounded: bool = True  # the author states where the inputs lie
+
+    @property
+    def every_column(self) -> slice:
+        """The value and all gradients."""
+        return slice(0, len(self.derivation.joint.outputs))
+
+    @cached_property
+    def rows(self) -> Floats:
+        """The joint program's inputs."""
+        return self.derivation.pack(self.values, self.cotangents)
+
+    @cached_property
+    def _enclosed(self) -> tuple[Floats, Floats]:
+        return self.derivation.kernel.enclose(self.rows, self.dtype.precision)
+
+    @cached_property
+    def _errors(self) -> tuple[Floats, Floats]:
+        """Upper bounds on the error of each claim, absolute and as a share of what is allowed.
+
+        Where this does not settle the question (NaN included), the careful way does.
+        """
+        middle, radius = self._enclosed
+        with np.errstate(invalid="ignore", over="ignore"):
+            blur = radius * 2.0**-SPARE + np.abs(middle) * 2.0**-53  # of the midpoint as a float
+            most = (np.abs(self.claimed - middle) + blur) * (1 + 2.0**-50)
+            return most, most / self._bound(radius, self._ulps, self._steps[:, None])
+
+    def _bound(self, sensitivity: Any, spacing: Any, step: Any) -> Any:
+        """What a sound evaluation may lose."""
+        return allowed(sensitivity, spacing, self.derivation.depth, step)
+
+    @cached_property
+    def _steps(self) -> Floats:
+        """The spacing below the normal range, for slopes that are scaled by cotangents."""
+        fed = np.abs(self.cotangents.reshape(len(self.cotangents), -1)).sum(axis=1)
+        return np.asarray(self.dtype.smallest_subnormal * np.maximum(fed, 1.0))
+
+    @cached_property
+    def _ulps(self) -> Floats:
+        return np.asarray(ulp(self.dtype.name, self._enclosed[0]), dtype=np.float64)
+
+    @cached_property
+    def _settled(self) -> dict[int, Settled]:
+        return {}
+
+    def settled(self, lane: int) -> Settled:
+        """The point of a lane, settled with care; once."""
+        known = self._settled
+        if lane not in known:
+            known[lane] = self.derivation.settle(self.rows[lane].tolist(), self.dtype)
+        return known[lane]
+
+    def truth(self, lane: int, column: int) -> Truth | None:
+        """The careful truth of one output at one point; None where there is none."""
+        settled = self.settled(lane)
+        return (settled.values + settled.gradient)[column]
+
+    def judge(self, columns: slice) -> Judgement:
+        """Every number of those columns against its truth."""
+        most, share = (array[:, columns] for array in self._errors)
+        valued = np.isfinite(self._enclosed[0][:, : self.derivation.values]).all(axis=1)
+        open_lanes = np.flatnonzero(~((share <= 1).all(axis=1) & valued))
+        dropped: Counter[str] = Counter()
+        faults: list[Fault] = []
+        for lane in open_lanes.tolist():
+            if self.broken(lane, columns):
+                dropped["raised"] += 1
+            elif (reason := self._dropped(lane, columns)) is not None:
+                dropped[reason] += 1
+            else:
+                doubtful = (np.flatnonzero(~(share[lane] <= 1)) + columns.start).tolist()
+                rulings = [(column, self.ruling(lane, column)) for column in doubtful]
+                faults.extend(self._faults(lane, rulings))
+                if reasons := [ruling.dropped for _, ruling in rulings if ruling.dropped]:
+                    dropped[reasons[0]] += 1
+        settled = np.ones(len(self.claimed), dtype=np.bool_)
+        settled[open_lanes] = False
+        if vague := int(np.count_nonzero(settled & self._vague(columns))):
+            dropped["too sensitive"] += vague
+        decided = len(self.claimed) - sum(dropped.values())
+        return Judgement(decided, dict(dropped), tuple(faults), self._worst(most, columns, faults))
+
+    def broken(self, lane: int, columns: slice) -> bool:
+        """Whether something went wrong at a point before those columns could be claimed."""
+        values_only = columns.stop <= self.derivation.values
+        return lane in self.problems and not (values_only and lane in self.valued)
+
+    def _vague(self, columns: slice) -> npt.NDArray[np.bool_]:
+        """Where a sound evaluation may lose every digit of every number: anything would agree."""
+        middle, radius = (array[:, columns] for array in self._enclosed)
+        with np.errstate(invalid="ignore", over="ignore"):
+            lost = (SOUND_FACTOR * radius >= np.abs(middle)) & (middle != 0)
+        return np.asarray(lost.all(axis=1) & (middle.shape[1] > 0))
+
+    def _dropped(self, lane: int, columns: slice) -> str | None:
+        """Why a point is not decided for those columns, if it is not."""
+        settled = self.settled(lane)
+        truths = (settled.values + settled.gradient)[columns]
+        if all(truth is not None for truth in truths):
+            return None
+        return Place.UNDECIDED.value if settled.place is Place.REGULAR else settled.place.value
+
+    def _faults(self, lane: int, rulings: Sequence[tuple[int, Ruling]]) -> Iterator[Fault]:
+        for column, ruling in rulings:
+            if ruling.verdict is not Verdict.AGREES and not ruling.dropped:
+                yield Fault(lane, column, ruling, self.error_ulp(lane, column))
+
+    @cached_property
+    def _ruled(self) -> dict[tuple[int, int], Ruling]:
+        return {}
+
+    def ruling(self, lane: int, column: int) -> Ruling:
+        """The careful verdict on one number; worked out once."""
+        known = self._ruled
+        if (lane, column) not in known:
+            known[lane, column] = self._ruling(lane, column)
+        return known[lane, column]
+
+    def _ruling(self, lane: int, column: int) -> Ruling:
+        gap = self.gap(lane, column)
+        if self._ungiven(column) and gap.truth != 0:
+            return Ruling(Verdict.WRONG, "no gradient where the truth is not 0")
+        return rule(gap, self.dtype.max)
+
+    @cached_property
+    def _gaps(self) -> dict[tuple[int, int], Gap]:
+        return {}
+
+    def gap(self, lane: int, column: int) -> Gap:
+        """How far one claim is from the truth, and how far it may be; worked out once."""
+        known = self._gaps
+        if (lane, column) not in known:
+            known[lane, column] = self._gap(lane, column)
+        return known[lane, column]
+
+    def _gap(self, lane: int, column: int) -> Gap:
+        truth = self.truth(lane, column)
+        assert truth is not None
+        claim = float(self.claimed[lane, column])
+        least, most = truth.distance(claim) if np.isfinite(claim) else (np.inf, np.inf)
+        spacing = self.spacing(truth.middle)
+        boundless = not np.isfinite(truth.sensitivity)
+        step = float(self._steps[lane])
+        bound = self._bound(0.0 if boundless else truth.sensitivity, spacing, step)
+        if most <= bound:
+            return Gap(claim, truth.middle, least, most, bound, bound)
+        loss = self._loss(lane, column, least, bound)
+        return Gap(
+            claim,
+            truth.middle,
+            least,
+            most,
+            bound,
+            tolerated(loss.radius, bound),
+            boundless,
+            loss.overflow,
+            self.bounded,
+        )
+
+    def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
+        """What unstable evaluations may lose of one number: as written, or with values recomputed.
+
+        The second is dearer, and looked at only where the first does not explain the error.
+        """
+        row = self.rows[lane].tolist()
+        if lane not in self._lost:
+            self._lost[lane] = self.derivation.losses(row, self.dtype)
+        written = self._lost[lane][column]
+        if error <= tolerated(written.radius, bound) or column < self.derivation.values:
+            return written
+        return self.derivation.recomputed_loss(row, column, self.dtype, written)
+
+    @cached_property
+    def _lost(self) -> dict[int, Sequence[Loss]]:
+        return {}
+
+    def error_ulp(self, lane: int, column: int) -> float:
+        """The error of one claim in units in the last place of its truth."""
+        gap = self.gap(lane, column)
+        return gap.least / self.spacing(gap.truth)
+
+    def spacing(self, value: float) -> float:
+        """One unit in the last place of a number, in the dtype; 1 beyond its range."""
+        step = float(ulp(self.dtype.name, np.float64(value)))
+        return step if np.isfinite(step) and step else 1.0
+
+    def _ungiven(self, column: int) -> bool:
+        return any(
+            part.start <= column < part.stop and name in self.missing
+            for name, part in self.derivation.columns().items()
+        )
+
+    def _worst(self, most: Floats, columns: slice, faults: list[Fault]) -> Fault | None:
+        if faults:
+            return max(faults, key=lambda fault: fault.order)
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            gap = np.abs(self.claimed - self._enclosed[0])[:, columns] / self._ulps[:, columns]
+        gap[~np.isfinite(gap) | ~np.isfinite(most)] = -1
+        if not gap.size or gap.max() < 0:
+            return None
+        lane, place = np.unravel_index(int(gap.argmax()), gap.shape)
+        column = int(place) + columns.start
+        if self.truth(int(lane), column) is None:
+            return None
+        return Fault(int(lane), column, Ruling(Verdict.AGREES), self.error_ulp(int(lane), column))
+
+    def case(self, fault: Fault, numerical: Measured | None = None) -> Case:
+        """A fault as a report shows it."""
+        gap, truth = self.gap(fault.lane, fault.column), self.truth(fault.lane, fault.column)
+        assert truth is not None
+        return Case(
+            point={name: nested(array[fault.lane]) for name, array in self.values.items()},
+            cotangent=None
+            if fault.column < self.derivation.values
+            else nested(self.cotangents[fault.lane]),
+            index=self.index(fault.column),
+            symbolic=Measured(gap.truth, float(truth.ball.rad())),
+            autograd=None if self._ungiven(fault.column) else gap.claim,
+            numerical=numerical,
+            error_ulp=fault.error_ulp,
+            error_abs=gap.least,
+            allowed=gap.allowed,
+            reason=fault.ruling.reason,
+        )
+
+    def unjudged(self, lane: int, reason: str) -> Case:
+        """A point at which there is no claim to judge, and why."""
+        return Case(
+            point={name: nested(array[lane]) for name, array in self.values.items()},
+            cotangent=nested(self.cotangents[lane]),
+            index=(),
+            symbolic=Measured(np.nan, np.inf),
+            autograd=None,
+            numerical=None,
+            error_ulp=np.inf,
+            error_abs=np.inf,
+            allowed=0.0,
+            reason=reason,
+        )
+
+    def index(self, column: int) -> tuple[int, ...]:
+        """Which element of the value, or of an input's gradient, a column is."""
+        if column < self.derivation.values:
+            return _unravel(column, self.derivation.out_shape)
+        for name, part in self.derivation.columns().items():
+            if part.start <= column < part.stop:
+                return _unravel(column - part.start, self.derivation.shapes[name])
+        raise IndexError(column)
+
+
+def _unravel(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(place) for place in np.unravel_index(flat, shape)) if shape else ()

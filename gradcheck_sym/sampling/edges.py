@@ -1,0 +1,242 @@
+"""The points where formulas break: ends, kinks, ties, extremes, degenerate matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, islice, product
+
+import numpy as np
+
+from gradcheck_sym.sampling.bulk import by_ordinal, by_value, spread
+from gradcheck_sym.sampling.ordinals import Floats, next_after, round_to
+from gradcheck_sym.sampling.points import Batch, Values, concatenate
+from gradcheck_sym.sampling.shapes import shape_of
+from gradcheck_sym.sampling.space import (
+    Drawn,
+    Piece,
+    Space,
+    complete,
+    kept,
+    pieces,
+    within,
+)
+from gradcheck_sym.spec.dtypes import format_of
+from gradcheck_sym.spec.records import Domain, Input
+
+_CORE = (0.0, -0.0, 1.0, -1.0)
+_GENERIC = (2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 4.0, 7.0, 8.0, 0.25, 0.1, 10.0, -10.0, 16.0, 1024.0)
+_MAGNITUDES = (20.0, 50.0, 100.0, 1000.0)  # where saturating formulas change their branch
+_TRIES = 32  # settings of the other inputs under constraints, of which the first that fits is kept
+_MOST_PAIRS = 6  # pairs of inputs that are at an edge together: all of up to four inputs
+
+Change = Mapping[str, Floats]  # input name -> the array that replaces its ordinary one
+
+
+def edge_values(domain: Domain | None, dtype: str, thresholds: Sequence[float]) -> Floats:
+    """The edge numbers of one scalar in its domain, once each (both zeros), most telling first.
+
+    Thresholds, with their neighbours on either side; the outermost numbers of each piece of the
+    domain and one ulp inside them; zeros, ones, small integers and powers of two; magnitudes
+    where exponentials saturate or overflow; huge, tiny and subnormal numbers.
+    """
+    parts = pieces(dtype, domain)
+    found = np.concatenate([_around(dtype, thresholds), _ends(dtype, parts), _anywhere(dtype)])
+    inside = found[within(parts, found)]
+    _, first = np.unique(inside.view(np.int64), return_index=True)
+    return inside[np.sort(first)]
+
+
+def edges(space: Space, dims: Mapping[str, int], rng: np.random.Generator) -> Drawn:
+    """The edge points of a space, each once, at one choice of sizes.
+
+    Every edge of every input is met while the other inputs are ordinary: in one element, and in
+    all of them. Ties, patterns and degenerate matrices follow, then all inputs at once and pairs
+    of inputs at the core edges. The number of points is linear in the number of edges.
+    Edges that break a constraint with every ordinary setting tried are dropped and counted.
+    """
+    changes = list(_unique(_changes(space, dims, rng))) or [{}]
+    left = np.arange(len(changes))
+    found: list[Batch] = []
+    order: list[int] = []
+    dropped: Mapping[str, int] = {}
+    for turn in range(_TRIES if space.constraints else 1):
+        others = spread(space, dims, len(left), rng, by_ordinal if turn % 2 else by_value)
+        tried = _settled(space, dims, [changes[i] for i in left], others)
+        good, dropped = kept(space, tried)
+        found.append(tried.take(good))
+        order.extend(left[good].tolist())
+        left = left[~good]
+    in_order = np.argsort(np.asarray(order, dtype=np.int64))
+    return Drawn(concatenate(found).take(in_order), dropped)
+
+
+def patterns(sample: Floats) -> tuple[Floats, ...]:
+    """Arrays of the sample's shape with ties, order, signs, scales and degenerate matrices.
+
+    Made of the sample's own numbers where they can be, so that most lie in the same domain;
+    where those are huge, some entries overflow. None of fewer than two elements.
+    """
+    if sample.size < 2:
+        return ()
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = [row.reshape(sample.shape) for row in _flat_patterns(sample.ravel())]
+        if sample.ndim >= 2:
+            turned = np.swapaxes(sample, -1, -2)
+            found += _row_patterns(sample)
+            found += (np.swapaxes(rows, -1, -2) for rows in _row_patterns(turned))
+        if sample.ndim >= 2 and sample.shape[-1] == sample.shape[-2]:
+            found += _square_patterns(sample)
+    return tuple(found)
+
+
+def _around(dtype: str, thresholds: Sequence[float]) -> Floats:
+    middle = round_to(dtype, np.asarray(thresholds, dtype=np.float64))
+    middle = middle[np.isfinite(middle)]
+    neighbours = [next_after(dtype, middle, side) for side in (-np.inf, np.inf)]
+    return np.stack([middle, *neighbours], axis=1).ravel()
+
+
+def _ends(dtype: str, parts: tuple[Piece, ...]) -> Floats:
+    bounded = [p.low for p in parts if p.low_bounded] + [p.high for p in parts if p.high_bounded]
+    inner = [p.low + 1 for p in parts] + [p.high - 1 for p in parts]  # the next integers
+    return np.concatenate([_around(dtype, bounded), round_to(dtype, inner)])
+
+
+def _anywhere(dtype: str) -> Floats:
+    form = format_of(dtype)
+    overflow = np.floor(np.log(form.max))  # the last integer whose exp is finite
+    underflow = np.floor(np.log(form.smallest_normal))
+    huge = [form.max, form.max / 2, np.sqrt(form.max)]
+    tiny = [form.smallest_normal, form.epsilon, np.sqrt(form.smallest_normal)]
+    subnormal = [form.smallest_subnormal, form.smallest_normal - form.smallest_subnormal]
+    exponents = [overflow, overflow + 1, -underflow, -underflow + 1]
+    large = [*_MAGNITUDES, *exponents, *huge, *tiny, *subnormal]
+    signed = np.array([large, [-x for x in large]]).T.ravel()
+    rounded = round_to(dtype, [*_CORE, *_GENERIC, *signed])
+    return rounded[np.isfinite(rounded)]
+
+
+def _changes(space: Space, dims: Mapping[str, int], rng: np.random.Generator) -> Iterator[Change]:
+    sample = spread(space, dims, 1, rng, by_value)
+    free = [argument for argument in space.free if sample[argument.name].size]
+    for argument in free:
+        yield from ({argument.name: array} for array in _alone(space, argument, sample, rng))
+    if len(free) > 1:
+        yield from _together(free, dims, space.dtype, sample)
+        yield from _in_pairs(free, dims)
+
+
+def _alone(
+    space: Space, argument: Input, sample: Mapping[str, Floats], rng: np.random.Generator
+) -> Iterator[Floats]:
+    """One input's edges: in all elements, in one element, and its patterns."""
+    own = sample[argument.name][0]
+    values = edge_values(argument.domain, space.dtype, space.thresholds.get(argument.name, ()))
+    for number, value in enumerate(values):
+        yield np.full(own.shape, value)
+        if own.size > 1:
+            mixed = _shuffled(own, rng)
+            mixed[number % own.size] = value
+            yield mixed.reshape(own.shape)
+    yield from (round_to(space.dtype, pattern) for pattern in patterns(own))
+
+
+def _shuffled(array: Floats, rng: np.random.Generator) -> Floats:
+    return rng.permutation(array.ravel())
+
+
+def _together(
+    free: Sequence[Input], dims: Mapping[str, int], dtype: str, sample: Mapping[str, Floats]
+) -> Iterator[Change]:
+    """All inputs at the same edge, and inputs of one shape equal or opposite."""
+    shapes = {argument.name: shape_of(argument, dims) for argument in free}
+    for value in (*_CORE, 0.5, 2.0, format_of(dtype).max / 2, format_of(dtype).smallest_normal):
+        yield {name: np.full(shape, value) for name, shape in shapes.items()}
+    for name, shape in shapes.items():
+        twins = [other for other in shapes if shapes[other] == shape]
+        if len(twins) > 1 and twins[0] == name:
+            own = sample[name][0]
+            yield dict.fromkeys(twins, own)
+            yield {other: own if other == name else -own for other in twins}
+
+
+def _in_pairs(free: Sequence[Input], dims: Mapping[str, int]) -> Iterator[Change]:
+    """Two inputs at any two of the core edges."""
+    for one, other in islice(combinations(free, 2), _MOST_PAIRS):
+        for a, b in product(_CORE, repeat=2):
+            yield {
+                one.name: np.full(shape_of(one, dims), a),
+                other.name: np.full(shape_of(other, dims), b),
+            }
+
+
+def _unique(changes: Iterator[Change]) -> Iterator[Change]:
+    seen = set()
+    for change in changes:
+        key = tuple((name, array.tobytes()) for name, array in change.items())
+        if key not in seen:
+            seen.add(key)
+            yield change
+
+
+def _settled(
+    space: Space, dims: Mapping[str, int], changes: Sequence[Change], others: Values
+) -> Batch:
+    """One lane a change: the changed inputs as stated, the others as drawn."""
+    values = {name: array.copy() for name, array in others.items()}
+    for lane, change in enumerate(changes):
+        for name, array in change.items():
+            values[name][lane] = array
+    values = complete(space, values, len(changes))
+    return Batch(dims, space.dtype, values, ("edge",) * len(changes))
+
+
+def _flat_patterns(flat: Floats) -> Iterator[Floats]:
+    magnitudes = np.abs(flat)
+    small, large = float(magnitudes.min()), float(magnitudes.max())
+    size = np.arange(flat.size, dtype=np.float64)
+    yield np.repeat(flat, 2)[: flat.size]  # ties in pairs
+    yield np.where(size == flat.size - 1, flat[0], flat)  # first and last alike
+    yield np.where(flat == flat.max(), flat.max(), flat.min())  # ties below one largest
+    yield np.where(flat == flat.min(), flat.min(), flat.max())
+    yield np.sort(flat)
+    yield np.sort(flat)[::-1]
+    yield np.abs(flat)
+    yield -np.abs(flat)
+    yield np.abs(flat) * np.where(size % 2, -1.0, 1.0)
+    yield np.where(size == 0, 0.0, flat)
+    yield np.where(size == 0, flat, 0.0)
+    yield np.where(size < 2, 0.0, flat)  # two zeros: what prod needs
+    for scale in (1e3, 2.0**60):
+        yield np.where(size == 0, scale * (large + 1), small)
+        yield np.where(size == flat.size - 1, -scale * (large + 1), flat)
+    yield np.where(size == 0, 1.0, 1e-3 * flat)
+    yield 1.0 + 2.0**-6 * np.sign(flat) * (size + 1)  # close together: cancellation
+    yield size + 1.0  # distinct small integers
+
+
+def _row_patterns(sample: Floats) -> Iterator[Floats]:
+    """The rows of the last two dimensions: one zero, two alike, all alike, one huge."""
+    rows = sample.shape[-2]
+    number = np.arange(rows)[:, None]
+    yield np.where(number == 0, 0.0, sample)
+    yield np.where(number == rows - 1, sample[..., :1, :], sample)
+    yield np.broadcast_to(sample[..., :1, :], sample.shape)
+    yield np.where(number == 0, 1e3 * sample, sample)
+
+
+def _square_patterns(sample: Floats) -> Iterator[Floats]:
+    """Matrices that are identity, diagonal, permuted, symmetric, singular or nearly so."""
+    size = sample.shape[-1]
+    identity = np.broadcast_to(np.eye(size), sample.shape)
+    first = sample[..., :1, :]
+    rank_one = np.swapaxes(np.broadcast_to(np.sign(first) + 2, sample.shape), -1, -2) * first
+    yield identity
+    yield 2 * identity
+    yield np.flip(identity, axis=-1)
+    yield sample * identity
+    yield np.triu(sample)
+    yield sample + np.swapaxes(sample, -1, -2)
+    yield rank_one
+    yield rank_one + 2.0**-5 * identity
+    yield identity + 2.0**-5 * sample

@@ -1,0 +1,87 @@
+"""Which sizes to visit, and the shapes they give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, product
+
+from gradcheck_sym.spec.records import Dim, Input
+
+_EVERY_SIZE = 8  # a range of at most so many sizes is visited whole
+
+Pair = tuple[tuple[int, int], tuple[int, int]]  # (dim, choice) of one dim and of another
+
+
+def shape_of(argument: Input, dims: Mapping[str, int]) -> tuple[int, ...]:
+    """The sizes of an input once its dims are chosen; KeyError for a dim without a size."""
+    return tuple(dims[size] if isinstance(size, str) else size for size in argument.shape)
+
+
+def sizes(dim: Dim) -> tuple[int, ...]:
+    """The sizes of one dim that are visited, rising: all of a short range.
+
+    Of a long one the two smallest and largest and, between them, the powers of two, where
+    blocked and vectorized code changes its path.
+    """
+    count = dim.high - dim.low + 1
+    if count <= _EVERY_SIZE:
+        return tuple(range(dim.low, dim.high + 1))
+    powers = (2**k for k in range(dim.high.bit_length()))
+    inner = {size for size in powers if dim.low < size < dim.high}
+    return tuple(sorted(inner | {dim.low, dim.low + 1, dim.high - 1, dim.high}))
+
+
+def assignments(dims: Sequence[Dim]) -> tuple[dict[str, int], ...]:
+    """Choices of a size for every dim, in the order in which they are worth visiting.
+
+    The first ones meet every size of each dim, with different sizes in dims of the same range,
+    so that exchanged dimensions show. The rest meet every pair of sizes of two dims (a greedy
+    covering array), far fewer than all combinations. Without dims there is one empty choice.
+    """
+    choices = [sizes(dim) for dim in dims]
+    rows = list(_singles(choices))
+    left = _pairs(choices)
+    for row in rows:
+        left -= _met(row)
+    while left:
+        row = _grown(choices, left)
+        rows.append(row)
+        left -= _met(row)
+    names = [dim.name for dim in dims]
+    return tuple(
+        {name: choices[j][pick] for j, (name, pick) in enumerate(zip(names, row, strict=True))}
+        for row in rows
+    )
+
+
+def _singles(choices: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
+    """Rows of choice numbers that meet each choice of each dim, shifted between dims."""
+    for i in range(max(map(len, choices), default=1)):
+        yield tuple((i + j) % len(options) for j, options in enumerate(choices))
+
+
+def _pairs(choices: Sequence[Sequence[int]]) -> set[Pair]:
+    return {
+        ((j, a), (k, b))
+        for j, k in combinations(range(len(choices)), 2)
+        for a, b in product(range(len(choices[j])), range(len(choices[k])))
+    }
+
+
+def _met(row: tuple[int, ...]) -> set[Pair]:
+    return set(combinations(enumerate(row), 2))
+
+
+def _grown(choices: Sequence[Sequence[int]], left: set[Pair]) -> tuple[int, ...]:
+    """A row that starts from the first pair not yet met and greedily meets more of them."""
+    (j, a), (k, b) = min(left)
+    fixed = {j: a, k: b}
+    for dim, options in enumerate(choices):
+        if dim not in fixed:
+            fixed[dim] = max(range(len(options)), key=lambda pick: _gain(dim, pick, fixed, left))
+    return tuple(fixed[dim] for dim in range(len(choices)))
+
+
+def _gain(dim: int, pick: int, fixed: Mapping[int, int], left: set[Pair]) -> int:
+    met = (tuple(sorted([(dim, pick), other])) for other in fixed.items())
+    return sum(pair in left for pair in met)

@@ -1,0 +1,205 @@
+"""The space that points are drawn from: inputs, dtype, sizes, and what joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck_sym.sampling.ordinals import Floats, ends, from_ordinals, ordinals, round_to
+from gradcheck_sym.sampling.points import Batch, Values
+from gradcheck_sym.sampling.shapes import shape_of
+from gradcheck_sym.spec.records import Dim, Domain, Input, Interval
+
+REAL = Domain((Interval(-np.inf, np.inf, low_closed=False, high_closed=False),))
+
+Mask = NDArray[np.bool_]
+
+
+@final
+class SamplingError(Exception):
+    """No points, or too few, can be drawn: the domain or the constraints leave next to nothing."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A condition that joins inputs; points that break it are dropped under its reason."""
+
+    reason: str  # "where x < y"
+    holds: Callable[[Values], Mask]  # arrays (lanes, *shape) -> (lanes,) or (lanes, *shape)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What a point consists of, and where its values may lie."""
+
+    inputs: tuple[Input, ...]  # a domain of None means every finite number
+    dtype: str
+    dims: tuple[Dim, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    thresholds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # kinks of an input
+
+    def input(self, name: str) -> Input:
+        """The input of that name; KeyError where there is none."""
+        for candidate in self.inputs:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    @property
+    def free(self) -> tuple[Input, ...]:
+        """The inputs whose value is not fixed."""
+        return tuple(argument for argument in self.inputs if argument.value is None)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One interval of a domain as a dtype sees it; both ends belong to it and are finite."""
+
+    low: float
+    high: float
+    low_bounded: bool  # False: the domain itself goes on to -inf
+    high_bounded: bool
+    integers: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Points, and how many others were dropped for which reason."""
+
+    batch: Batch
+    dropped: Mapping[str, int]  # reason -> points
+
+
+@cache
+def pieces(dtype: str, domain: Domain | None) -> tuple[Piece, ...]:
+    """The parts of a domain that hold numbers of the dtype; SamplingError where none does."""
+    where = REAL if domain is None else domain
+    found = [_piece(dtype, interval, where.integers) for interval in where.intervals]
+    if not any(found):
+        raise SamplingError(f"the domain holds no {dtype} number")
+    return tuple(piece for piece in found if piece is not None)
+
+
+def within(parts: tuple[Piece, ...], values: Floats) -> Mask:
+    """Which values lie in the domain of those pieces; same shape. NaN lies nowhere."""
+    inside = np.zeros(values.shape, dtype=np.bool_)
+    for piece in parts:
+        inside |= (piece.low <= values) & (values <= piece.high)
+    if parts[0].integers:
+        inside &= values == np.trunc(values)
+    return inside
+
+
+def admit(parts: tuple[Piece, ...], values: Floats) -> Floats:
+    """Values moved to the nearest piece where they lie in none, and truncated for integers.
+
+    Same shape. Numbers of the dtype stay numbers of the dtype. ValueError for a NaN.
+    """
+    if np.isnan(values).any():
+        raise ValueError("a NaN lies in no domain")
+    largest = np.finfo(np.float64).max
+    finite = np.clip(values, -largest, largest)
+    whole = np.trunc(finite) if parts[0].integers else finite
+    moved = np.stack([np.clip(whole, piece.low, piece.high) for piece in parts])
+    with np.errstate(over="ignore"):  # between the far ends of the range a distance is inf
+        distance = np.abs(moved - whole)
+    nearest = np.argmin(distance, axis=0)
+    return np.asarray(np.take_along_axis(moved, nearest[None], axis=0)[0])
+
+
+def fixed(space: Space, argument: Input, lanes: int) -> Floats:
+    """The value of a fixed input, rounded to the dtype, once a lane: (lanes, *shape)."""
+    value = round_to(space.dtype, np.array(argument.value, dtype=np.float64))
+    return np.broadcast_to(value, (lanes, *value.shape)).copy()
+
+
+def complete(space: Space, free: Values, lanes: int) -> dict[str, Floats]:
+    """The values of all inputs in the spec's order: the free ones given, the fixed ones added."""
+    return {
+        argument.name: free[argument.name]
+        if argument.value is None
+        else fixed(space, argument, lanes)
+        for argument in space.inputs
+    }
+
+
+def broken(space: Space, values: Values, lanes: int) -> dict[str, Mask]:
+    """For each constraint's reason where it fails: (lanes,) or (lanes, *shape).
+
+    ValueError where a constraint answers in another number of lanes.
+    """
+    fails = {}
+    for constraint in space.constraints:
+        mask = np.asarray(constraint.holds(values), dtype=np.bool_)
+        if mask.shape[:1] != (lanes,):
+            raise ValueError(f"{constraint.reason}: got {mask.shape} for {lanes} lanes")
+        fails[constraint.reason] = ~mask
+    return fails
+
+
+def by_lane(mask: Mask) -> Mask:
+    """Which lanes hold a True: (lanes,)."""
+    return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
+
+
+def kept(space: Space, batch: Batch) -> tuple[Mask, dict[str, int]]:
+    """Which lanes lie in every domain and keep every constraint; and what the rest broke.
+
+    A lane is counted once, under the first constraint that it breaks. Lanes outside a domain
+    are not counted: they never were points of the space.
+    """
+    good = np.ones(batch.lanes, dtype=np.bool_)
+    for argument in space.free:
+        parts = pieces(space.dtype, argument.domain)
+        good &= ~by_lane(~within(parts, batch.values[argument.name]))
+    dropped = {}
+    for reason, mask in broken(space, batch.values, batch.lanes).items():
+        fails = by_lane(mask) & good
+        if fails.any():
+            dropped[reason] = int(fails.sum())
+        good &= ~fails
+    return good, dropped
+
+
+def filtered(space: Space, batch: Batch) -> Drawn:
+    """The lanes of a batch that are points of the space, and what the others broke."""
+    good, dropped = kept(space, batch)
+    return Drawn(batch.take(good), dropped)
+
+
+def element_count(space: Space, dims: Mapping[str, int]) -> int:
+    """How many numbers the free inputs of one point hold."""
+    return sum(int(np.prod(shape_of(argument, dims))) for argument in space.free)
+
+
+def piece_ordinals(dtype: str, piece: Piece) -> tuple[int, int]:
+    """The ordinals of a piece's ends."""
+    low, high = ordinals(dtype, [piece.low, piece.high])
+    return int(low), int(high)
+
+
+def _piece(dtype: str, interval: Interval, integers: bool) -> Piece | None:
+    low_ordinal, high_ordinal = ends(dtype, interval)
+    if low_ordinal > high_ordinal:
+        return None
+    low, high = from_ordinals(dtype, [low_ordinal, high_ordinal])
+    piece = Piece(
+        float(low),
+        float(high),
+        low_bounded=interval.low > -np.inf,
+        high_bounded=interval.high < np.inf,
+        integers=integers,
+    )
+    if not integers:
+        return piece
+    whole = replace(piece, low=float(np.ceil(low)) + 0.0, high=float(np.floor(high)) + 0.0)
+    return whole if whole.low <= whole.high else None

@@ -1,0 +1,67 @@
+"""The floating-point formats that a check may run in, as numbers derived from two widths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One binary format of IEEE 754's kind: a sign, an exponent field and a significand.
+
+    Everything but the two widths follows from them (IEEE 754-2019, 3.3 and 3.4).
+    """
+
+    name: str  # the torch dtype without "torch."
+    bits: int  # width of one number in storage
+    precision: int  # bits of the significand, the hidden one included
+
+    @property
+    def exponent_max(self) -> int:
+        """Exponent of the largest binade: its numbers lie in [2**e, 2**(e + 1))."""
+        return (1 << (self.bits - self.precision - 1)) - 1
+
+    @property
+    def exponent_min(self) -> int:
+        """Exponent of the smallest normal binade."""
+        return 1 - self.exponent_max
+
+    @property
+    def max(self) -> float:
+        """The largest finite number."""
+        return (2 - self.epsilon) * 2.0**self.exponent_max
+
+    @property
+    def smallest_normal(self) -> float:
+        """The smallest positive number of full precision."""
+        return 2.0**self.exponent_min
+
+    @property
+    def smallest_subnormal(self) -> float:
+        """The smallest positive number: the spacing around zero."""
+        return 2.0 ** (self.exponent_min + 1 - self.precision)
+
+    @property
+    def epsilon(self) -> float:
+        """The spacing of the numbers in [1, 2)."""
+        return 2.0 ** (1 - self.precision)
+
+
+_FORMATS = (
+    Format("float64", bits=64, precision=53),
+    Format("float32", bits=32, precision=24),
+    Format("bfloat16", bits=16, precision=8),
+    Format("float16", bits=16, precision=11),
+)
+
+DTYPES = tuple(row.name for row in _FORMATS)
+
+
+def format_of(dtype: str) -> Format:
+    """The format of a dtype by its torch name; ValueError for one that is not checked."""
+    for row in _FORMATS:
+        if row.name == dtype:
+            return row
+    raise ValueError(f"dtype: got {dtype!r}; known are {', '.join(DTYPES)}")

@@ -1,0 +1,262 @@
+"""Reading a spec's inputs, sizes and examples."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import final
+
+from gradcheck_sym.spec.codes import Code
+from gradcheck_sym.spec.domain import format_domain, parse_domain
+from gradcheck_sym.spec.dtypes import DTYPES
+from gradcheck_sym.spec.keys import EXAMPLE, INPUT
+from gradcheck_sym.spec.reading import (
+    MAX_RANK,
+    Report,
+    boolean,
+    choice,
+    fields,
+    identifier,
+    items,
+    leaves,
+    pairs,
+    plain,
+    position,
+    shown,
+    values,
+    wrong_type,
+)
+from gradcheck_sym.spec.records import Dim, Domain, Example, Input, Nested
+from gradcheck_sym.spec.tokens import ParseError, quoted
+from gradcheck_sym.spec.yaml_nodes import Scalar, Table, YamlNode
+
+MAX_SIZE = 4_096  # of one dimension
+DEFAULT_SIZES = (1, 4)  # of a symbolic size
+
+Shape = tuple[int | str, ...]
+
+
+def read_inputs(report: Report, node: YamlNode) -> tuple[Input, ...]:
+    """The inputs that can be read, in order."""
+    found = []
+    declared = pairs(report, node, "inputs is a mapping of names")
+    taken = {key.text for key, _ in declared}
+    for key, value in declared:
+        name = identifier(report, key)
+        entry = _input(report, key, value, taken)
+        if name is not None and entry is not None:
+            found.append(entry)
+    return tuple(found)
+
+
+def _input(report: Report, key: Scalar, node: YamlNode, taken: Collection[str]) -> Input | None:
+    before = len(report.problems)
+    nothing = isinstance(node, Scalar) and not node.text
+    known = {} if nothing else fields(report, node, INPUT, "an input")
+    value, shape = _value_and_shape(report, known, taken)
+    domain = read_domain(report, known["domain"]) if "domain" in known else None
+    dtype = None
+    if "dtype" in known:
+        dtype = choice(report, known["dtype"], DTYPES, Code.BAD_DTYPE, "a dtype")
+    tracked = boolean(report, known["requires_grad"]) if "requires_grad" in known else True
+    if value is not None and domain is not None:
+        check_inside(report, known["value"], value, domain)
+    if len(report.problems) > before:
+        return None
+    where = key.source.position(key.start)
+    return Input(key.text, value, shape, domain, dtype, tracked is not False, where)
+
+
+def _value_and_shape(
+    report: Report, known: Mapping[str, YamlNode], taken: Collection[str]
+) -> tuple[Nested | None, Shape]:
+    if "value" in known and "shape" in known:
+        message = "value and shape exclude each other: a value has its own shape"
+        report.add(Code.CONFLICT, known["shape"], message)
+    if "value" in known:
+        return values(report, known["value"]) or (None, ())
+    return None, read_shape(report, known["shape"], taken) if "shape" in known else ()
+
+
+def read_domain(report: Report, node: YamlNode) -> Domain | None:
+    """A domain in interval notation."""
+    if not isinstance(node, Scalar):
+        wrong_type(report, node, 'a domain is wanted, such as "[-1, 1]", in quotes')
+        return None
+    try:
+        return parse_domain(node.text)
+    except ParseError as err:
+        report.parse_error(err, node)
+        return None
+
+
+def check_inside(report: Report, node: YamlNode, value: Nested, domain: Domain) -> None:
+    """Report the first number of a value that its domain does not contain."""
+    for number in leaves(value):
+        if number not in domain:
+            message = f"{number!r} is outside the domain {format_domain(domain)}"
+            report.add(Code.OUTSIDE_DOMAIN, node, message)
+            return
+
+
+# ---- shapes and sizes
+
+
+def read_shape(report: Report, node: YamlNode, taken: Collection[str]) -> Shape:
+    """The sizes of a shape; a name is a symbolic size, and not one of those taken."""
+    wanted = "a shape is a list of sizes, such as [3, n]; [] is a scalar"
+    sizes = items(report, node, wanted)
+    if len(sizes) > MAX_RANK:
+        report.add(Code.BAD_SHAPE, node, f"{len(sizes)} dimensions; at most {MAX_RANK} are read")
+        return ()
+    found = [_size(report, item, taken) for item in sizes]
+    kept = tuple(size for size in found if size is not None)
+    if math.prod(size for size in kept if isinstance(size, int)) > MAX_SIZE**2:
+        report.add(Code.BAD_SHAPE, node, f"more than {MAX_SIZE**2} elements")
+    return kept
+
+
+def _size(report: Report, node: YamlNode, taken: Collection[str]) -> int | str | None:
+    value = plain(report, node) if isinstance(node, Scalar) else None
+    if isinstance(node, Scalar) and isinstance(value, str):
+        if node.text in taken:
+            message = f"{quoted(node.text)} is an input; a size has a name of its own"
+            report.add(Code.DUPLICATE_NAME, node, message)
+        return identifier(report, node)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE:
+        return value
+    message = f"got {shown(node)}; a size is a number from 0 to {MAX_SIZE}, or a name"
+    report.add(Code.BAD_SHAPE, node, message)
+    return None
+
+
+_RANGE = re.compile(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*")
+
+
+def read_dims(report: Report, node: YamlNode | None, inputs: Iterable[Input]) -> tuple[Dim, ...]:
+    """The symbolic sizes of the inputs' shapes, in order of first appearance."""
+    used = dict.fromkeys(size for entry in inputs for size in entry.shape if isinstance(size, str))
+    ranges = _ranges(report, node, used) if node is not None else {}
+    return tuple(Dim(name, *ranges.get(name, DEFAULT_SIZES), name in ranges) for name in used)
+
+
+def _ranges(report: Report, node: YamlNode, used: Collection[str]) -> dict[str, tuple[int, int]]:
+    """The ranges that the author gives."""
+    found = {}
+    for key, value in pairs(report, node, 'dims is a mapping, such as n: "1..8"'):
+        if key.text not in used:
+            report.add(Code.UNUSED_DIM, key, f"the size {quoted(key.text)} is in no shape")
+        sizes = _range(report, value)
+        if sizes is not None:
+            found[key.text] = sizes
+    return found
+
+
+def _range(report: Report, node: YamlNode) -> tuple[int, int] | None:
+    value = plain(report, node) if isinstance(node, Scalar) else None
+    match = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        low, high = value, value
+    elif match:
+        low, high = int(match[1]), int(match[2])
+    else:
+        report.add(Code.BAD_DIM, node, f'got {shown(node)}; a range is written "1..8", or 3')
+        return None
+    if not 0 <= low <= high <= MAX_SIZE:
+        message = f"got {shown(node)}; sizes rise, and lie between 0 and {MAX_SIZE}"
+        report.add(Code.BAD_DIM, node, message)
+        return None
+    return low, high
+
+
+# ---- examples
+
+
+def read_examples(report: Report, node: YamlNode, inputs: tuple[Input, ...]) -> tuple[Example, ...]:
+    """The examples that can be read, in order."""
+    found = (_example(report, item, inputs) for item in items(report, node, "a list is wanted"))
+    return tuple(example for example in found if example is not None)
+
+
+def _example(report: Report, node: YamlNode, inputs: tuple[Input, ...]) -> Example | None:
+    before = len(report.problems)
+    known = fields(report, node, EXAMPLE, "an example")
+    arguments = _Arguments(report, {entry.name: entry for entry in inputs})
+    point = arguments.point(node, known.get("point"))
+    grad = arguments.by_input(known.get("grad"))
+    for name, (value_node, _) in grad.items():
+        if not arguments.inputs[name].requires_grad:
+            report.add(Code.CONFLICT, value_node, f"{quoted(name)} has requires_grad: false")
+    value = values(report, known["value"]) if "value" in known else None
+    if len(report.problems) > before:
+        return None
+    return Example(
+        {name: number for name, (_, number) in point.items()},
+        value[0] if value is not None else None,
+        {name: number for name, (_, number) in grad.items()},
+        position(node),
+    )
+
+
+_Read = dict[str, tuple[YamlNode, Nested]]
+
+
+@final
+class _Arguments:
+    """The values that one example gives by input, all for the same sizes."""
+
+    def __init__(self, report: Report, inputs: Mapping[str, Input]) -> None:
+        self.report = report
+        self.inputs = inputs
+        self.sizes: dict[str, int] = {}
+
+    def point(self, example: YamlNode, node: YamlNode | None) -> _Read:
+        """The values of the inputs that have none fixed; each must be there, in its domain."""
+        found = self.by_input(node)
+        for name, (value_node, value) in found.items():
+            entry = self.inputs[name]
+            if entry.value is not None:
+                message = f"{quoted(name)} has a fixed value"
+                self.report.add(Code.CONFLICT, value_node, message)
+            elif entry.domain is not None:
+                check_inside(self.report, value_node, value, entry.domain)
+        given = {key.text for key, _ in node.pairs} if isinstance(node, Table) else set()
+        for name, entry in self.inputs.items():
+            if entry.value is None and name not in given:
+                message = f"the point has no value for {quoted(name)}"
+                self.report.add(Code.MISSING_KEY, node or example, message)
+        return found
+
+    def by_input(self, node: YamlNode | None) -> _Read:
+        """The values of a mapping from inputs, each in its input's shape."""
+        found: _Read = {}
+        if node is None:
+            return found
+        for key, item in pairs(self.report, node, "a mapping of inputs is wanted"):
+            if key.text not in self.inputs:
+                self.unknown(key)
+                continue
+            read = values(self.report, item)
+            if read is not None and self.fits(item, key.text, read[1]):
+                found[key.text] = (item, read[0])
+        return found
+
+    def unknown(self, key: Scalar) -> None:
+        known = ", ".join(self.inputs)
+        message = f"{quoted(key.text)} is no input; the inputs are {known}"
+        self.report.add(Code.UNKNOWN_NAME, key, message)
+
+    def fits(self, node: YamlNode, name: str, shape: tuple[int, ...]) -> bool:
+        """Whether the shape is the input's, with the sizes that this example's values have."""
+        wanted = self.inputs[name].shape
+        matches = len(wanted) == len(shape)
+        for size, actual in zip(wanted, shape, strict=False):
+            if isinstance(size, str):
+                size = self.sizes.setdefault(size, actual)
+            matches = matches and size == actual
+        if not matches:
+            asked = f"[{', '.join(map(str, wanted))}]"
+            message = f"a value of shape {list(shape)}; {quoted(name)} has the shape {asked}"
+            self.report.add(Code.SHAPE_MISMATCH, node, message)
+        return matches

@@ -1,0 +1,307 @@
+"""Balls: midpoint ± radius in Arb's arithmetic, which encloses every result rigorously.
+
+`Kernel` is the fast way: a program compiled to straight Python, whose results are NaN wherever
+there is any doubt (a branch that the ball does not decide, a kink inside it, a value outside the
+domain). What it leaves open is settled by `symbolic.careful`, one point at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb, arb_series, ctx, fmpq
+
+from gradcheck_sym.spec.functions import FUNCTIONS
+from gradcheck_sym.symbolic.program import Instruction, Program
+
+Ball = Any  # flint.arb has no type information
+
+NAN: Ball = arb.nan()
+
+
+def rational(value: Fraction) -> Ball:
+    """The ball of a rational at the current precision."""
+    return arb(fmpq(value.numerator, value.denominator))
+
+
+def log_abs_gamma(x: Ball) -> Ball:
+    """log|gamma(x)|, which Arb's own lgamma gives for positive x only."""
+    return x.lgamma() if x > 0 else -abs(x.rgamma()).log()
+
+
+def polygamma(order: int, x: Ball) -> Ball:
+    """The derivative of order n of digamma at x.
+
+    For x > 0 by the Hurwitz zeta function (DLMF 25.11.12); below, from the Taylor series of
+    1/gamma, which is entire. NaN where the ball touches a pole.
+    """
+    if x > 0:
+        value = arb(order + 1).zeta(x) * arb(order).fac()
+        return value if order % 2 else -value
+    series = arb_series([x, 1], prec=order + 3).rgamma()
+    if series[0].contains(0):
+        return NAN
+    quotient = -(series.derivative() / series)
+    return quotient[order] * arb(order).fac()
+
+
+def power(base: Ball, exponent: Ball) -> Ball:
+    """base**exponent for positive bases and for integer exponents; NaN elsewhere."""
+    if base > 0 or exponent.is_integer():
+        return base**exponent
+    return NAN
+
+
+def scale(gate: Ball, value: Ball) -> Ball:
+    """gate*value; 0 where the gate is exactly 0, because the branch was not taken."""
+    return gate if gate.is_zero() else gate * value
+
+
+# Three-valued comparisons: None where the balls overlap, ties included.
+
+
+def greater(a: Ball, b: Ball) -> bool | None:
+    """Whether a > b."""
+    return True if a > b else False if a < b else None
+
+
+def less(a: Ball, b: Ball) -> bool | None:
+    """Whether a < b."""
+    return True if a < b else False if a > b else None
+
+
+def equal(a: Ball, b: Ball) -> bool | None:
+    """Whether a == b: never certain of True, since around a tie it is False."""
+    return False if a < b or a > b else None
+
+
+def unequal(a: Ball, b: Ball) -> bool | None:
+    """Whether a != b."""
+    return True if a < b or a > b else None
+
+
+def both(a: bool | None, b: bool | None) -> bool | None:
+    """Three-valued and."""
+    return False if a is False or b is False else None if a is None or b is None else True
+
+
+def either(a: bool | None, b: bool | None) -> bool | None:
+    """Three-valued or."""
+    return True if a or b else None if a is None or b is None else False
+
+
+def negation(a: bool | None) -> bool | None:
+    """Three-valued not."""
+    return None if a is None else not a
+
+
+def select(condition: bool | None, a: Ball, b: Ball) -> Ball:
+    """a or b, as the condition says; NaN where it does not say."""
+    return NAN if condition is None else a if condition else b
+
+
+def extreme(op: str, args: Sequence[Ball]) -> int | None:
+    """Which argument alone is the largest (or smallest); None where the balls do not say."""
+    best = 0
+    for k in range(1, len(args)):
+        if (args[k] > args[best]) if op == "max" else (args[k] < args[best]):
+            best = k
+    for k, arg in enumerate(args):
+        if k != best and not ((arg < args[best]) if op == "max" else (arg > args[best])):
+            return None
+    return best
+
+
+def largest(*args: Ball) -> Ball:
+    """max, NaN at a tie."""
+    best = extreme("max", args)
+    return NAN if best is None else args[best]
+
+
+def smallest(*args: Ball) -> Ball:
+    """min, NaN at a tie."""
+    best = extreme("min", args)
+    return NAN if best is None else args[best]
+
+
+def wins(op: str, place: int, *args: Ball) -> Ball:
+    """1 where the argument at that place alone is the max (or min), 0 where another is."""
+    best = extreme(op, args)
+    return NAN if best is None else arb(1 if best == place else 0)
+
+
+def _magnitude(x: Ball) -> Ball:
+    return x if x > 0 else -x if x < 0 else NAN
+
+
+def _sign(x: Ball) -> Ball:
+    return arb(1) if x > 0 else arb(-1) if x < 0 else NAN
+
+
+def _floor(x: Ball) -> Ball:
+    return NAN if x.contains_integer() else x.floor()
+
+
+def _ceil(x: Ball) -> Ball:
+    return NAN if x.contains_integer() else x.ceil()
+
+
+def _sqrt(x: Ball) -> Ball:
+    return x.sqrt() if x > 0 else NAN
+
+
+def _atan2(y: Ball, x: Ball) -> Ball:
+    cut = not (x > 0 or y > 0 or y < 0)  # the ball may touch the branch cut or the origin
+    return NAN if cut else arb.atan2(y, x)
+
+
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+_CALLS: dict[str, Callable[..., Any]] = {
+    "pow": power,
+    "scale": scale,
+    "gt": greater,
+    "ge": greater,
+    "lt": less,
+    "le": less,
+    "eq": equal,
+    "ne": unequal,
+    "and": both,
+    "or": either,
+    "not": negation,
+    "select": select,
+    "max": largest,
+    "min": smallest,
+    "abs": _magnitude,
+    "sign": _sign,
+    "floor": _floor,
+    "ceil": _ceil,
+    "sqrt": _sqrt,
+    "atan2": _atan2,
+    "lgamma": log_abs_gamma,
+}
+
+
+@final
+class Kernel:
+    """A program compiled for balls.
+
+    The generated code consists of our own names and operations only; nothing of a spec's text
+    gets into it.
+    """
+
+    __slots__ = ("_constants", "_function", "program")
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        fixed = [step for step in program.code if step.op in ("const", "pi", "e", "inf")]
+        self._constants = {step: f"k{number}" for number, step in enumerate(fixed)}
+        namespace: dict[str, Any] = {f"f_{name}": call for name, call in _CALLS.items()}
+        namespace |= {"f_polygamma": polygamma, "f_wins": wins}
+        exec(compile(self._source(), "<kernel>", "exec"), namespace)  # noqa: S102
+        self._function: Callable[..., tuple[Ball, ...]] = namespace["kernel"]
+
+    def _source(self) -> str:
+        lines = []
+        used = [
+            f"x{at}" if at >= 0 else f"unused{k}" for k, at in enumerate(self.program.inputs_at)
+        ]
+        arguments = [*self._constants.values(), *used]
+        lines.append(f"def kernel({', '.join(arguments)}):")
+        for index, step in enumerate(self.program.code):
+            lines.append(f"    x{index} = {self._operation(index, step)}")
+        results = "".join(f"x{index}, " for index in self.program.outputs)
+        return "\n".join([*lines, f"    return ({results})"])
+
+    def _operation(self, index: int, step: Instruction) -> str:
+        args = [f"x{arg}" for arg in step.args]
+        if step.op == "input":
+            return f"x{index}"
+        if step in self._constants:
+            return self._constants[step]
+        if step.op in _INFIX:
+            return _INFIX[step.op].join(args)
+        if step.op == "detach":
+            return args[0]
+        if step.op == "neg":
+            return f"-{args[0]}"
+        if step.op == "pow" and (exponent := self._small_exponent(step)):
+            return f"{args[0]}**{exponent}"
+        if step.op == "wins":
+            op, _, place = str(step.data).partition(":")
+            return f"f_wins({op!r}, {int(place)}, {', '.join(args)})"
+        if step.op == "polygamma":
+            return f"f_polygamma({int(step.data or 0)}, {args[0]})"
+        if step.op in _CALLS:
+            return f"f_{step.op}({', '.join(args)})"
+        return f"{args[0]}.{FUNCTIONS[step.op].ball}()"
+
+    def _small_exponent(self, step: Instruction) -> int | None:
+        """A constant integer exponent, which needs no test of the base."""
+        value = self.program.code[step.args[1]].data
+        if isinstance(value, Fraction) and value.denominator == 1 and 1 <= value <= 64:
+            return int(value)
+        return None
+
+    def enclose(
+        self, values: npt.NDArray[np.float64], precision: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The outputs at each point, with what one rounding of every input moves them by.
+
+        One evaluation gives both: inputs are balls whose radius is 2**-SPARE of one rounding, in
+        arithmetic that is far finer.
+
+        Args:
+            values: (points, inputs), exact.
+            precision: bits of the dtype under test.
+
+        Returns:
+            Two arrays (points, outputs): a value next to the truth, and the sensitivity: the
+            truth lies within 2**-SPARE of it, plus half a float64 ulp, of the value. NaN where
+            the balls leave anything open.
+        """
+        shape = (len(values), len(self.program.outputs))
+        middle, radius = np.empty(shape), np.empty(shape)
+        function = self._function
+        radii = np.abs(values) * 2.0 ** -(precision + SPARE)
+        with ctx.workprec(working_precision(precision)):
+            fixed = [rounded(constant(step), precision) for step in self._constants]
+            for lane, (row, spread) in enumerate(zip(values.tolist(), radii.tolist(), strict=True)):
+                balls = function(*fixed, *map(arb, row, spread))
+                middle[lane] = [float(ball) for ball in balls]
+                radius[lane] = [float(ball.rad()) for ball in balls]
+        with np.errstate(over="ignore"):
+            return middle, radius * 2.0**SPARE
+
+
+# Sensitivities come from radii this many bits below one rounding: small enough that they are
+# linear (a bfloat16 rounding is half a percent), large enough to stand above our own rounding.
+SPARE = 24
+
+
+def working_precision(precision: int) -> int:
+    """Bits in which sensitivities are computed: twice the dtype's, and the spare ones."""
+    return 2 * precision + SPARE - 2  # 128 for float64: two machine words
+
+
+def rounded(ball: Ball, precision: int) -> Ball:
+    """A constant as sensitivities see it: exact where the dtype holds it, else a small ball."""
+    with ctx.workprec(precision):
+        exact = (+ball).is_exact() and ball.is_exact()
+    return ball if exact else ball * arb(1, 2.0 ** -(precision + SPARE))
+
+
+def constant(step: Instruction) -> Ball:
+    """The ball of a constant instruction at the current precision."""
+    match step.op:
+        case "pi":
+            return arb.pi()
+        case "e":
+            return arb.const_e()
+        case "inf":
+            return arb.pos_inf()
+    assert isinstance(step.data, Fraction)
+    return rational(step.data)

@@ -1,0 +1,167 @@
+"""A spec at one concrete shape: derived, compiled, ready to be evaluated at points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb, ctx
+
+from gradcheck_sym.spec.dtypes import Format
+from gradcheck_sym.spec.records import Expression, Spec
+from gradcheck_sym.spec.tree import Node
+from gradcheck_sym.symbolic.balls import Ball, Kernel
+from gradcheck_sym.symbolic.careful import Careful, Loss, Settled, decisions, exact
+from gradcheck_sym.symbolic.differentiate import vjp
+from gradcheck_sym.symbolic.lower import Array, input_array, lower, lower_condition
+from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
+from gradcheck_sym.symbolic.taylor import recomputed
+
+Floats = npt.NDArray[np.float64]
+
+_DECIDING_PRECISION = 256  # bits; points whose branches need more are not settled anyway
+COTANGENT = " cotangent"  # begins with a blank, so that no input can be called so
+
+
+@final
+@dataclass(frozen=True)
+class Derivation:
+    """Value and gradient of sum(cotangent*expr) at one assignment of the dims."""
+
+    shapes: Mapping[str, tuple[int, ...]]  # of every input, in order
+    out_shape: tuple[int, ...]
+    wrt: tuple[str, ...]  # the inputs with a gradient, in order
+    forward: Program  # outputs: the elements of the value
+    joint: Program  # outputs: the value, then the gradient with respect to each of wrt
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The joint program compiled for balls."""
+        return Kernel(self.joint)
+
+    @cached_property
+    def value_kernel(self) -> Kernel:
+        """The value alone compiled for balls."""
+        return Kernel(self.forward)
+
+    @property
+    def values(self) -> int:
+        """How many elements the value has."""
+        return math.prod(self.out_shape)
+
+    def columns(self) -> Mapping[str, slice]:
+        """Where each input's gradient stands among the joint program's outputs."""
+        sizes = [math.prod(self.shapes[name]) for name in self.wrt]
+        ends = list(accumulate(sizes, initial=self.values))
+        return {name: slice(ends[k], ends[k + 1]) for k, name in enumerate(self.wrt)}
+
+    def flat_names(self, name: str) -> tuple[str, ...]:
+        """The flat names of an input's elements, in order."""
+        return tuple(flat_names(name, self.shapes[name]))
+
+    def pack(self, values: Mapping[str, Floats], cotangents: Floats) -> Floats:
+        """The joint program's inputs: one row a point, from arrays (points, *shape)."""
+        lanes = len(cotangents)
+        parts = [values[name].reshape(lanes, -1) for name in self.shapes]
+        return np.concatenate([*parts, cotangents.reshape(lanes, -1)], axis=1)
+
+    @cached_property
+    def depth(self) -> int:
+        """Operations on the longest path from an input to the value or the gradient."""
+        return self.joint.depth()
+
+    def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
+        """What evaluating value and gradient as written, in the dtype, may lose at a point."""
+        return Careful(self.joint, self.values).losses(row, dtype)
+
+    def recomputed_loss(
+        self, row: Sequence[float], column: int, dtype: Format, written: Loss
+    ) -> Loss:
+        """The larger of the loss as written and that of a slope from rounded saved values."""
+        inputs = row[: len(self.forward.inputs)]
+        with ctx.workprec(_DECIDING_PRECISION):
+            taken = decisions(self.forward, inputs)
+        place = self.moving()[column - self.values]
+        with ctx.workprec(dtype.precision):
+            along = recomputed(self.forward, inputs, place, taken, dtype.precision)
+            fed = [arb(c) for c in row[len(inputs) :]]
+            total = sum((c * slope for c, slope in zip(fed, along, strict=True)), arb(0))
+        if not total.is_finite():
+            return written
+        return Loss(max(written.radius, float(total.rad())), written.overflow)
+
+    def moving(self) -> list[int]:
+        """The places among the forward program's inputs of those with a gradient, in its order."""
+        places = {name: at for at, name in enumerate(self.forward.inputs)}
+        return [places[flat] for name in self.wrt for flat in self.flat_names(name)]
+
+    def exact_gradient(self, row: Sequence[float]) -> list[Ball]:
+        """The gradient at one point as balls of the current precision."""
+        return exact(self.joint, row)[self.values :]
+
+    def settle(self, row: Sequence[float], dtype: Format) -> Settled:
+        """Place and truths of one point, with care."""
+        return Careful(self.joint, self.values).settle(row, dtype)
+
+
+def derive(spec: Spec, dims: Mapping[str, int]) -> Derivation:
+    """Lowers and differentiates a spec's mathematics at concrete sizes.
+
+    Raises LowerError where the expression has no meaning at these sizes.
+    """
+    builder = Builder()
+    shapes = {entry.name: concrete(entry.shape, dims) for entry in spec.inputs}
+    arrays = {name: input_array(builder, name, shape) for name, shape in shapes.items()}
+    value = lower_spec(spec, arrays, dims, builder)
+    outputs = list(value.reshape(-1))
+    names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
+    fed = list(input_array(builder, COTANGENT, value.shape).reshape(-1))
+    wrt = tuple(entry.name for entry in spec.inputs if entry.requires_grad)
+    targets: list[Scalar] = [scalar for name in wrt for scalar in arrays[name].reshape(-1)]
+    gradient = vjp(outputs, fed, targets)
+    every = [*names, *flat_names(COTANGENT, value.shape)]
+    return Derivation(
+        shapes, value.shape, wrt, finish(names, outputs), finish(every, outputs + gradient)
+    )
+
+
+def lower_spec(
+    spec: Spec, arrays: Mapping[str, Array], dims: Mapping[str, int], builder: Builder
+) -> Array:
+    """The elements of a spec's expr; its lets are lowered in order, dims stand for their size."""
+    bindings: dict[str, Array] = {}
+    for name, size in dims.items():
+        bindings[name] = np.array(builder.constant(size), dtype=object)
+    bindings |= arrays
+    for name, expression in spec.let:
+        bindings[name] = lower(expression.tree, bindings, builder)
+    return lower(_tree(spec), bindings, builder)
+
+
+def condition(spec: Spec, expression: Expression, shapes: Mapping[str, tuple[int, ...]]) -> Program:
+    """A `where` of a spec at concrete shapes; its outputs are the conditions of all elements.
+
+    Raises LowerError where it has no meaning at these shapes, or is no condition.
+    """
+    builder = Builder()
+    arrays = {name: input_array(builder, name, shape) for name, shape in shapes.items()}
+    holds = lower_condition(expression.tree, arrays, builder)
+    names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
+    return finish(names, list(holds.reshape(-1)))
+
+
+def _tree(spec: Spec) -> Node:
+    if spec.expr is None:
+        raise ValueError(f"{spec.address} has no expr")
+    return spec.expr.tree
+
+
+def concrete(shape: Sequence[int | str], dims: Mapping[str, int]) -> tuple[int, ...]:
+    """A shape with its symbolic sizes replaced by numbers."""
+    return tuple(dims[size] if isinstance(size, str) else size for size in shape)

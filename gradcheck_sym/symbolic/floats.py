@@ -1,0 +1,105 @@
+"""A scalar program in plain floating point: quick, vectorized over points, and not rigorous."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb
+
+from gradcheck_sym.symbolic import careful
+from gradcheck_sym.symbolic.program import Instruction, Program
+
+Floats = npt.NDArray[np.float64]
+
+
+def evaluate(program: Program, rows: Floats) -> list[npt.NDArray[Any]]:
+    """The outputs at each point, as arrays (points,) of float64, or of bool for conditions.
+
+    Args:
+        program: any scalar program.
+        rows: (points, inputs).
+    """
+    columns = dict(zip(program.inputs, rows.T, strict=True))
+    found: list[Any] = []
+    with np.errstate(all="ignore"):
+        for step in program.code:
+            found.append(_operation(step, [found[arg] for arg in step.args], columns))
+    lanes = (len(rows),)
+    return [np.broadcast_to(np.asarray(found[at]), lanes) for at in program.outputs]
+
+
+def _operation(step: Instruction, args: Sequence[Any], columns: dict[str, Floats]) -> Any:
+    match step.op:
+        case "input":
+            return columns[str(step.data)]
+        case "const":
+            assert isinstance(step.data, Fraction)
+            return _nearest(step.data)
+        case "pi" | "e" | "inf":
+            return getattr(math, step.op)
+        case "max" | "min":
+            return reduce(np.maximum if step.op == "max" else np.minimum, args)
+        case "wins":
+            return _wins(str(step.data), args)
+    if step.op in _NUMPY:
+        return _NUMPY[step.op](*args)
+    return _by_balls(step, args)
+
+
+def _by_balls(step: Instruction, args: Sequence[Any]) -> Any:
+    """Functions that NumPy lacks: Arb's, one number at a time."""
+
+    def one(*values: float) -> float:
+        return float(careful.evaluate(step, [arb(value) for value in values], {}))
+
+    return np.vectorize(one, otypes=[np.float64])(*args)
+
+
+def _nearest(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _wins(data: str, args: Sequence[Any]) -> Any:
+    op, _, place = data.partition(":")
+    best = (np.argmax if op == "max" else np.argmin)(np.stack(np.broadcast_arrays(*args)), axis=0)
+    return np.where(best == int(place), 1.0, 0.0)
+
+
+_NUMPY: dict[str, Callable[..., Any]] = {
+    "neg": np.negative,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "pow": lambda a, b: np.power(np.asarray(a, dtype=np.float64), b),
+    "scale": lambda gate, value: np.where(np.equal(gate, 0), 0.0, np.multiply(gate, value)),
+    "detach": lambda a: a,
+    "select": np.where,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+}
+_SAME_NAME = "exp expm1 log log1p sqrt sin cos tan sinh cosh tanh abs sign floor ceil"
+_NUMPY |= {name: getattr(np, name) for name in _SAME_NAME.split()}

@@ -1,0 +1,197 @@
+"""The same derivative a second time, without SymPy: Taylor arithmetic over the forward program.
+
+Every operation is carried out on power series of two terms (value and slope along a direction)
+in Arb. Nothing is shared with `symbolic.differentiate` but the program, so that an error in
+SymPy's derivative or in the chain rule shows as two balls that do not overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flint import arb, arb_series
+
+from gradcheck_sym.symbolic import balls
+from gradcheck_sym.symbolic.balls import NAN, Ball
+from gradcheck_sym.symbolic.careful import Decision
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+
+Series = Any  # flint.arb_series has no type information
+
+
+def slopes(
+    program: Program,
+    row: Sequence[float],
+    direction: Sequence[float],
+    decisions: Sequence[Decision],
+) -> list[Ball]:
+    """The directional derivative of each output along a direction, at the current precision.
+
+    Args:
+        program: values only.
+        row: the inputs, exact.
+        direction: one number per input, exact.
+        decisions: the branches taken at this point, one entry per instruction.
+    """
+    given = {
+        name: arb_series([value, along], prec=2)
+        for name, value, along in zip(program.inputs, row, direction, strict=True)
+    }
+    found: list[Series] = []
+    for index, step in enumerate(program.code):
+        args = [found[arg] for arg in step.args]
+        found.append(
+            None if step.op in CONDITIONS else _series(step, args, decisions[index], given)
+        )
+    return [found[at][1] for at in program.outputs]
+
+
+def recomputed(
+    program: Program,
+    row: Sequence[float],
+    place: int,
+    decisions: Sequence[Decision],
+    precision: int,
+) -> list[Ball]:
+    """Slopes along one input where every saved value is rounded and the slope recomputed from it.
+
+    A backward may know an intermediate value y(t) only as rounded to u*|y|, and state its slope
+    as a function h of it (1 - y**2 for tanh). With h' = y''/y' the slope is off by
+    u*|y|*|y''/y'|, whatever h looks like; each intermediate value contributes that.
+
+    Args:
+        program: values only.
+        row: the inputs, exact; each is rounded once.
+        place: the input along which the slopes are.
+        decisions: the branches taken at this point.
+        precision: bits that values are rounded to; u is 2**-precision.
+    """
+    unit = arb(1, 2.0**-precision)
+    given = {
+        name: arb_series([arb(value) * unit, 1 if number == place else 0], prec=3)
+        for number, (name, value) in enumerate(zip(program.inputs, row, strict=True))
+    }
+    found: list[Series] = []
+    for index, step in enumerate(program.code):
+        args = [found[arg] for arg in step.args]
+        value = None if step.op in CONDITIONS else _series(step, args, decisions[index], given)
+        found.append(value if value is None else _rounded(value, precision))
+    return [found[at][1] for at in program.outputs]
+
+
+def _rounded(value: Series, precision: int) -> Series:
+    level, slope, bend = value[0], value[1], value[2]
+    if bend.is_zero() or slope.contains(0) or not bend.is_finite():
+        return value
+    lost = (abs(level * 2 * bend / slope)).upper() * 2.0**-precision
+    return arb_series([level, slope + arb(0, 1) * lost, bend], prec=3)
+
+
+def _series(
+    step: Instruction, args: Sequence[Series], decision: Decision, given: dict[str, Series]
+) -> Series:
+    match step.op:
+        case "input":
+            return given[str(step.data)]
+        case "const" | "pi" | "e" | "inf":
+            return _constant(balls.constant(step))
+        case "select":
+            return _UNKNOWN if decision is None else args[1] if decision else args[2]
+        case "max" | "min":
+            return _UNKNOWN if decision is None else args[int(decision)]
+        case "sign" | "floor" | "ceil":
+            return _UNKNOWN if decision is None else _constant(arb(int(decision)))
+        case "detach":
+            return _constant(args[0][0])
+        case "abs":
+            return args[0] if args[0][0] > 0 else -args[0]
+    try:
+        return _SERIES[step.op](*args) if step.op in _SERIES else getattr(args[0], step.op)()
+    except (
+        ValueError,
+        ZeroDivisionError,
+    ):  # a division by what may be 0, or a function outside its domain
+        return _UNKNOWN
+
+
+_UNKNOWN: Series = arb_series([NAN, NAN, NAN])  # neither the value nor a slope is known
+
+
+def _constant(value: Ball) -> Series:
+    return arb_series([value])
+
+
+def _integrated(value: Ball, slope: Series, argument: Series) -> Series:
+    """f(argument) from its value and the series of f' along the argument."""
+    return arb_series([value]) + (slope * argument.derivative()).integral()
+
+
+def _composed(outer: Series, argument: Series) -> Series:
+    """f(argument) from the Taylor series of f around the argument's value."""
+    return outer(argument - argument[0])
+
+
+def _power(base: Series, exponent: Series) -> Series:
+    power = exponent[0]
+    if exponent[1].is_zero() and power.is_integer() and abs(power) <= 2**31:
+        whole = int(power.unique_fmpz())
+        return base**whole if whole >= 0 else arb_series([1]) / base**-whole
+    return (exponent * base.log()).exp()
+
+
+def _expm1(x: Series) -> Series:
+    return _integrated(x[0].expm1(), x.exp(), x)
+
+
+def _tanh(x: Series) -> Series:
+    value = x[0].tanh()
+    slope = ((x.exp() + (-x).exp()) / 2) ** 2
+    return _integrated(value, arb_series([1]) / slope, x)
+
+
+def _lgamma(x: Series) -> Series:
+    """Minus the logarithm of |1/gamma|, from the series of that entire function."""
+    inverse = x.rgamma()
+    return -(inverse if inverse[0] > 0 else -inverse).log()
+
+
+def _digamma(x: Series) -> Series:
+    """The derivative of the Taylor series of lgamma, composed with the argument."""
+    terms = x.prec + 1
+    return _composed(_lgamma(arb_series([x[0], 1], prec=terms)).derivative(), x)
+
+
+def _erfinv(x: Series) -> Series:
+    """The reversion of the Taylor series of erf around the value."""
+    value = x[0].erfinv()
+    shifted = arb_series([value, 1], prec=x.prec).erf()
+    inverse = arb_series([0, *shifted.coeffs()[1:]], prec=x.prec).reversion()
+    return _composed(inverse, x) + value
+
+
+def _atan2(y: Series, x: Series) -> Series:
+    slope = (x * y.derivative() - y * x.derivative()) / (x * x + y * y)
+    return arb_series([arb.atan2(y[0], x[0])]) + slope.integral()
+
+
+_SERIES: dict[str, Callable[..., Series]] = {
+    "neg": lambda a: -a,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "pow": _power,
+    "expm1": _expm1,
+    "log1p": lambda x: _integrated(x[0].log1p(), arb_series([1]) / (1 + x), x),
+    "sinh": lambda x: (x.exp() - (-x).exp()) / 2,
+    "cosh": lambda x: (x.exp() + (-x).exp()) / 2,
+    "tanh": _tanh,
+    "asinh": lambda x: _integrated(x[0].asinh(), (x * x + 1).rsqrt(), x),
+    "acosh": lambda x: _integrated(x[0].acosh(), (x * x - 1).rsqrt(), x),
+    "atanh": lambda x: _integrated(x[0].atanh(), arb_series([1]) / (1 - x * x), x),
+    "lgamma": _lgamma,
+    "digamma": _digamma,
+    "erfinv": _erfinv,
+    "atan2": _atan2,
+}

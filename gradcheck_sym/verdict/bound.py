@@ -1,0 +1,60 @@
+"""What an evaluation may lose: the only constants of the bound, each with its reason.
+
+A spec has no tolerance. What is allowed is derived from the mathematics at each point: by how
+much the exact result moves when every input, cotangent and constant is rounded once (Higham,
+Accuracy and Stability of Numerical Algorithms, 1.5: the condition number times the unit
+roundoff). That is what a sound (backward stable) evaluation loses. All functions work on floats
+and on NumPy arrays alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+Number = TypeVar("Number", float, Any)  # float, or an array of them
+
+# A sound evaluation is the exact result for inputs rounded more than once: the intermediate
+# results are rounded, too, each to the same effect as a rounding of what it was made of. Four
+# roundings leave room for an order and grouping other than ours, and are far below any mistake.
+SOUND_FACTOR = 4.0
+
+# A correctly used elementary function may be off by up to 4 units in the last place (the bound
+# that vectorized math libraries such as SLEEF document for their fast variants).
+SOUND_ULPS = 4.0
+
+# Every further operation on the longest path from an input to the result rounds once.
+ULPS_PER_STEP = 1.0
+
+# Results below the normal range are spaced evenly; a product of two roundings loses two steps.
+SUBNORMAL_STEPS = 2.0
+
+# An unstable but right formula loses what its intermediate roundings are magnified by. The lossy
+# evaluation rounds every input and every step; other unstable formulas lose a small multiple.
+UNSTABLE_FACTOR = 16.0
+
+# Rounding errors at one point vary from dtype to dtype by luck; a mistake varies by the ratio of
+# the unit roundoffs, at least 2**13 between the dtypes that are compared.
+ROUNDING_SPREAD = 64.0
+
+
+def allowed(sensitivity: Number, ulp: Number, depth: int, smallest: float) -> Number:
+    """The error that any sound evaluation may have, in units of the result.
+
+    Args:
+        sensitivity: what one rounding of every input and constant moves the result by.
+        ulp: one unit in the last place of the true value, in the dtype.
+        depth: operations on the longest path from an input to the result.
+        smallest: the dtype's smallest subnormal.
+    """
+    ulps = SOUND_ULPS + ULPS_PER_STEP * depth
+    return SOUND_FACTOR * sensitivity + ulps * ulp + SUBNORMAL_STEPS * smallest
+
+
+def tolerated(loss: Number, sound_allowed: Number) -> Number:
+    """The error up to which digits may be lost by an unstable formula that is right.
+
+    Args:
+        loss: radius of an evaluation at the dtype's own precision that rounds every step.
+        sound_allowed: what a sound evaluation may lose.
+    """
+    return UNSTABLE_FACTOR * loss + sound_allowed

@@ -1,0 +1,118 @@
+"""One number against its truth: arithmetic on what is known, nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+from gradcheck_sym.verdict.bound import ROUNDING_SPREAD
+from gradcheck_sym.verdict.records import Verdict
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far a claim is from the truth, and how far it may be."""
+
+    claim: float
+    truth: float  # midpoint of the truth's ball; infinite where it is beyond the dtype's range
+    least: float  # |claim - truth| is at least this,
+    most: float  # and at most this
+    allowed: float  # what a sound evaluation may lose
+    tolerated: float  # what an unstable one may lose
+    boundless: bool = False  # the result is so sensitive that no bound on the error is known
+    overflow: str = ""  # what leaves the dtype's range in the mathematics as written
+    bounded: bool = True  # the author states a bounded domain: overflow in it is a fault
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The verdict on one number, with the reason where it is not plain arithmetic."""
+
+    verdict: Verdict
+    reason: str = ""
+    dropped: str = ""  # why the number is not ruled on after all
+
+
+def rule(gap: Gap, largest: float) -> Ruling:
+    """The verdict on one number; largest is the dtype's largest finite value.
+
+    An infinity is right where the truth is beyond the dtype's range, with the same sign. Where
+    no bounded domain is stated, what overflows in plain arithmetic is dropped: nobody claimed
+    that products of the largest floats come out right.
+    """
+    ruling = _rule(gap, largest)
+    if gap.bounded or ruling.verdict not in (Verdict.WRONG, Verdict.INACCURATE):
+        return ruling
+    if gap.overflow == "arithmetic":
+        return Ruling(Verdict.UNDECIDED, dropped="overflow")
+    if gap.overflow and ruling.verdict is Verdict.WRONG and not math.isfinite(gap.claim):
+        reason = f"{ruling.reason}: {gap.overflow} overflows in the formula as written, too"
+        return Ruling(Verdict.INACCURATE, reason)
+    return ruling
+
+
+def _rule(gap: Gap, largest: float) -> Ruling:
+    if math.isnan(gap.claim):
+        return Ruling(Verdict.WRONG, "not a number where the truth is finite")
+    if abs(gap.truth) >= largest - gap.allowed:
+        beyond = abs(gap.claim) >= largest - gap.allowed
+        if beyond and math.copysign(1, gap.claim) == math.copysign(1, gap.truth):
+            return Ruling(Verdict.AGREES, "beyond the dtype's range")
+    if math.isinf(gap.truth):
+        return Ruling(Verdict.WRONG, "the truth is beyond the dtype's range")
+    if math.isinf(gap.claim):
+        return Ruling(Verdict.WRONG, "an infinity where the truth is finite")
+    if gap.most <= gap.allowed:
+        return Ruling(Verdict.AGREES)
+    if gap.boundless:
+        return Ruling(Verdict.UNDECIDED, dropped="infinitely sensitive")
+    if gap.least > gap.tolerated:
+        return Ruling(Verdict.WRONG)
+    if gap.least > gap.allowed:
+        return Ruling(Verdict.INACCURATE)
+    return Ruling(Verdict.UNDECIDED, dropped="the truth is too vague")
+
+
+def is_rounding(error: float, unit: float, other_error: float, other_unit: float) -> bool:
+    """Whether an error of one implementation in two dtypes is proportional to their roundoffs.
+
+    Args:
+        error: the error in the dtype under test.
+        unit: that dtype's unit roundoff.
+        other_error: the error at the same point in another dtype.
+        other_unit: that one's unit roundoff.
+    """
+    if not math.isfinite(error) or not math.isfinite(other_error):
+        return False
+    (fine, fine_unit), (coarse, coarse_unit) = sorted(
+        ((error, unit), (other_error, other_unit)), key=lambda pair: pair[1]
+    )
+    return fine / fine_unit <= ROUNDING_SPREAD * coarse / coarse_unit
+
+
+def culprit(
+    symbolic_agrees_with_autograd: bool | None,
+    symbolic_agrees_with_numerical: bool | None,
+    autograd_agrees_with_numerical: bool | None,
+) -> str:
+    """Who is wrong, by two witnesses against one; None stands for "cannot tell".
+
+    The words: "the backward", "the forward", "the oracle", or "" where the witnesses leave it open.
+    """
+    match (
+        symbolic_agrees_with_autograd,
+        symbolic_agrees_with_numerical,
+        autograd_agrees_with_numerical,
+    ):
+        case (False, True, False):
+            return "the backward"
+        case (False, False, True):
+            return "the forward"
+        case (True, False, False):
+            return "the oracle"
+        case (False, False, False):
+            return "the forward and the backward"
+    return ""

@@ -1,0 +1,1 @@
+"""Right implementations that a hasty checker would take for wrong ones."""

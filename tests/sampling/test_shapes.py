@@ -1,0 +1,69 @@
+"""Which sizes are visited."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+from math import prod
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradcheck_sym.errors import Position
+from gradcheck_sym.sampling.shapes import assignments, shape_of, sizes
+from gradcheck_sym.spec.records import Dim, Input
+
+RANGES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=4)
+
+
+def dim(name: str, low: int, high: int) -> Dim:
+    """A dim of the author's."""
+    return Dim(name, low, high, declared=True)
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(RANGES)
+def test_every_pair_of_sizes_is_met(ranges: list[tuple[int, int]]) -> None:
+    """Every size of each dim and every pair of sizes of two dims occur, and no size beyond."""
+    dims = [dim(f"d{i}", low, low + extent) for i, (low, extent) in enumerate(ranges)]
+    rows = assignments(dims)
+    for one in dims:
+        assert {row[one.name] for row in rows} == set(range(one.low, one.high + 1))
+    for one, other in combinations(dims, 2):
+        met = {(row[one.name], row[other.name]) for row in rows}
+        assert met == set(product(sizes(one), sizes(other)))
+
+
+def test_far_fewer_than_all_combinations() -> None:
+    """Five dims of five sizes need a few dozen choices, not 3125, each of them once."""
+    rows = assignments([dim(name, 1, 5) for name in "abcde"])
+    assert len(rows) < 60
+    assert len({tuple(row.items()) for row in rows}) == len(rows)
+
+
+def test_first_choices_meet_every_size_unequally() -> None:
+    """The first choices meet each size of each dim, and dims of one range at different sizes."""
+    rows = assignments([dim("n", 1, 4), dim("m", 1, 4)])
+    assert {row["n"] for row in rows[:4]} == {row["m"] for row in rows[:4]} == {1, 2, 3, 4}
+    assert all(row["n"] != row["m"] for row in rows[:4])
+
+
+def test_no_dims() -> None:
+    """Without dims there is one choice, the empty one."""
+    assert assignments([]) == ({},)
+
+
+def test_long_ranges() -> None:
+    """Of a long range the ends, their neighbours and the powers of two are visited."""
+    assert sizes(dim("n", 3, 100)) == (3, 4, 8, 16, 32, 64, 99, 100)
+    assert sizes(dim("n", 0, 7)) == tuple(range(8))
+
+
+def test_shape_of() -> None:
+    """Named sizes are looked up; numbers stay; an unknown name is an error."""
+    here = Position("x.yaml", 1, 1)
+    entry = Input("x", None, ("n", 3, "n"), None, None, requires_grad=True, position=here)
+    assert shape_of(entry, {"n": 2}) == (2, 3, 2)
+    assert prod(shape_of(entry, {"n": 0})) == 0
+    with pytest.raises(KeyError):
+        shape_of(entry, {"m": 2})

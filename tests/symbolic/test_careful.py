@@ -1,0 +1,227 @@
+"""One point settled with care: where it lies, its truth, its sensitivity, and what may be lost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from flint import arb, ctx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradcheck_sym.sampling.ordinals import round_to
+from gradcheck_sym.spec.dtypes import DTYPES, format_of
+from gradcheck_sym.symbolic.careful import Place, Truth, decisions, exact
+
+QUICK = settings(deadline=None, derandomize=True, max_examples=60)
+FLOAT64 = format_of("float64")
+XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
+
+
+@pytest.mark.parametrize(
+    ("formula", "point", "place"),
+    [
+        ("x + y", (1.0, 2.0), Place.REGULAR),
+        ("x/x", (0.0, 1.0), Place.SINGULAR),
+        ("0*log(x)", (0.0, 1.0), Place.SINGULAR),
+        ("x**0", (0.0, 1.0), Place.REGULAR),
+        ("0*x/y", (1.0, 0.0), Place.SINGULAR),
+        ("sqrt(x**2)", (0.0, 1.0), Place.SINGULAR),
+        ("abs(x)**2", (0.0, 1.0), Place.KINK),
+        ("x**(-2)", (0.0, 1.0), Place.SINGULAR),
+        ("x**0.5", (-1.0, 1.0), Place.OUTSIDE),
+        ("x**1.5", (0.0, 1.0), Place.SINGULAR),
+        ("x**y", (0.0, 2.0), Place.REGULAR),
+        ("x**y", (-2.0, 3.0), Place.REGULAR),
+        ("x**y", (-2.0, 3.5), Place.OUTSIDE),
+        ("log(x)", (-1.0, 1.0), Place.OUTSIDE),
+        ("sqrt(x)", (-4.0, 1.0), Place.OUTSIDE),
+        ("log(x)", (0.0, 1.0), Place.SINGULAR),
+        ("rsqrt(x)", (-0.75, 1.0), Place.OUTSIDE),
+        ("1/log(1/x)", (0.0, 1.0), Place.SINGULAR),
+        ("lgamma(x)", (-3.0, 1.0), Place.SINGULAR),
+        ("lgamma(x)", (-3.5, 1.0), Place.REGULAR),
+        ("exp(x)", (1e300, 1.0), Place.BEYOND),
+        ("1/(1 + exp(x))", (1e300, 1.0), Place.BEYOND),
+        ("maximum(x, y)", (2.0, 2.0), Place.KINK),
+        ("maximum(exp(x), sin(y))", (0.3, 1.0), Place.REGULAR),
+        ("where(x > y, x, y)", (2.0, 2.0), Place.KINK),
+        ("where(x > y, log(y), x)", (1.0, 3.0), Place.REGULAR),
+        ("where(x > 0, log(x), 0)", (-1.0, 3.0), Place.REGULAR),
+        ("where(x > 0, 0, log(x))", (-1.0, 3.0), Place.OUTSIDE),
+        ("where(log(x) > 0, x, y)", (-3.0, 1.0), Place.OUTSIDE),
+        ("where(x > 0 or y > 0, log(x), 0)", (-3.0, 1.0), Place.OUTSIDE),
+        ("where(x > 0 and log(x) > y, 1, 0)", (-3.0, 1.0), Place.REGULAR),
+        ("maximum(log(x), y)", (-3.0, 1.0), Place.OUTSIDE),
+        ("detach(sqrt(x))*y", (0.0, 1.0), Place.REGULAR),
+        ("detach(abs(x))*y", (0.0, 1.0), Place.REGULAR),
+        ("detach(1/x)*y", (0.0, 1.0), Place.SINGULAR),
+        ("floor(x)", (2.0, 1.0), Place.KINK),
+        ("floor(x*y)", (2.0, 1.25), Place.REGULAR),
+        ("sin(x)", (1e300, 1.0), Place.REGULAR),
+        ("where(sin(x)**2 + cos(x)**2 > 1, 1, 2)", (0.5, 1.0), Place.UNDECIDED),
+        ("maximum(sin(x)**2 + cos(x)**2, 1)", (0.5, 1.0), Place.UNDECIDED),
+        ("log(1 - sin(x)**2 - cos(x)**2)", (0.5, 1.0), Place.UNDECIDED),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_places(
+    formula: str, point: tuple[float, float], place: Place, dtype: str, derived: Any
+) -> None:
+    """The tree's own operations say where a point lies, whatever SymPy makes of them."""
+    derivation = derived(formula, XY)
+    settled = derivation.settle([*point, 1.0], format_of(dtype))
+    assert settled.place is place, settled
+    assert bool(settled.reason) == (place is not Place.REGULAR)
+    if place is not Place.REGULAR:
+        assert set(settled.gradient) == {None}
+    if place in (Place.OUTSIDE, Place.BEYOND, Place.UNDECIDED):
+        assert set(settled.values) == {None}
+
+
+def test_the_gradient_is_none_where_it_alone_has_no_value(derived: Any) -> None:
+    """x**y at (0, 2) has a slope along x, and none along y that the formula gives."""
+    settled = derived("x**y", XY).settle([0.0, 2.0, 1.0], FLOAT64)
+    assert settled.gradient[0].middle == 0
+    assert settled.gradient[1] is None
+
+
+def test_branches_are_decided_at_whatever_precision_it_takes(derived: Any) -> None:
+    """Sides that agree in a hundred digits are told apart; equal ones never are."""
+    derivation = derived("where(exp(x) > 1 + x + x*x/2, x, 2*x)")
+    settled = derivation.settle([2.0**-300, 1.0], FLOAT64)
+    assert settled.place is Place.REGULAR
+    assert settled.gradient[0].middle == 1.0
+    below = derivation.settle([-(2.0**-300), 1.0], FLOAT64)
+    assert below.gradient[0].middle == 2.0
+
+
+def test_a_tie_of_equal_operations_is_a_kink(derived: Any) -> None:
+    """exp(x) beside exp(x) is a tie for certain, though their balls are not exact."""
+    settled = derived("sort([exp(x), 3*y, exp(x)])", XY).settle([0.3, 9.0, 1.0, 1.0, 1.0], FLOAT64)
+    assert settled.place is Place.KINK
+    assert settled.values[2].middle == 27.0
+
+
+def test_values_at_kinks_are_known(derived: Any) -> None:
+    """A kink excludes the gradient, never the value."""
+    for formula, value in (("relu(x)", 0.0), ("floor(x) + 5", 5.0), ("where(x < 0, 1, 2)", 2.0)):
+        settled = derived(formula).settle([0.0, 1.0], FLOAT64)
+        assert settled.place is Place.KINK
+        assert settled.values[0].middle == value
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_cancellation_shows_in_the_sensitivity(dtype: str, derived: Any) -> None:
+    """(x + 1) - x is 1 however large x is; what rounding x moves it by is x's own rounding."""
+    form = format_of(dtype)
+    large = 2.0**13
+    settled = derived("(x + y) - x", XY).settle([large, 1.0, 1.0], form)
+    assert settled.values[0].middle == 1.0
+    assert settled.values[0].sensitivity >= 2.0 ** (13 - form.precision)
+
+
+def test_a_truth_of_exactly_zero_is_a_truth(derived: Any) -> None:
+    """sin(x)**2 + cos(x)**2 - 1 is 0 ± next to nothing: sharp beside what rounding moves it by."""
+    truth = derived("sin(x)**2 + cos(x)**2 - 1").settle([0.5, 1.0], FLOAT64).values[0]
+    assert truth is not None
+    assert abs(truth.middle) < 1e-18
+    assert 0 < truth.sensitivity < 1e-15
+
+
+@QUICK
+@given(x=st.floats(-20, 20), claim=st.floats(-1e10, 1e10), derived_at=st.just("exp(x)"))
+def test_distances_bracket_the_error(
+    x: float, claim: float, derived_at: str, derived: Any
+) -> None:
+    """The least and the most distance hold the true one between them, closely."""
+    truth = derived(derived_at).settle([x, 1.0], FLOAT64).values[0]
+    least, most = truth.distance(claim)
+    with ctx.workprec(500):
+        error = abs(arb(claim) - arb(x).exp())
+        assert arb(least) <= error <= arb(most)
+    assert most - least <= 1e-18 * max(abs(claim), math.exp(x)) + 4 * math.ulp(most)
+
+
+def test_distance_of_the_truth_itself() -> None:
+    """An exact truth is at no distance from itself, but for a step of rounding."""
+    least, most = Truth(0.5, arb(0.5), 0.0).distance(0.5)
+    assert least == 0.0
+    assert most <= 5e-324
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(QUICK, max_examples=25)
+@given(x=st.floats(0.1, 9))
+def test_losses_cover_torchs_own_evaluation(dtype: str, x: float, derived: Any) -> None:
+    """1 - cos(x), written like that, loses digits in torch; the loss says how many it may."""
+    form = format_of(dtype)
+    value = round_to(dtype, x).item()
+    derivation = derived("(1 - cos(x))/(x*x)")
+    tensor = torch.tensor(value, dtype=getattr(torch, dtype))
+    claimed = ((1 - torch.cos(tensor)) / (tensor * tensor)).item()
+    row = [value, 1.0]
+    loss = derivation.losses(row, form)[0]
+    least, _ = derivation.settle(row, form).values[0].distance(claimed)
+    assert not loss.overflow
+    assert least <= 2 * loss.radius + 4 * form.epsilon
+
+
+@pytest.mark.parametrize(
+    ("formula", "x", "dtype", "culprit"),
+    [
+        ("x*x/x", 1e200, "float64", "arithmetic"),
+        ("x*x/x", 1e30, "float32", "arithmetic"),
+        ("x*x/x", 1e30, "bfloat16", "arithmetic"),
+        ("x*x/x", 300.0, "float16", "arithmetic"),
+        ("log(exp(x))", 1000.0, "float64", "exp"),
+        ("log(exp(x))", 100.0, "float32", "exp"),
+        ("log(exp(x))", 12.0, "float16", "exp"),
+        ("log(exp(x))", 1.0, "float16", ""),
+        ("x*x/x", 10.0, "float16", ""),
+    ],
+)
+def test_losses_name_what_overflows(
+    formula: str, x: float, dtype: str, culprit: str, derived: Any
+) -> None:
+    """What leaves the dtype's range as written is named; the truth itself is ordinary."""
+    derivation, form = derived(formula), format_of(dtype)
+    settled = derivation.settle([x, 1.0], form)
+    assert settled.values[0].middle == pytest.approx(x, rel=1e-3)
+    assert derivation.losses([x, 1.0], form)[0].overflow == culprit
+
+
+def test_decisions_and_values_of_a_program(program_of: Any) -> None:
+    """Branches are reported where they are taken, values at the precision that is asked for."""
+    program = program_of("where(x > 1, floor(x), maximum(x, y))", XY)
+    taken = decisions(program, [2.5, 0.0])
+    by_op = {step.op: choice for step, choice in zip(program.code, taken, strict=True)}
+    assert by_op["gt"] is True
+    assert by_op["select"] is True
+    assert by_op["floor"] == 2
+    with ctx.workprec(200):
+        assert exact(program_of("x/3"), [1.0])[0].rel_accuracy_bits() > 190
+    assert exact(program, [2.5, 0.0])[0] == 2
+
+
+@QUICK
+@given(
+    values=st.lists(
+        st.floats(-3, 3).map(lambda x: float(np.round(x, 1))), min_size=3, max_size=3
+    )
+)
+def test_ties_are_kinks_for_every_network(values: list[float], derived: Any) -> None:
+    """max, min and sort are regular exactly where no two numbers that matter are equal."""
+    shapes = {"x": (3,)}
+    low, middle, high = sorted(values)
+    one = derived("max(x)", shapes).settle([*values, 1.0], FLOAT64)
+    assert one.place is (Place.KINK if middle == high else Place.REGULAR)
+    assert one.values[0].middle == high
+    other = derived("min(x)", shapes).settle([*values, 1.0], FLOAT64)
+    assert other.place is (Place.KINK if middle == low else Place.REGULAR)
+    every = derived("sort(x)", shapes).settle([*values, 1.0, 1.0, 1.0], FLOAT64)
+    assert every.place is (Place.REGULAR if low < middle < high else Place.KINK)
+    assert [truth.middle for truth in every.values] == [low, middle, high]

@@ -1,0 +1,163 @@
+"""The derivative a second time, and what slopes lose that are recomputed from rounded values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flint import arb, ctx
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from gradcheck_sym.sampling.ordinals import round_to
+from gradcheck_sym.spec.dtypes import format_of
+from gradcheck_sym.symbolic import careful
+from gradcheck_sym.symbolic.program import Program
+from gradcheck_sym.symbolic.taylor import recomputed, slopes
+
+QUICK = settings(deadline=None, derandomize=True, max_examples=40)
+XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
+
+
+def _slopes(program: Program, row: list[float], direction: list[float]) -> list[Any]:
+    with ctx.workprec(200):
+        return slopes(program, row, direction, careful.decisions(program, row))
+
+
+def _recomputed(program: Program, row: list[float], place: int, precision: int) -> list[Any]:
+    with ctx.workprec(256):
+        taken = careful.decisions(program, row)
+    with ctx.workprec(precision):
+        return recomputed(program, row, place, taken, precision)
+
+
+@pytest.mark.parametrize(
+    ("formula", "point", "slope"),
+    [
+        ("x**3", (2.0, 0.0), 12.0),
+        ("x**(-2)", (2.0, 0.0), -0.25),
+        ("x**0", (0.0, 0.0), 0.0),
+        ("x**1", (0.0, 0.0), 1.0),
+        ("x**2", (0.0, 0.0), 0.0),
+        ("(-2)**y*x", (5.0, 3.0), -8.0),
+        ("x**0.5", (4.0, 0.0), 0.25),
+        ("detach(x)*x", (3.0, 0.0), 3.0),
+        ("detach(1/x) + x", (0.0, 0.0), 1.0),
+        ("where(x > 1, 1/x, x)", (0.0, 0.0), 1.0),
+        ("where(x > 1, log(x), y*x)", (-2.0, 7.0), 7.0),
+        ("maximum(x, y)", (2.0, 1.0), 1.0),
+        ("maximum(x, y)", (1.0, 2.0), 0.0),
+        ("minimum(x, y)", (1.0, 2.0), 1.0),
+        ("abs(x)*y", (-2.0, 3.0), -3.0),
+        ("floor(x) + ceil(x) + sign(x)", (2.5, 0.0), 0.0),
+        ("lgamma(x)", (-2.5, 0.0), None),
+        ("digamma(x)", (-2.5, 0.0), None),
+        ("e*x + pi", (0.0, 0.0), math.e),
+    ],
+)
+def test_slopes_by_hand(
+    formula: str, point: tuple[float, float], slope: float | None, program_of: Any
+) -> None:
+    """Slopes along x that one can work out, in branches, at whole powers, behind detach."""
+    (along,) = _slopes(program_of(formula, XY), list(point), [1.0, 0.0])
+    assert along.is_finite()
+    assert along.rel_accuracy_bits() > 100 or along.contains(0)
+    if slope is not None:
+        assert math.isclose(float(along), slope, rel_tol=1e-15, abs_tol=1e-30)
+
+
+@pytest.mark.parametrize(
+    ("formula", "point"),
+    [("1/x", 0.0), ("log(x)", -1.0), ("maximum(x, x*x)", 1.0), ("x**0.5", -1.0), ("atan2(x, x)", 0.0)],
+)
+def test_no_slope_is_nan_and_no_exception(
+    formula: str, point: float, program_of: Any
+) -> None:
+    """At poles and outside the domain the guard has nothing to compare; it never raises."""
+    (along,) = _slopes(program_of(formula), [point], [1.0])
+    if formula != "maximum(x, x*x)":  # a tie is decided for one of the two
+        assert not along.is_finite()
+
+
+def test_the_direction_counts(program_of: Any) -> None:
+    """The slope is linear in the direction, and along no direction it is 0."""
+    program = program_of("sin(x)*exp(y)", XY)
+    both, x, y, none = (
+        _slopes(program, [0.5, -1.0], direction)[0]
+        for direction in ([2.0, 3.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0])
+    )
+    assert both.overlaps(2 * x + 3 * y)
+    assert none.contains(0)
+    assert none.rad() < 1e-50
+
+
+# What backwards state as functions of a rounded value y: (formula, slope from y, domain).
+_Form = tuple[str, Callable[[float], Any], float, float]
+FORMS: list[_Form] = [
+    ("tanh(x)", lambda y: 1 - y * y, -3, 3),
+    ("1/(1 + exp(-x))", lambda y: y * (1 - y), -5, 5),
+    ("sigmoid(x)", lambda y: y * (1 - y), -5, 5),
+    ("exp(x)", lambda y: y, -5, 5),
+    ("exp(-x)", lambda y: -y, -5, 5),
+    ("expm1(x)", lambda y: y + 1, -2, 5),
+    ("exp2(x)", lambda y: y * arb(2).log(), -5, 5),
+    ("sqrt(x)", lambda y: 1 / (2 * y), 0.01, 9),
+    ("rsqrt(x)", lambda y: -(y**3) / 2, 0.01, 9),
+    ("1/x", lambda y: -(y**2), 0.01, 9),
+    ("tan(x)", lambda y: 1 + y * y, -1.5, 1.5),
+    ("x**3", lambda y: 3 * (abs(y).root(3)) ** 2, 0.1, 4),
+    ("x**(1/3)", lambda y: 1 / (3 * y * y), 0.1, 4),
+    ("log(x)", lambda y: (-y).exp(), 0.3, 9),
+    ("asinh(x)", lambda y: 1 / y.cosh(), -4, 4),
+    ("atanh(x)", lambda y: y.cosh() ** 2, -0.9, 0.9),
+    ("softplus(x)", lambda y: 1 - (-y).exp(), -3, 5),
+    ("log1p(x)", lambda y: (-y).exp(), -0.9, 9),
+    ("atan(x)", lambda y: y.cos() ** 2, -5, 5),
+    ("asin(x)", lambda y: 1 / y.cos(), -0.95, 0.95),
+    ("sinh(x)", lambda y: (1 + y * y).sqrt(), -4, 4),
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=[form[0] for form in FORMS])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@QUICK
+@given(data=st.data())
+def test_recomputed_forms_are_covered(
+    form: _Form, dtype: str, data: st.DataObject, program_of: Any, derived: Any
+) -> None:
+    """A slope from the rounded value of y is off by what `recomputed` says, to first order."""
+    formula, slope, low, high = form
+    x = round_to(dtype, data.draw(st.floats(low, high))).item()
+    assume(low <= x <= high)
+    with ctx.workprec(300):
+        exact = careful.exact(program_of(formula), [x])[0]
+        rounded = arb(round_to(dtype, float(exact)).item())
+        assume(not rounded.contains(0))
+        truth = derived(formula).exact_gradient([x, 1.0])[0]
+        error = abs(slope(rounded) - truth)
+    loss = _recomputed(program_of(formula), [x], 0, format_of(dtype).precision)[0]
+    assert loss.is_finite()
+    second_order = 2.0 ** (-2 * format_of(dtype).precision + 6) * float(abs(truth))
+    assert float(error.upper()) <= 2 * float(loss.rad()) + 64 * second_order, (x, loss, error)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_recomputed_slopes_are_not_loose(dtype: str, program_of: Any) -> None:
+    """For a slope that loses nothing the radius stays at a few roundings."""
+    precision = format_of(dtype).precision
+    for formula, x, slope in (("3*x + 2", 1.5, 3.0), ("x*x", 1.5, 3.0), ("sin(x)", 0.5, 0.8776)):
+        loss = _recomputed(program_of(formula), [x], 0, precision)[0]
+        assert float(loss.rad()) <= 16 * slope * 2.0**-precision
+        assert abs(float(loss) - slope) <= 16 * slope * 2.0**-precision + 1e-4
+
+
+def test_recomputed_takes_branches_and_conditions_along(program_of: Any) -> None:
+    """Conditions carry no series; the branch that was taken carries its own."""
+    program = program_of("where(x > 0, tanh(x), -x) + y", XY)
+    taken, other = (_recomputed(program, [x, 1.0], 0, 24)[0] for x in (1.0, -1.0))
+    assert taken.contains(arb(1) - arb(1).tanh() ** 2)
+    assert other.contains(-1)
+    along_y = _recomputed(program, [1.0, 1.0], 1, 24)[0]
+    assert along_y.contains(1)

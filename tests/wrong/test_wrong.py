@@ -1,0 +1,97 @@
+"""The bank of wrong implementations: each is found out, and the right culprit named.
+
+What a spec's notes say is what must come out: `check: culprit`, for each check that must fail.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradcheck_sym.run.options import Options
+from gradcheck_sym.run.runner import run
+from gradcheck_sym.spec import reader
+from gradcheck_sym.spec.records import Spec
+from gradcheck_sym.verdict.records import Result, Verdict
+
+HERE = Path(__file__).parent
+PACKAGE = "wrong_backwards"
+FAILING = ("failed", "errors")
+
+SPECS = reader.read([str(HERE / "specs")])
+
+MISSED = {
+    "bad_table_entry": "a fault in a thousandth of the domain lies between the points",
+    "detached_second_order": "second derivatives are not checked yet",
+    "grad_output_as_contiguous": "grad_output is contiguous wherever the spec itself leaves it so",
+    "one_result_buffer": "no two results are alive at the same time",
+    "prod_by_division": "no culprit: the differences cannot tell at the smallest wrong point",
+    "relu_kink": "gradients at kinks are not judged yet",
+    "saved_on_the_class": "no two results are alive at the same time",
+    "writes_to_input": "names the backward; the forward wrote",
+}
+
+
+def cases() -> list[Any]:
+    """Every spec of the bank; those that are known to slip through must go on doing so."""
+    return [pytest.param(spec, id=spec.name, marks=marks(spec)) for spec in SPECS]
+
+
+def marks(spec: Spec) -> list[pytest.MarkDecorator]:
+    """None, unless the spec is among the exceptions."""
+    reason = MISSED.get(spec.name)
+    return [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(HERE))
+
+
+def results(spec: Spec) -> tuple[Result, ...]:
+    """What a run with all defaults says of one spec."""
+    return run([spec], Options(allow_import=(PACKAGE,)), lambda result: None)
+
+
+def expected(spec: Spec) -> dict[str, str]:
+    """The checks that must fail, and whom they must name."""
+    return dict(part.split(": ") for part in spec.notes.split("; "))
+
+
+@pytest.mark.parametrize("spec", cases())
+def test_is_found_out(spec: Spec) -> None:
+    """The checks that the spec names fail and name the culprit; nobody else is accused."""
+    found = results(spec)
+    accused = [(r.check, r.diagnosis) for r in found if r.outcome in FAILING]
+    assert set(expected(spec).items()) <= set(accused)
+    blamed = {r.diagnosis for r in found if r.verdict in (Verdict.UNDECIDED, Verdict.WRONG)}
+    assert blamed <= {*expected(spec).values(), ""}
+
+
+def test_the_bank_is_a_bank() -> None:
+    """Names are unique, every known miss is a spec, every spec uses what the package holds."""
+    names = [spec.name for spec in SPECS]
+    assert len(set(names)) == len(names)
+    assert set(MISSED) <= set(names)
+    assert all(target.startswith(f"{PACKAGE}.") for spec in SPECS for _, target in spec.use)
+    assert all(spec.use for spec in SPECS)
+
+
+def test_through_the_command_line() -> None:
+    """The program itself fails, names the culprit and says how to see it again."""
+    spec = "specs/elementary.yaml::square_without_two"
+    command = [sys.executable, "-m", "gradcheck_sym", spec, "--allow-import", PACKAGE]
+    done = subprocess.run(
+        [*command, "--format", "json"], cwd=HERE, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    failed = {r["check"]: r for r in report["results"] if r["verdict"] == "wrong"}
+    assert set(failed) == {"reverse", "finite_difference"}
+    assert {r["diagnosis"] for r in failed.values()} == {"the backward"}
+    assert f"--allow-import {PACKAGE}" in failed["reverse"]["reproduce"]

@@ -1,0 +1,1 @@
+"""Wrong implementations, as their authors would write them; each must be found out."""
