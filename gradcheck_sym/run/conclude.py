@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
+from gradcheck_sym.run.judge import Judgement
 from gradcheck_sym.run.subject import Subject
-from gradcheck_sym.run.trial import Fault, Judgement, Trial
+from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import accuse, measure
 from gradcheck_sym.symbolic.careful import Place
 from gradcheck_sym.symbolic.derivation import Derivation
@@ -91,7 +92,8 @@ def _passing(base: Result, judged: Sequence[tuple[Trial, Judgement]]) -> Result:
     found = [Finding(trial, made.worst) for trial, made in judged if made.worst is not None]
     worst = max(found, key=lambda finding: finding.fault.error_ulp, default=None)
     case = None if worst is None else worst.trial.case(worst.fault)
-    if base.points < LEAST_SHARE * (base.points + sum(base.dropped.values())):
+    drawn = base.points + sum(sum(made.dropped.values()) for _, made in judged)
+    if base.points < LEAST_SHARE * drawn:
         message = f"only {base.points} points were decided{_told(dict(base.dropped))}"
         return replace(base, verdict=Verdict.UNDECIDED, worst=case, message=message)
     return replace(base, worst=case)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from gradcheck_sym.autograd.implementation import Implementation, implementation
 from gradcheck_sym.autograd.reverse import Claims, reverse
 from gradcheck_sym.run import guard
+from gradcheck_sym.run.judge import Judgement, judge
 from gradcheck_sym.run.options import Options
-from gradcheck_sym.run.rounding import excused
-from gradcheck_sym.run.trial import Judgement, Trial
+from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.bulk import bulk, cotangents
 from gradcheck_sym.sampling.edges import edges
 from gradcheck_sym.sampling.ordinals import round_to
@@ -30,13 +30,13 @@ from gradcheck_sym.spec.records import Domain, Expression, Input, Interval, Spec
 from gradcheck_sym.symbolic import floats, structure
 from gradcheck_sym.symbolic.derivation import Derivation, condition, derive
 from gradcheck_sym.symbolic.display import derivative_text
-from gradcheck_sym.verdict.records import Verdict
 
 Floats = npt.NDArray[np.float64]
 
 _MOST_EXAMPLES = 50  # of a search; most of its time is Hypothesis's own
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
+_SINGLY = 128  # points that are run one by one before batching pays
 _MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
 
 
@@ -150,12 +150,11 @@ class Subject:
         if self.elementwise:
             ones = {dim.name: 1 for dim in self.spec.dims}
             lanes = _ELEMENTWISE_SHARE * self.options.points
-            yield self.trial(self._drawn(ones, lanes), "elementwise")
+            yield self.trial(self._drawn(ones, lanes), self._bulk_mode)
             return
-        mode = "each" if self.implementation.kind == "user" else "vmap"
         share = max(1, self.options.points // len(self.sizes))
         for dims in self.sizes:
-            yield self.trial(self._drawn(dims, share), mode)
+            yield self.trial(self._drawn(dims, share), self._bulk_mode)
 
     def _drawn(self, dims: Mapping[str, int], lanes: int) -> Batch:
         drawn = bulk(self.space, dims, lanes, self._stream("bulk", dims))
@@ -214,31 +213,43 @@ class Subject:
         return judge
 
     def judge(self, trial: Trial, columns: slice) -> Judgement:
-        """The trial's judgement, with errors that are mere rounding told from mistakes."""
-        return excused(trial, trial.judge(columns), self._twin)
+        """Every number of those columns of a trial against its truth."""
+        fixed = any(entry.dtype is not None for entry in self.spec.inputs)
+        return judge(trial, columns, None if fixed else self._twin)
 
     def is_wrong(self, trial: Trial) -> bool:
         """Whether anything at all is wrong at a trial's points."""
-        faults = self.judge(trial, trial.every_column).faults
-        wrong = any(fault.ruling.verdict is Verdict.WRONG for fault in faults)
-        return wrong or bool(trial.problems)
+        return bool(trial.problems) or self.judge(trial, trial.every_column).is_wrong
 
-    def _twin(self, trial: Trial, lanes: Sequence[int], scales: Sequence[float]) -> Trial:
-        """The same points, scaled, in another dtype: float32 for float64, else float64."""
-        dtype = "float32" if self.dtype.name == "float64" else "float64"
+    def _twin(
+        self, trial: Trial, lanes: Sequence[int], scales: Sequence[float]
+    ) -> tuple[Trial, Trial]:
+        """The same points, scaled, in another dtype (float32 for float64, else 64), and in ours."""
+        other = "float32" if self.dtype.name == "float64" else "float64"
+        return self._again(trial, lanes, scales, other), self._again(
+            trial, lanes, scales, self.dtype.name
+        )
+
+    def _again(
+        self, trial: Trial, lanes: Sequence[int], scales: Sequence[float], dtype: str
+    ) -> Trial:
         fixed = {entry.name for entry in self.spec.inputs if entry.value is not None}
-        values = {
-            name: np.concatenate(
-                [
-                    round_to(dtype, array[list(lanes)] * (1.0 if name in fixed else scale))
-                    for scale in scales
-                ]
-            )
-            for name, array in trial.values.items()
-        }
+        values = {}
+        for name, array in trial.values.items():
+            chosen = array[list(lanes)]
+            parts = [chosen * (1.0 if name in fixed else scale) for scale in scales]
+            values[name] = round_to(dtype, np.concatenate(parts))
         fed = np.concatenate([round_to(dtype, trial.cotangents[list(lanes)])] * len(scales))
         batch = Batch(trial.dims, dtype, values, ("search",) * len(fed))
-        return replace(self, dtype=format_of(dtype)).trial(batch, "each", fed)
+        mode = "each" if batch.lanes <= _SINGLY else self._bulk_mode
+        return replace(self, dtype=format_of(dtype)).trial(batch, mode, fed)
+
+    @property
+    def _bulk_mode(self) -> str:
+        """How many points are run at once; a user's own code only as its users run it."""
+        if self.elementwise:
+            return "elementwise"
+        return "each" if self.implementation.kind == "user" else "vmap"
 
     def _out_shape(self, dims: Mapping[str, int]) -> tuple[int, ...]:
         return self.derivation(dims).out_shape
@@ -291,14 +302,14 @@ def assemble(
     missing = {name for name in derivation.wrt if claims.gradients.get(name) is None}
     value = claims.values
     if value.shape[1:] == derivation.out_shape:
-        claimed[:, : derivation.values] = value.reshape(batch.lanes, -1)
+        claimed[:, : derivation.values] = value.reshape(batch.lanes, derivation.values)
     else:
         text = f"the result has shape {value.shape[1:]}; the mathematics has {derivation.out_shape}"
         problems = dict.fromkeys(range(batch.lanes), text) | problems
     for name, part in derivation.columns().items():
         gradient = claims.gradients.get(name)
         if gradient is not None:
-            claimed[:, part] = gradient.reshape(batch.lanes, -1)
+            claimed[:, part] = gradient.reshape(batch.lanes, part.stop - part.start)
     return Trial(
         derivation,
         batch.dims,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
@@ -15,13 +14,15 @@ from gradcheck_sym.sampling.ordinals import ulp
 from gradcheck_sym.sampling.points import nested
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.balls import SPARE
-from gradcheck_sym.symbolic.careful import Loss, Place, Settled, Truth
+from gradcheck_sym.symbolic.careful import Loss, Settled, Truth
 from gradcheck_sym.symbolic.derivation import Derivation
-from gradcheck_sym.verdict.bound import SOUND_FACTOR, allowed, tolerated
+from gradcheck_sym.verdict.bound import allowed, roundings, tolerated
 from gradcheck_sym.verdict.records import Case, Measured, Verdict
 from gradcheck_sym.verdict.ruling import Gap, Ruling, rule
 
 Floats = npt.NDArray[np.float64]
+
+_PLAINLY_CLOSE = 64.0  # ulps beyond what each operation may lose; nobody calls that far
 
 
 @final
@@ -38,17 +39,6 @@ class Fault:
     def order(self) -> tuple[int, float]:
         """Worse verdicts are larger, then larger errors."""
         return self.ruling.verdict.rank, self.error_ulp
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What became of the points of one trial, as far as some columns are concerned."""
-
-    decided: int
-    dropped: Mapping[str, int]
-    faults: tuple[Fault, ...]
-    worst: Fault | None  # the largest error in ulps, agreeing or not
 
 
 @final
@@ -82,17 +72,49 @@ class Trial:
     def _enclosed(self) -> tuple[Floats, Floats]:
         return self.derivation.kernel.enclose(self.rows, self.dtype.precision)
 
-    @cached_property
-    def _errors(self) -> tuple[Floats, Floats]:
-        """Upper bounds on the error of each claim, absolute and as a share of what is allowed.
+    @property
+    def unit(self) -> float:
+        """The dtype's unit roundoff."""
+        return 2.0**-self.dtype.precision
 
-        Where this does not settle the question (NaN included), the careful way does.
+    @cached_property
+    def ulps(self) -> Floats:
+        """One unit in the last place of each true number."""
+        return np.asarray(ulp(self.dtype.name, self._enclosed[0]), dtype=np.float64)
+
+    @cached_property
+    def errors(self) -> Floats:
+        """How far each claim is from the truth, all but for the last digits; NaN in doubt."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.asarray(np.abs(self.claimed - self._enclosed[0]))
+
+    @cached_property
+    def shares(self) -> tuple[Floats, Floats]:
+        """Upper bounds on each error as shares of two bounds; NaN in doubt.
+
+        The first bound is a few ulps. The second is what a sound evaluation may lose, with
+        sensitivities that are never too small, but too large where a formula uses an input
+        more than once.
         """
         middle, radius = self._enclosed
+        step = self._steps[:, None]
         with np.errstate(invalid="ignore", over="ignore"):
             blur = radius * 2.0**-SPARE + np.abs(middle) * 2.0**-53  # of the midpoint as a float
-            most = (np.abs(self.claimed - middle) + blur) * (1 + 2.0**-50)
-            return most, most / self._bound(radius, self._ulps, self._steps[:, None])
+            most = (self.errors + blur) * (1 + 2.0**-50)
+            tight = self._bound(0.0, self.ulps, step) + _PLAINLY_CLOSE * self.ulps
+            loose = self._bound(radius, self.ulps, step)
+            return most / np.minimum(tight, loose), most / loose
+
+    @cached_property
+    def valued_plainly(self) -> npt.NDArray[np.bool_]:
+        """The points at which nothing about the value leaves any doubt."""
+        plain = np.isfinite(self._enclosed[0][:, : self.derivation.values]).all(axis=1)
+        return np.asarray(plain)
+
+    def is_plain(self, lane: int, columns: slice) -> bool:
+        """Whether all is finite at a point: its truth is known, and it is claimed."""
+        known = np.isfinite(self.errors[lane, columns]).all() and self.valued_plainly[lane]
+        return bool(known) and lane not in self.problems
 
     def _bound(self, sensitivity: Any, spacing: Any, step: Any) -> Any:
         """What a sound evaluation may lose."""
@@ -101,12 +123,10 @@ class Trial:
     @cached_property
     def _steps(self) -> Floats:
         """The spacing below the normal range, for slopes that are scaled by cotangents."""
-        fed = np.abs(self.cotangents.reshape(len(self.cotangents), -1)).sum(axis=1)
+        fed = np.abs(self.cotangents.reshape(len(self.cotangents), self.derivation.values)).sum(
+            axis=1
+        )
         return np.asarray(self.dtype.smallest_subnormal * np.maximum(fed, 1.0))
-
-    @cached_property
-    def _ulps(self) -> Floats:
-        return np.asarray(ulp(self.dtype.name, self._enclosed[0]), dtype=np.float64)
 
     @cached_property
     def _settled(self) -> dict[int, Settled]:
@@ -124,55 +144,10 @@ class Trial:
         settled = self.settled(lane)
         return (settled.values + settled.gradient)[column]
 
-    def judge(self, columns: slice) -> Judgement:
-        """Every number of those columns against its truth."""
-        most, share = (array[:, columns] for array in self._errors)
-        valued = np.isfinite(self._enclosed[0][:, : self.derivation.values]).all(axis=1)
-        open_lanes = np.flatnonzero(~((share <= 1).all(axis=1) & valued))
-        dropped: Counter[str] = Counter()
-        faults: list[Fault] = []
-        for lane in open_lanes.tolist():
-            if self.broken(lane, columns):
-                dropped["raised"] += 1
-            elif (reason := self._dropped(lane, columns)) is not None:
-                dropped[reason] += 1
-            else:
-                doubtful = (np.flatnonzero(~(share[lane] <= 1)) + columns.start).tolist()
-                rulings = [(column, self.ruling(lane, column)) for column in doubtful]
-                faults.extend(self._faults(lane, rulings))
-                if reasons := [ruling.dropped for _, ruling in rulings if ruling.dropped]:
-                    dropped[reasons[0]] += 1
-        settled = np.ones(len(self.claimed), dtype=np.bool_)
-        settled[open_lanes] = False
-        if vague := int(np.count_nonzero(settled & self._vague(columns))):
-            dropped["too sensitive"] += vague
-        decided = len(self.claimed) - sum(dropped.values())
-        return Judgement(decided, dict(dropped), tuple(faults), self._worst(most, columns, faults))
-
     def broken(self, lane: int, columns: slice) -> bool:
         """Whether something went wrong at a point before those columns could be claimed."""
         values_only = columns.stop <= self.derivation.values
         return lane in self.problems and not (values_only and lane in self.valued)
-
-    def _vague(self, columns: slice) -> npt.NDArray[np.bool_]:
-        """Where a sound evaluation may lose every digit of every number: anything would agree."""
-        middle, radius = (array[:, columns] for array in self._enclosed)
-        with np.errstate(invalid="ignore", over="ignore"):
-            lost = (SOUND_FACTOR * radius >= np.abs(middle)) & (middle != 0)
-        return np.asarray(lost.all(axis=1) & (middle.shape[1] > 0))
-
-    def _dropped(self, lane: int, columns: slice) -> str | None:
-        """Why a point is not decided for those columns, if it is not."""
-        settled = self.settled(lane)
-        truths = (settled.values + settled.gradient)[columns]
-        if all(truth is not None for truth in truths):
-            return None
-        return Place.UNDECIDED.value if settled.place is Place.REGULAR else settled.place.value
-
-    def _faults(self, lane: int, rulings: Sequence[tuple[int, Ruling]]) -> Iterator[Fault]:
-        for column, ruling in rulings:
-            if ruling.verdict is not Verdict.AGREES and not ruling.dropped:
-                yield Fault(lane, column, ruling, self.error_ulp(lane, column))
 
     @cached_property
     def _ruled(self) -> dict[tuple[int, int], Ruling]:
@@ -207,13 +182,16 @@ class Trial:
         assert truth is not None
         claim = float(self.claimed[lane, column])
         least, most = truth.distance(claim) if np.isfinite(claim) else (np.inf, np.inf)
-        spacing = self.spacing(truth.middle)
-        boundless = not np.isfinite(truth.sensitivity)
-        step = float(self._steps[lane])
-        bound = self._bound(0.0 if boundless else truth.sensitivity, spacing, step)
+        spacing, step = self.spacing(truth.middle), float(self._steps[lane])
+        bound = self._bound(0.0, spacing, step)
         if most <= bound:
             return Gap(claim, truth.middle, least, most, bound, bound)
+        sensitivity = self._sensitivity(lane)[column]
+        bound = self._bound(sensitivity, spacing, step)
+        vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
         loss = self._loss(lane, column, least, bound)
+        if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded
+            bound = tolerated(loss.radius, bound)
         return Gap(
             claim,
             truth.middle,
@@ -221,10 +199,21 @@ class Trial:
             most,
             bound,
             tolerated(loss.radius, bound),
-            boundless,
+            vague,
             loss.overflow,
             self.bounded,
         )
+
+    @cached_property
+    def _sensitive(self) -> dict[int, Sequence[float]]:
+        return {}
+
+    def _sensitivity(self, lane: int) -> Sequence[float]:
+        """What one rounding of every input moves each number by; worked out once."""
+        known = self._sensitive
+        if lane not in known:
+            known[lane] = self.derivation.sensitivities(self.rows[lane].tolist(), self.dtype)
+        return known[lane]
 
     def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
         """What unstable evaluations may lose of one number: as written, or with values recomputed.
@@ -258,20 +247,6 @@ class Trial:
             part.start <= column < part.stop and name in self.missing
             for name, part in self.derivation.columns().items()
         )
-
-    def _worst(self, most: Floats, columns: slice, faults: list[Fault]) -> Fault | None:
-        if faults:
-            return max(faults, key=lambda fault: fault.order)
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            gap = np.abs(self.claimed - self._enclosed[0])[:, columns] / self._ulps[:, columns]
-        gap[~np.isfinite(gap) | ~np.isfinite(most)] = -1
-        if not gap.size or gap.max() < 0:
-            return None
-        lane, place = np.unravel_index(int(gap.argmax()), gap.shape)
-        column = int(place) + columns.start
-        if self.truth(int(lane), column) is None:
-            return None
-        return Fault(int(lane), column, Ruling(Verdict.AGREES), self.error_ulp(int(lane), column))
 
     def case(self, fault: Fault, numerical: Measured | None = None) -> Case:
         """A fault as a report shows it."""

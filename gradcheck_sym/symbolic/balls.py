@@ -22,6 +22,8 @@ Ball = Any  # flint.arb has no type information
 
 NAN: Ball = arb.nan()
 
+_LARGEST_WHOLE = 1024  # integer exponents up to here are multiplied out
+
 
 def rational(value: Fraction) -> Ball:
     """The ball of a rational at the current precision."""
@@ -49,11 +51,31 @@ def polygamma(order: int, x: Ball) -> Ball:
     return quotient[order] * arb(order).fac()
 
 
+def whole_power(base: Ball, exponent: int) -> Ball:
+    """A power with a positive integer, by squaring; a ball around 0 is a base like any other.
+
+    Arb's own is NaN for such a base, and ends the process for some that are infinite
+    (python-flint 0.9).
+    """
+    result = None
+    while exponent:
+        if exponent & 1:
+            result = base if result is None else result * base
+        exponent >>= 1
+        base = base * base if exponent else base
+    return result
+
+
 def power(base: Ball, exponent: Ball) -> Ball:
     """base**exponent for positive bases and for integer exponents; NaN elsewhere."""
-    if base > 0 or exponent.is_integer():
-        return base**exponent
-    return NAN
+    if not base.is_finite():
+        return NAN
+    if exponent.is_integer() and abs(exponent) <= _LARGEST_WHOLE:
+        whole = int(exponent.unique_fmpz())
+        if whole == 0:
+            return arb(1)
+        return whole_power(base, whole) if whole > 0 else 1 / whole_power(base, -whole)
+    return base**exponent if base > 0 or exponent.is_integer() else NAN
 
 
 def scale(gate: Ball, value: Ball) -> Ball:
@@ -200,7 +222,7 @@ class Kernel:
         fixed = [step for step in program.code if step.op in ("const", "pi", "e", "inf")]
         self._constants = {step: f"k{number}" for number, step in enumerate(fixed)}
         namespace: dict[str, Any] = {f"f_{name}": call for name, call in _CALLS.items()}
-        namespace |= {"f_polygamma": polygamma, "f_wins": wins}
+        namespace |= {"f_whole": whole_power, "f_polygamma": polygamma, "f_wins": wins}
         exec(compile(self._source(), "<kernel>", "exec"), namespace)  # noqa: S102
         self._function: Callable[..., tuple[Ball, ...]] = namespace["kernel"]
 
@@ -229,7 +251,8 @@ class Kernel:
         if step.op == "neg":
             return f"-{args[0]}"
         if step.op == "pow" and (exponent := self._small_exponent(step)):
-            return f"{args[0]}**{exponent}"
+            base = args[0]
+            return f"{base}*{base}" if exponent == 2 else f"f_whole({base}, {exponent})"
         if step.op == "wins":
             op, _, place = str(step.data).partition(":")
             return f"f_wins({op!r}, {int(place)}, {', '.join(args)})"
@@ -266,10 +289,14 @@ class Kernel:
         shape = (len(values), len(self.program.outputs))
         middle, radius = np.empty(shape), np.empty(shape)
         function = self._function
+        finite = [bool(row.all()) for row in np.isfinite(values)]
         radii = np.abs(values) * 2.0 ** -(precision + SPARE)
         with ctx.workprec(working_precision(precision)):
-            fixed = [rounded(constant(step), precision) for step in self._constants]
+            fixed = [rounded(step, precision) for step in self._constants]
             for lane, (row, spread) in enumerate(zip(values.tolist(), radii.tolist(), strict=True)):
+                if not finite[lane]:  # Arb itself does not survive every function of infinity
+                    middle[lane] = radius[lane] = np.nan
+                    continue
                 balls = function(*fixed, *map(arb, row, spread))
                 middle[lane] = [float(ball) for ball in balls]
                 radius[lane] = [float(ball.rad()) for ball in balls]
@@ -287,11 +314,16 @@ def working_precision(precision: int) -> int:
     return 2 * precision + SPARE - 2  # 128 for float64: two machine words
 
 
-def rounded(ball: Ball, precision: int) -> Ball:
+def rounded(step: Instruction, precision: int) -> Ball:
     """A constant as sensitivities see it: exact where the dtype holds it, else a small ball."""
+    ball = constant(step)
+    return ball if held(step, precision) else ball * arb(1, 2.0 ** -(precision + SPARE))
+
+
+def held(step: Instruction, precision: int) -> bool:
+    """Whether a format of that precision holds a constant exactly."""
     with ctx.workprec(precision):
-        exact = (+ball).is_exact() and ball.is_exact()
-    return ball if exact else ball * arb(1, 2.0 ** -(precision + SPARE))
+        return bool(constant(step).is_exact())
 
 
 def constant(step: Instruction) -> Ball:

@@ -8,10 +8,11 @@ precision that settles them, and then hold for the evaluations at the dtype's ow
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from types import MappingProxyType
 from typing import Any, final
 
 from flint import arb, ctx
@@ -50,7 +51,11 @@ class Truth:
 
     middle: float  # the truth to the dtype's accuracy and more
     ball: Any  # flint.arb, the enclosure itself
-    sensitivity: float  # what one rounding of every input and constant moves the truth by
+
+    @property
+    def vanishes(self) -> bool:
+        """Whether this is 0, as far as any precision shows: there are no digits to lose."""
+        return bool(self.ball.contains(0))
 
     def distance(self, claim: float) -> tuple[float, float]:
         """Bounds, from below and above, on how far a finite claim is from the truth."""
@@ -90,6 +95,8 @@ class Careful:
 
     def settle(self, row: Sequence[float], dtype: Format) -> Settled:
         """Place and truths of one point; row holds the program's inputs, exact."""
+        if not all(map(math.isfinite, row)):
+            return self._without(Place.OUTSIDE, "an input is not finite")
         precision = 2 * dtype.precision + 32
         while True:
             with ctx.workprec(precision):
@@ -99,27 +106,57 @@ class Careful:
                 break
             precision *= 2
         if place in (Place.JUMP, Place.OUTSIDE, Place.BEYOND, Place.UNDECIDED):
-            nothing: tuple[Truth | None, ...] = (None,) * len(self.program.outputs)
-            return Settled(place, reason, nothing[: self.values], nothing[self.values :])
+            return self._without(place, reason)
         truths = self._truths(row, run, precision, dtype)
         if place is not Place.REGULAR:
             truths[self.values :] = [None] * (len(truths) - self.values)
         return Settled(place, reason, tuple(truths[: self.values]), tuple(truths[self.values :]))
 
+    def _without(self, place: Place, reason: str) -> Settled:
+        """A point at which there is no truth of anything."""
+        gradient = len(self.program.outputs) - self.values
+        return Settled(place, reason, (None,) * self.values, (None,) * gradient)
+
     def _truths(
         self, row: Sequence[float], run: _Run, precision: int, dtype: Format
     ) -> list[Truth | None]:
-        with ctx.workprec(balls.working_precision(dtype.precision)):
-            moved = _Run.moved(self.program, row, run.decisions, dtype)
         outputs = self.program.outputs
         sharp = run
         while precision < _HIGHEST_PRECISION and not all(
-            _sharp(sharp.balls[at], moved.balls[at], dtype) for at in outputs
+            _sharp(sharp.balls[at], dtype) for at in outputs
         ):
             precision *= 2
             with ctx.workprec(precision):
                 sharp = _Run.decided(self.program, row, run.decisions)
-        return [_truth(sharp.balls[at], moved.balls[at], dtype) for at in outputs]
+        return [_truth(sharp.balls[at], dtype) for at in outputs]
+
+    def sensitivities(self, row: Sequence[float], dtype: Format) -> list[float]:
+        """What one rounding of every input and constant moves each output by, to first order.
+
+        By differences: each is moved alone by 2**-SPARE of one rounding, in arithmetic so fine
+        that only the mathematics shows. Inf where the outputs are not finite there.
+        """
+        with ctx.workprec(4 * dtype.precision + 4 * balls.SPARE):
+            factor = 1 + arb(2) ** -(dtype.precision + balls.SPARE)
+            base = _Run.exact(self.program, row)
+            total = [arb(0)] * len(self.program.outputs)
+            for place in self._movable(row, dtype):
+                moved = _Run.decided(self.program, row, base.decisions, {place: factor})
+                total = [
+                    before + abs(moved.balls[at] - base.balls[at])
+                    for before, at in zip(total, self.program.outputs, strict=True)
+                ]
+            return [_upper(gap * 2**balls.SPARE) for gap in total]
+
+    def _movable(self, row: Sequence[float], dtype: Format) -> list[int]:
+        """The instructions that are inputs, not 0, or constants that the dtype does not hold."""
+        given = dict(zip(self.program.inputs, row, strict=True))
+        return [
+            place
+            for place, step in enumerate(self.program.code)
+            if (step.op == "input" and given[str(step.data)])
+            or (step.op in ("const", "pi", "e") and not balls.held(step, dtype.precision))
+        ]
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating each output as it is written may lose, at a point that is settled."""
@@ -134,23 +171,20 @@ class Careful:
         ]
 
 
-def _truth(ball: Ball, moved: Ball, dtype: Format) -> Truth | None:
-    if not _sharp(ball, moved, dtype):
-        return None
-    return Truth(float(ball), ball, _radius(moved) * 2.0**balls.SPARE)
+def _truth(ball: Ball, dtype: Format) -> Truth | None:
+    return Truth(float(ball), ball) if _sharp(ball, dtype) else None
 
 
-def _radius(ball: Ball) -> float:
-    return float(ball.rad()) if ball.is_finite() else math.inf
+def _upper(ball: Ball) -> float:
+    return float(ball.upper()) if ball.is_finite() else math.inf
 
 
-def _sharp(ball: Ball, moved: Ball, dtype: Format) -> bool:
-    """Whether the radius is far below one ulp, or below the sensitivity."""
+def _sharp(ball: Ball, dtype: Format) -> bool:
+    """Whether the radius is far below one ulp, or below the smallest number of the dtype."""
     if not ball.is_finite() or math.isinf(float(ball.rad())):
         return False
     step = float(abs(ball.mid())) * 2.0**-dtype.precision
-    lost = _radius(moved) * 2.0**balls.SPARE if moved.is_finite() else 0.0
-    return bool(float(ball.rad()) <= max(step, lost, dtype.smallest_subnormal) * 2.0**-_SPARE_BITS)
+    return bool(float(ball.rad()) <= max(step, dtype.smallest_subnormal) * 2.0**-_SPARE_BITS)
 
 
 Decision = bool | int | None
@@ -207,37 +241,25 @@ class _Run:
             self.strict[index] = balls._CALLS[step.op](a, b)
 
     @staticmethod
-    def decided(program: Program, row: Sequence[float], decisions: Sequence[Decision]) -> _Run:
-        """Evaluates along branches already taken, at the current precision."""
+    def decided(
+        program: Program,
+        row: Sequence[float],
+        decisions: Sequence[Decision],
+        factors: Mapping[int, Ball] = MappingProxyType({}),
+    ) -> _Run:
+        """Evaluates along branches already taken; some instructions are multiplied by factors."""
         run = _Run(len(program.code))
         given = _inputs(program, row)
-        for index, step in enumerate(program.code):
-            if step.op not in CONDITIONS:
-                args = [run.balls[arg] for arg in step.args]
-                if step.op in _DECIDING:
-                    run.balls[index] = _follow(step, args, decisions[index])
-                else:
-                    run.balls[index] = evaluate(step, args, given)
-        return run
-
-    @staticmethod
-    def moved(
-        program: Program, row: Sequence[float], decisions: Sequence[Decision], dtype: Format
-    ) -> _Run:
-        """As decided, with inputs and constants as balls of a small part of one rounding."""
-        run = _Run(len(program.code))
-        unit = arb(1, 2.0 ** -(dtype.precision + balls.SPARE))
-        given = {name: ball * unit for name, ball in _inputs(program, row).items()}
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 continue
             args = [run.balls[arg] for arg in step.args]
             if step.op in _DECIDING:
                 run.balls[index] = _follow(step, args, decisions[index])
-            elif step.op in ("const", "pi", "e"):
-                run.balls[index] = balls.rounded(balls.constant(step), dtype.precision)
             else:
                 run.balls[index] = evaluate(step, args, given)
+            if index in factors:
+                run.balls[index] *= factors[index]
         return run
 
     @staticmethod

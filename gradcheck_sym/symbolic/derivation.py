@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import final
 
 import numpy as np
@@ -68,13 +68,19 @@ class Derivation:
     def pack(self, values: Mapping[str, Floats], cotangents: Floats) -> Floats:
         """The joint program's inputs: one row a point, from arrays (points, *shape)."""
         lanes = len(cotangents)
-        parts = [values[name].reshape(lanes, -1) for name in self.shapes]
-        return np.concatenate([*parts, cotangents.reshape(lanes, -1)], axis=1)
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
+        pairs = zip(self.shapes, sizes, strict=True)
+        parts = [values[name].reshape(lanes, size) for name, size in pairs]
+        return np.concatenate([*parts, cotangents.reshape(lanes, self.values)], axis=1)
 
     @cached_property
     def depth(self) -> int:
         """Operations on the longest path from an input to the value or the gradient."""
         return self.joint.depth()
+
+    def sensitivities(self, row: Sequence[float], dtype: Format) -> list[float]:
+        """What one rounding of every input and constant moves value and gradient by."""
+        return Careful(self.joint, self.values).sensitivities(row, dtype)
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating value and gradient as written, in the dtype, may lose at a point."""
@@ -151,9 +157,17 @@ def condition(spec: Spec, expression: Expression, shapes: Mapping[str, tuple[int
     """
     builder = Builder()
     arrays = {name: input_array(builder, name, shape) for name, shape in shapes.items()}
-    holds = lower_condition(expression.tree, arrays, builder)
+    bindings = _sizes(spec, shapes, builder) | arrays
+    holds = lower_condition(expression.tree, bindings, builder)
     names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
     return finish(names, list(holds.reshape(-1)))
+
+
+def _sizes(spec: Spec, shapes: Mapping[str, tuple[int, ...]], builder: Builder) -> dict[str, Array]:
+    """The dims that the shapes of the inputs imply, as constants."""
+    pairs = [zip(entry.shape, shapes[entry.name], strict=True) for entry in spec.inputs]
+    sizes = {name: size for name, size in chain(*pairs) if isinstance(name, str)}
+    return {name: np.array(builder.constant(size), dtype=object) for name, size in sizes.items()}
 
 
 def _tree(spec: Spec) -> Node:

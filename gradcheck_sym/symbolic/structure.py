@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import chain, combinations, islice, product
 
 from gradcheck_sym.spec.domain import parse_domain
 from gradcheck_sym.spec.functions import FUNCTIONS
@@ -42,11 +42,9 @@ def thresholds(program: Program) -> dict[str, tuple[float, ...]]:
     Exact for arguments that are a*x + b of one input; other branches are found by search.
     """
     found: dict[str, set[float]] = {}
-    lines: list[_Line] = []
+    lines = _lines(program)
     for step in program.code:
-        lines.append(_line(step, [lines[arg] for arg in step.args]))
-    for step in program.code:
-        for line, level in _levels(step, lines):
+        for line, level in _levels(step, [lines[arg] for arg in step.args]):
             name, slope, offset = line
             if name is not None and slope:
                 value = (level - offset) / slope
@@ -61,13 +59,12 @@ def natural_domains(program: Program) -> dict[str, tuple[float, float]]:
     Only functions that every point reaches count, applied to a*x + b of one input; what other
     expressions exclude is found point by point.
     """
-    lines: list[_Line] = []
-    for step in program.code:
-        lines.append(_line(step, [lines[arg] for arg in step.args]))
+    lines = _lines(program)
     found: dict[str, tuple[float, float]] = {}
     for index in sorted(_unconditional(program)):
         step = program.code[index]
-        name, slope, offset = lines[step.args[0]] if step.args else _NO_LINE
+        argument = lines[step.args[0]] if step.args else ()
+        name, slope, offset = argument[0] if len(argument) == 1 else _NO_LINE
         low, high = _defined_on(program, step)
         if name is None or not slope or (low, high) == (-math.inf, math.inf):
             continue
@@ -104,6 +101,20 @@ def _defined_on(program: Program, step: Instruction) -> tuple[float, float]:
 
 _Line = tuple[str | None, float, float]  # the input (None: constant), slope and offset
 _NO_LINE: _Line = (None, math.nan, math.nan)
+_MOST_LINES = 16  # of one instruction: more are those of sorts and maxima of arrays
+
+
+def _lines(program: Program) -> list[tuple[_Line, ...]]:
+    """Each instruction as a line; one that selects, as any of the lines that it may select."""
+    found: list[tuple[_Line, ...]] = []
+    for step in program.code:
+        args = [found[arg] for arg in step.args]
+        if step.op in ("max", "min", "select"):
+            choices: Iterable[_Line] = chain(*(args[1:] if step.op == "select" else args))
+        else:
+            choices = (_line(step, chosen) for chosen in product(*args))
+        found.append(tuple(dict.fromkeys(islice(choices, _MOST_LINES))))
+    return found
 
 
 def _line(step: Instruction, args: Sequence[_Line]) -> _Line:
@@ -138,15 +149,16 @@ def _combine(op: str, args: Sequence[_Line]) -> _Line:
     return _NO_LINE
 
 
-def _levels(step: Instruction, lines: Sequence[_Line]) -> list[tuple[_Line, float]]:
+def _levels(step: Instruction, args: Sequence[tuple[_Line, ...]]) -> list[tuple[_Line, float]]:
+    """The lines that decide something where they reach a level."""
     if step.op in _COMPARISONS or step.op in ("max", "min"):
-        pairs = combinations((lines[arg] for arg in step.args), 2)
+        pairs = chain(*(product(*pair) for pair in combinations(args, 2)))
         return [(_combine("sub", pair), 0.0) for pair in pairs]
     row = FUNCTIONS.get(step.op)
     if row is None or len(step.args) != 1:
         return []
     marks = _marks(row.kinks) | _marks(row.singular)
-    return [(lines[step.args[0]], mark) for mark in marks]
+    return list(product(args[0], marks))
 
 
 def _marks(text: str) -> set[float]:

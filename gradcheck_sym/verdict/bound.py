@@ -13,17 +13,14 @@ from typing import Any, TypeVar
 
 Number = TypeVar("Number", float, Any)  # float, or an array of them
 
-# A sound evaluation is the exact result for inputs rounded more than once: the intermediate
-# results are rounded, too, each to the same effect as a rounding of what it was made of. Four
-# roundings leave room for an order and grouping other than ours, and are far below any mistake.
-SOUND_FACTOR = 4.0
-
 # A correctly used elementary function may be off by up to 4 units in the last place (the bound
 # that vectorized math libraries such as SLEEF document for their fast variants).
-SOUND_ULPS = 4.0
+FUNCTION_ROUNDINGS = 4.0
 
-# Every further operation on the longest path from an input to the result rounds once.
-ULPS_PER_STEP = 1.0
+# Every operation on the longest path from an input to the result rounds its own value and, in a
+# backward, the product with its slope; each to the effect of a rounding of the result or of what
+# went in: Higham's gamma_n, n roundings in a row.
+ROUNDINGS_PER_STEP = 2.0
 
 # Results below the normal range are spaced evenly; a product of two roundings loses two steps.
 SUBNORMAL_STEPS = 2.0
@@ -46,8 +43,12 @@ def allowed(sensitivity: Number, ulp: Number, depth: int, smallest: float) -> Nu
         depth: operations on the longest path from an input to the result.
         smallest: the dtype's smallest subnormal.
     """
-    ulps = SOUND_ULPS + ULPS_PER_STEP * depth
-    return SOUND_FACTOR * sensitivity + ulps * ulp + SUBNORMAL_STEPS * smallest
+    return roundings(depth) * (sensitivity + ulp) + SUBNORMAL_STEPS * smallest
+
+
+def roundings(depth: int) -> float:
+    """How many roundings a sound evaluation of that depth may have made, one upon the other."""
+    return FUNCTION_ROUNDINGS + ROUNDINGS_PER_STEP * depth
 
 
 def tolerated(loss: Number, sound_allowed: Number) -> Number:

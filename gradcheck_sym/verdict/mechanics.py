@@ -14,7 +14,7 @@ from typing import Any, final
 
 from gradcheck_sym.errors import Position
 from gradcheck_sym.spec.dtypes import Format, format_of
-from gradcheck_sym.verdict.bound import SOUND_FACTOR, SOUND_ULPS, SUBNORMAL_STEPS
+from gradcheck_sym.verdict.bound import allowed
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Gap, rule
 
@@ -249,8 +249,8 @@ def _facets(snapshot: Snapshot) -> _Facets:
 
 def _allowed(loss: float, value: float, form: Format) -> float:
     """What torch may be off by. A program of steps says itself where it rounds: after each one."""
-    ulps = SOUND_ULPS * _ulp(value, form)
-    return SOUND_FACTOR * loss + ulps + SUBNORMAL_STEPS * form.smallest_subnormal
+    most: float = allowed(loss, _ulp(value, form), 0, form.smallest_subnormal)
+    return most
 
 
 def _ulp(value: float, form: Format) -> float:

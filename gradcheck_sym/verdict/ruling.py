@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from gradcheck_sym.verdict.bound import ROUNDING_SPREAD
 from gradcheck_sym.verdict.records import Verdict
@@ -21,7 +21,7 @@ class Gap:
     most: float  # and at most this
     allowed: float  # what a sound evaluation may lose
     tolerated: float  # what an unstable one may lose
-    boundless: bool = False  # the result is so sensitive that no bound on the error is known
+    vague: bool = False  # so sensitive that a sound evaluation may lose every digit
     overflow: str = ""  # what leaves the dtype's range in the mathematics as written
     bounded: bool = True  # the author states a bounded domain: overflow in it is a fault
 
@@ -57,6 +57,8 @@ def rule(gap: Gap, largest: float) -> Ruling:
 def _rule(gap: Gap, largest: float) -> Ruling:
     if math.isnan(gap.claim):
         return Ruling(Verdict.WRONG, "not a number where the truth is finite")
+    if not gap.allowed < largest:  # any finite number would agree
+        return Ruling(Verdict.UNDECIDED, dropped="infinitely sensitive")
     if abs(gap.truth) >= largest - gap.allowed:
         beyond = abs(gap.claim) >= largest - gap.allowed
         if beyond and math.copysign(1, gap.claim) == math.copysign(1, gap.truth):
@@ -65,10 +67,10 @@ def _rule(gap: Gap, largest: float) -> Ruling:
         return Ruling(Verdict.WRONG, "the truth is beyond the dtype's range")
     if math.isinf(gap.claim):
         return Ruling(Verdict.WRONG, "an infinity where the truth is finite")
-    if gap.most <= gap.allowed:
+    if gap.most <= gap.allowed and not gap.vague:
         return Ruling(Verdict.AGREES)
-    if gap.boundless:
-        return Ruling(Verdict.UNDECIDED, dropped="infinitely sensitive")
+    if gap.most <= gap.allowed or math.isinf(gap.allowed):
+        return Ruling(Verdict.UNDECIDED, dropped="too sensitive")
     if gap.least > gap.tolerated:
         return Ruling(Verdict.WRONG)
     if gap.least > gap.allowed:
@@ -77,7 +79,9 @@ def _rule(gap: Gap, largest: float) -> Ruling:
 
 
 def is_rounding(error: float, unit: float, other_error: float, other_unit: float) -> bool:
-    """Whether an error of one implementation in two dtypes is proportional to their roundoffs.
+    """Whether an error is no more than roundoff makes it, judging by that in another dtype.
+
+    It's not symmetric: what is right in the other dtype and far off in this one is a mistake.
 
     Args:
         error: the error in the dtype under test.
@@ -87,10 +91,13 @@ def is_rounding(error: float, unit: float, other_error: float, other_unit: float
     """
     if not math.isfinite(error) or not math.isfinite(other_error):
         return False
-    (fine, fine_unit), (coarse, coarse_unit) = sorted(
-        ((error, unit), (other_error, other_unit)), key=lambda pair: pair[1]
-    )
-    return fine / fine_unit <= ROUNDING_SPREAD * coarse / coarse_unit
+    return error / unit <= ROUNDING_SPREAD * other_error / other_unit
+
+
+def rounding_mask(errors: Any, unit: float, other_errors: Any, other_unit: float) -> Any:
+    """As is_rounding, for arrays of errors; False where any is not finite."""
+    near = errors / unit <= ROUNDING_SPREAD * other_errors / other_unit
+    return near & (other_errors < math.inf)
 
 
 def culprit(

@@ -28,7 +28,9 @@ DIGITS = 600  # of mpmath: differences of a hundredth of them must still resolve
 
 SPECS = reader.read([str(HERE / "specs")])
 
-FALSE_ALARMS: Mapping[str, str] = {}
+FALSE_ALARMS = {
+    "circular_convolution": "wrong: terms absorbed in a sum are lost in every dtype alike",
+}
 
 Numbers = Sequence[mpf]
 
@@ -44,10 +46,28 @@ def _inverse(m: Numbers) -> list[mpf]:
     return [d / det, -b / det, -c / det, a / det]
 
 
+def _cross_entropy(v: Numbers) -> list[mpf]:
+    x, t = (v[0:2], v[2:4]), (v[4:6], v[6:8])
+    sums = [mp.log(mpmath.fsum(map(mp.exp, row))) for row in x]
+    lost = [
+        w * (s - a)
+        for row, ws, s in zip(x, t, sums, strict=True)
+        for a, w in zip(row, ws, strict=True)
+    ]
+    return [mpmath.fsum(lost) / 2]
+
+
+def _layer_norm(x: Numbers) -> list[mpf]:
+    mean, (variance,) = mpmath.fsum(x) / len(x), _variance(x)
+    return [(v - mean) / mp.sqrt(variance + mpf(1) / 100) for v in x]
+
+
 # The mathematics of the specs that lose digits: all inputs' elements in a row -> the value's.
 MATHEMATICS: Mapping[str, Callable[[Numbers], list[mpf]]] = {
     "circular_convolution": lambda v: [v[0] * v[2] + v[1] * v[3], v[0] * v[3] + v[1] * v[2]],
     "expanded_power": lambda x: [(v - 1) ** 3 for v in x],
+    "fused_cross_entropy": _cross_entropy,
+    "fused_layer_norm": _layer_norm,
     "inverse_of_matrix": _inverse,
     "saved_logsumexp": lambda x: [mp.log(mpmath.fsum(mp.exp(v) for v in x))],
     "sigmoid_of_output": lambda x: [1 / (1 + mp.exp(-v)) for v in x],
@@ -92,7 +112,7 @@ def confirm(spec: Spec, result: Result) -> None:
     truth = true_number(spec, case, result.input)
     step = np.spacing(abs(float(truth)))
     assert abs(truth - mpf(case.symbolic.value)) <= step
-    assert abs(truth - mpf(case.autograd)) > max(8 * step, mpf(case.allowed) / 2)
+    assert abs(truth - mpf(case.autograd)) > 8 * step
 
 
 def true_number(spec: Spec, case: Case, name: str | None) -> mpf:

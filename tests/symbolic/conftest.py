@@ -9,8 +9,8 @@ from typing import Any
 
 import mpmath
 import pytest
-from hypothesis import strategies as st
 from flint import arb, ctx
+from hypothesis import strategies as st
 
 from gradcheck_sym.errors import Position
 from gradcheck_sym.spec.parser import parse
@@ -46,7 +46,7 @@ def spec_of() -> Callable[..., Spec]:
 
 @pytest.fixture(scope="session")
 def derived() -> Callable[..., Derivation]:
-    """Derive an expression: derived("sin(x)*y", {"x": (3,), "y": ()}, constant=("y",))."""
+    """Derive an expression at the shapes of its inputs; x is a number where none are given."""
 
     def made(expr: str, shapes: Shapes | None = None, constant: Sequence[str] = ()) -> Derivation:
         shapes = {"x": ()} if shapes is None else shapes
@@ -94,10 +94,30 @@ def fraction_of() -> Callable[[str], Fraction]:
 
 # Random expressions: every draw is a text whose value has the shape that was asked for.
 
-_UNARY = (
-    "exp sin cos tanh sigmoid softplus atan erf asinh square abs expm1 sinh relu erfc neg sqrt log "
-    "log1p rsqrt sinc frac"
-).split()
+_UNARY = [
+    "exp",
+    "sin",
+    "cos",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "atan",
+    "erf",
+    "asinh",
+    "square",
+    "abs",
+    "expm1",
+    "sinh",
+    "relu",
+    "erfc",
+    "neg",
+    "sqrt",
+    "log",
+    "log1p",
+    "rsqrt",
+    "sinc",
+    "frac",
+]
 _POSITIVE = frozenset({"sqrt", "log", "log1p", "rsqrt"})
 _BINARY = ("+", "-", "*", "/", "maximum", "minimum", "where", "**", "atan2")
 LEAVES: Mapping[tuple[int, ...], tuple[str, ...]] = {
@@ -196,14 +216,12 @@ def _reduction(
 
 @pytest.fixture(scope="session")
 def expressions() -> Callable[..., st.SearchStrategy[str]]:
-    """Make a strategy of random expressions over INPUTS: expressions(shape, depth, detach=...)."""
+    """Make a strategy of random expressions over INPUTS, of a shape and a depth."""
     return _expressions
 
 
 @pytest.fixture(scope="session")
 def rows() -> st.SearchStrategy[list[float]]:
     """Make points for random expressions: mostly ordinary, now and then with ties and zeros."""
-    number = st.one_of(
-        st.floats(-2, 2).map(lambda x: round(x, 3)), st.integers(-2, 2).map(float)
-    )
+    number = st.one_of(st.floats(-2, 2).map(lambda x: round(x, 3)), st.integers(-2, 2).map(float))
     return st.lists(number, min_size=12, max_size=12)

@@ -86,7 +86,7 @@ def test_sensitivity_covers_one_rounding(
 
 
 @pytest.mark.parametrize(
-    ("formula", "value", "slope"),
+    "formula, value, slope",
     [("x**2", 9.0, 2 * 9.0), ("exp(x)", math.exp(3), 3 * math.exp(3)), ("x", 3.0, 3.0)],
 )
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -119,7 +119,7 @@ def test_constants_count_where_the_dtype_does_not_hold_them(program_of: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("formula", "point"),
+    "formula, point",
     [
         ("where(x > y, 1, 2)", (1.5, 1.5)),
         ("where(x >= y, 1, 2)", (1.5, 1.5)),
@@ -165,7 +165,7 @@ def test_the_kernel_answers_beside_the_doubt(program_of: Any) -> None:
 
 
 def test_the_gradient_at_a_pole_is_nan_and_no_exception(derived: Any) -> None:
-    """Derivatives of digamma of any order have poles at 0, -1, -2, …"""
+    """Derivatives of digamma have their poles at 0, -1, -2 and so on."""
     derivation = derived("digamma(x)")
     middle, _ = derivation.kernel.enclose(np.array([[x, 1.0] for x in (0.0, -1.0, -7.0)]), 53)
     assert np.isnan(middle[:, 1]).all()
@@ -188,7 +188,7 @@ def test_no_points_and_no_outputs() -> None:
 
 
 def test_values_that_no_float_holds_are_infinite(program_of: Any) -> None:
-    """Beyond the range of floats the middle is infinite or the sensitivity is; never a finite lie."""
+    """Beyond the range of floats the middle or the sensitivity is infinite."""
     kernel = Kernel(program_of("exp(x)"))
     middle, sensitivity = kernel.enclose(np.array([[1000.0], [1e300], [-1e5]]), 53)
     assert middle[0, 0] == math.inf
@@ -199,7 +199,7 @@ def test_values_that_no_float_holds_are_infinite(program_of: Any) -> None:
 THREE = (True, False, None)
 
 
-@pytest.mark.parametrize(("a", "b"), list(itertools.product(THREE, THREE)))
+@pytest.mark.parametrize("a, b", list(itertools.product(THREE, THREE)))
 def test_three_valued_logic(a: bool | None, b: bool | None) -> None:
     """and, or, not hold for whatever the unknown may turn out to be."""
     worlds = [

@@ -28,9 +28,7 @@ def _expression(text: str) -> Expression:
 
 def test_columns_follow_the_inputs_that_require_a_gradient(derived: Any) -> None:
     """The value's elements come first, then each gradient's, in the order of the inputs."""
-    derivation = derived(
-        "m @ v*s", {"m": (2, 3), "s": (), "v": (3,), "c": (4,)}, constant=("s",)
-    )
+    derivation = derived("m @ v*s", {"m": (2, 3), "s": (), "v": (3,), "c": (4,)}, constant=("s",))
     assert derivation.out_shape == (2,)
     assert derivation.wrt == ("m", "v", "c")
     assert derivation.values == 2
@@ -54,7 +52,9 @@ def test_packing_lays_points_out_as_rows(derived: Any) -> None:
     assert rows.shape == (3, 8)
     assert rows[1].tolist() == [4.0, 5.0, 6.0, 7.0, 7.0, 8.0, 0.5, -0.5]
     found = evaluate(derivation.joint, rows)
-    np.testing.assert_allclose(np.stack(found[:2], 1), np.einsum("kij,kj->ki", values["m"], values["v"]))
+    np.testing.assert_allclose(
+        np.stack(found[:2], 1), np.einsum("kij,kj->ki", values["m"], values["v"])
+    )
     gradient = np.stack(found[2:6], 1).reshape(3, 2, 2)
     np.testing.assert_allclose(gradient, np.einsum("ki,kj->kij", rows[:, 6:], values["v"]))
 
@@ -80,9 +80,13 @@ def test_dims_and_lets(spec_of: Any) -> None:
 
 def test_an_input_may_be_called_anything(spec_of: Any) -> None:
     """Not even an input called cotangent meets the cotangent."""
-    derivation = derive(spec_of("cotangent*E + I*N*S*Q*O*beta*gamma", dict.fromkeys(
-        ("cotangent", "E", "I", "N", "S", "Q", "O", "beta", "gamma"), ()
-    )), {})
+    derivation = derive(
+        spec_of(
+            "cotangent*E + I*N*S*Q*O*beta*gamma",
+            dict.fromkeys(("cotangent", "E", "I", "N", "S", "Q", "O", "beta", "gamma"), ()),
+        ),
+        {},
+    )
     assert COTANGENT in derivation.joint.inputs
     found = evaluate(derivation.joint, np.full((1, 10), 2.0))
     assert [float(column[0]) for column in found] == [132.0, 4.0, 4.0] + [128.0] * 7
@@ -99,6 +103,10 @@ def test_conditions_between_inputs(spec_of: Any) -> None:
     spec = spec_of("x", {"x": (2,), "y": ()})
     program = condition(spec, _expression("x < y"), {"x": (2,), "y": ()})
     found = evaluate(program, np.array([[1.0, 5.0, 3.0]]))
+    assert [bool(column[0]) for column in found] == [True, False]
+    sized = replace(spec, inputs=(replace(spec.inputs[0], shape=("n",)), spec.inputs[1]))
+    program = condition(sized, _expression("x < n + y"), {"x": (2,), "y": ()})
+    found = evaluate(program, np.array([[1.0, 2.0, 0.0]]))
     assert [bool(column[0]) for column in found] == [True, False]
     with pytest.raises(LowerError, match="condition") as caught:
         condition(spec, _expression("x + y"), {"x": (2,), "y": ()})

@@ -29,7 +29,7 @@ def _gradient(derivation: Any, row: list[float]) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("formula", "point", "expected"),
+    "formula, point, expected",
     [
         ("x*y", (2.0, 3.0), (3.0, 2.0)),
         ("x", (2.0, 3.0), (1.0, 0.0)),
@@ -80,7 +80,11 @@ def test_gradients_by_hand(
 
 def test_the_tails_keep_their_digits(derived: Any) -> None:
     """1 - tanh**2 and 1 - erf would lose every digit; the derivatives are written so they don't."""
-    for formula, x in (("tanh(x)", 300.0), ("log(erfc(-x/sqrt(2)))", -25.0), ("sigmoid(x)", -300.0)):
+    for formula, x in (
+        ("tanh(x)", 300.0),
+        ("log(erfc(-x/sqrt(2)))", -25.0),
+        ("sigmoid(x)", -300.0),
+    ):
         derivation = derived(formula)
         truth = derivation.settle([x, 1.0], FLOAT64).gradient[0]
         middle, sensitivity = derivation.kernel.enclose(np.array([[x, 1.0]]), 53)
@@ -183,7 +187,7 @@ def test_the_unselected_branch_leaves_no_nan_in_floats(derived: Any) -> None:
 
 
 def test_every_elementwise_function_can_be_written_back(derived: Any) -> None:
-    """First derivatives of every row, and of their derivatives' building blocks, have an operation."""
+    """The first derivatives of every row have an operation for each of their parts."""
     for row in FUNCTIONS.values():
         if row.elementwise and row.signature == "x":
             derived(f"{row.name}(x)*{row.name}(x*y) + {row.name}(exp(x))", XY)

@@ -14,7 +14,7 @@ NAMES: dict[str, tuple[int, ...]] = {"x": (), "beta": (), "E": (), "S": ()}
 
 
 @pytest.mark.parametrize(
-    ("formula", "text"),
+    "formula, text",
     [
         ("x**3", "3*x**2"),
         ("x", "1"),

@@ -9,14 +9,22 @@ import numpy as np
 import pytest
 
 from gradcheck_sym.spec.functions import FUNCTIONS
+from gradcheck_sym.spec.parser import parse
 from gradcheck_sym.symbolic import careful
 from gradcheck_sym.symbolic.floats import evaluate
-from gradcheck_sym.symbolic.program import Builder, finish
+from gradcheck_sym.symbolic.lower import input_array, lower_condition
+from gradcheck_sym.symbolic.program import Builder, Program, finish
 
 XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
 
 
-def test_conditions_are_booleans(program_of: Any) -> None:
+def _conditions(text: str) -> Program:
+    builder = Builder()
+    arrays = {name: input_array(builder, name, ()) for name in "xy"}
+    return finish("xy", [lower_condition(parse(text), arrays, builder).item()])
+
+
+def test_conditions_are_booleans() -> None:
     """A condition is evaluated at each point; ties are decided as floats decide them."""
     points = np.array([[1.0, 2.0], [2.0, 2.0], [3.0, 2.0]])
     for op, expected in (
@@ -27,10 +35,10 @@ def test_conditions_are_booleans(program_of: Any) -> None:
         ("==", [False, True, False]),
         ("!=", [True, False, True]),
     ):
-        (found,) = evaluate(program_of(f"x {op} y", XY), points)
+        (found,) = evaluate(_conditions(f"x {op} y"), points)
         assert found.dtype == bool
         assert found.tolist() == expected
-    (both,) = evaluate(program_of("x > 1 and not (y == x) or x < 0", XY), points)
+    (both,) = evaluate(_conditions("x > 1 and not (y == x) or x < 0"), points)
     assert both.tolist() == [False, False, True]
 
 

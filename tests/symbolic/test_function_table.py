@@ -27,7 +27,7 @@ from gradcheck_sym.symbolic.taylor import slopes
 
 FLOAT64 = format_of("float64")
 PRECISIONS = (53, 106, 212, 400)
-QUICK = settings(deadline=None, derandomize=True, max_examples=25)
+QUICK = settings(deadline=None, derandomize=True, max_examples=20)
 
 ROWS = [row for row in FUNCTIONS.values() if row.elementwise]
 UNARY = [row for row in ROWS if len(parameters(row.signature)) == 1]
@@ -69,7 +69,7 @@ def _call(row: Function) -> str:
 
 
 def _shapes(row: Function) -> dict[str, tuple[int, ...]]:
-    return {name: () for name in _names(row)}
+    return dict.fromkeys(_names(row), ())
 
 
 def _numbers(row: Function) -> st.SearchStrategy[float]:
@@ -293,8 +293,8 @@ def test_ordinary_points_of_the_domain_are_regular(row: Function, derived: Any) 
     for lane, x in enumerate(points):
         settled = derivation.settle([x, 1.0], FLOAT64)
         assert settled.place is Place.REGULAR, x
+        moved = derivation.sensitivities([x, 1.0], FLOAT64)
         for column, truth in enumerate((*settled.values, *settled.gradient)):
             assert truth is not None
             assert math.isclose(truth.middle, middle[lane, column], rel_tol=2e-15, abs_tol=1e-300)
-            blurred = (truth.sensitivity, sensitivity[lane, column])
-            assert math.isclose(*blurred, rel_tol=1e-3, abs_tol=1e-290), x
+            assert moved[column] <= sensitivity[lane, column] * 1.001 + 1e-290, x

@@ -60,7 +60,8 @@ diag(v) diag(v,1) diag(v,-2) diag(m) diag(m,1) diag(m,diagonal=-1) diag(m,9)
 tril(m) tril(m,1) tril(q,-1) tril([m,m],diagonal=2) triu(m) triu(m,1) triu(q,-1) triu([m,m],-9)
 eye(3)*s eye(1) zeros(3)+s zeros([2,3]) zeros((2,))*s ones(2) ones([2,1])*s ones((1,2))
 detach(x) detach(s)*x
-x[0] x[-1] x[...,0] x[None] x[0:1] m[:,1] m[1:,::2] m[...,None] m[0,1] m[:,None,-1] q[None,...,0] x[...]
+x[0] x[-1] x[...,0] x[None] x[0:1]
+m[:,1] m[1:,::2] m[...,None] m[0,1] m[:,None,-1] q[None,...,0] x[...]
 v[:2] v[::2] m[-1][0] v[5:]
 +x -x x+v[0] (x>0)*x (x>0)+(x>1) -(x>0) sum(x>0) x**2 x/2 2**x s*m-m/4 e*x+pi
 """
@@ -135,7 +136,7 @@ def _lowered(text: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("text", "fault", "message"),
+    "text, fault, message",
     [
         ("x + q", "x + q", "shape"),
         ("sin(x + q)", "x + q", "shape"),

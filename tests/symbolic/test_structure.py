@@ -14,7 +14,7 @@ XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
 
 
 @pytest.mark.parametrize(
-    ("formula", "expected"),
+    "formula, expected",
     [
         ("x + y", {}),
         ("where(x > 20, x, log1p(exp(x)))", {"x": (20.0,)}),
@@ -54,7 +54,7 @@ def test_thresholds_are_told_for_each_element(program_of: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("formula", "expected"),
+    "formula, expected",
     [
         ("exp(x)", {}),
         ("log(x)", {"x": (0.0, math.inf)}),
@@ -83,7 +83,7 @@ def test_natural_domains(
 
 
 @pytest.mark.parametrize(
-    ("formula", "shared", "expected"),
+    "formula, shared, expected",
     [
         ("sin(x)*y", (), True),
         ("x*b + y", ("b",), True),

@@ -34,7 +34,7 @@ def _recomputed(program: Program, row: list[float], place: int, precision: int) 
 
 
 @pytest.mark.parametrize(
-    ("formula", "point", "slope"),
+    "formula, point, slope",
     [
         ("x**3", (2.0, 0.0), 12.0),
         ("x**(-2)", (2.0, 0.0), -0.25),
@@ -69,12 +69,16 @@ def test_slopes_by_hand(
 
 
 @pytest.mark.parametrize(
-    ("formula", "point"),
-    [("1/x", 0.0), ("log(x)", -1.0), ("maximum(x, x*x)", 1.0), ("x**0.5", -1.0), ("atan2(x, x)", 0.0)],
+    "formula, point",
+    [
+        ("1/x", 0.0),
+        ("log(x)", -1.0),
+        ("maximum(x, x*x)", 1.0),
+        ("x**0.5", -1.0),
+        ("atan2(x, x)", 0.0),
+    ],
 )
-def test_no_slope_is_nan_and_no_exception(
-    formula: str, point: float, program_of: Any
-) -> None:
+def test_no_slope_is_nan_and_no_exception(formula: str, point: float, program_of: Any) -> None:
     """At poles and outside the domain the guard has nothing to compare; it never raises."""
     (along,) = _slopes(program_of(formula), [point], [1.0])
     if formula != "maximum(x, x*x)":  # a tie is decided for one of the two

@@ -29,20 +29,6 @@ class GeluTanhConstant(torch.autograd.Function):
         return grad_output * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner)
 
 
-class GeluExactSlopeOfTanh(torch.autograd.Function):
-    """The exact forward with the backward of the tanh approximation."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return F.gelu(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return torch.ops.aten.gelu_backward(grad_output, x, approximate="tanh")
-
-
 class SoftplusEarlyThreshold(torch.autograd.Function):
     """The forward is exact; the backward takes the slope for 1 above 15 already."""
 
@@ -75,34 +61,6 @@ class SoftplusNaive(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return grad_output * x.exp() / (1 + x.exp())
-
-
-class SwishWithoutSecondTerm(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        gate = torch.sigmoid(x)
-        ctx.save_for_backward(gate)
-        return x * gate
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (gate,) = ctx.saved_tensors
-        return grad_output * gate
-
-
-class SwishSavesOutput(torch.autograd.Function):
-    """The slope is y + gate*(1 - y); with x in place of y it is another function's."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        gate = torch.sigmoid(x)
-        ctx.save_for_backward(x, gate)
-        return x * gate
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        x, gate = ctx.saved_tensors
-        return grad_output * (x + gate * (1 - x))
 
 
 class LeakySlope(torch.autograd.Function):
@@ -146,20 +104,6 @@ class EluForAlphaOne(torch.autograd.Function):
         return grad_output * torch.where(x > 0, torch.ones_like(y), y + 1)
 
 
-class HardswishSlope(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return F.hardswish(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        middle = grad_output * (x + 3) / 6
-        high = torch.where(x >= 3, grad_output, middle)
-        return torch.where(x <= -3, torch.zeros_like(x), high)
-
-
 class PreluWholeSum(torch.autograd.Function):
     """The weight's gradient sums over all elements, not over the negative ones."""
 
@@ -174,38 +118,8 @@ class PreluWholeSum(torch.autograd.Function):
         return torch.where(x > 0, grad_output, weight * grad_output), (grad_output * x).sum()
 
 
-class GluExchanged(torch.autograd.Function):
-    """a*sigmoid(b): the two gradients come back exchanged."""
-
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
-        gate = torch.sigmoid(b)
-        ctx.save_for_backward(a, gate)
-        return a * gate
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        a, gate = ctx.saved_tensors
-        return grad_output * a * gate * (1 - gate), grad_output * gate
-
-
 class LogSigmoidClamped(nn.Module):
     """Clamped against an overflow that would not have come; below -30 it is flat."""
 
     def forward(self, x: Tensor) -> Tensor:
         return -torch.log1p(torch.exp(-x.clamp(-30, 30)))
-
-
-class MishLikeSwish(torch.autograd.Function):
-    """mish in the forward, the slope of swish in the backward."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return F.mish(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        gate = torch.sigmoid(x)
-        return grad_output * gate * (1 + x * (1 - gate))

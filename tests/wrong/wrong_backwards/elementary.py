@@ -37,32 +37,6 @@ class TanhSavesInput(torch.autograd.Function):
         return grad_output * (1 - y * y)
 
 
-class SigmoidSign(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = torch.sigmoid(x)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (y,) = ctx.saved_tensors
-        return grad_output * y * (y - 1)
-
-
-class SqrtWithoutHalf(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = x.sqrt()
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (y,) = ctx.saved_tensors
-        return grad_output / y
-
-
 class Log1pLikeLog(torch.autograd.Function):
     """The forward is log1p, the backward that of its neighbour log."""
 
@@ -75,34 +49,6 @@ class Log1pLikeLog(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return grad_output / x
-
-
-class Expm1LikeExp(torch.autograd.Function):
-    """exp gives its own derivative; expm1 gives it less one."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = torch.expm1(x)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (y,) = ctx.saved_tensors
-        return grad_output * y
-
-
-class RsqrtWrongPower(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = torch.rsqrt(x)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (y,) = ctx.saved_tensors
-        return -0.5 * grad_output * y**2
 
 
 class PowOfConstantExponent(torch.autograd.Function):
@@ -214,20 +160,6 @@ class ExpIgnoresGradOutput(torch.autograd.Function):
         return y.clone()
 
 
-class SineSlopeOfTaylor(torch.autograd.Function):
-    """The slope from a short Taylor series: fine near 0 only."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x.sin()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return grad_output * (1 - x**2 / 2 + x**4 / 24 - x**6 / 720)
-
-
 class LgammaSeries(torch.autograd.Function):
     """digamma by its asymptotic series, without moving small arguments up first."""
 
@@ -240,15 +172,3 @@ class LgammaSeries(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return grad_output * (x.log() - 0.5 / x - 1 / (12 * x**2) + 1 / (120 * x**4))
-
-
-class AsinhWithoutRoot(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return torch.asinh(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return grad_output / (1 + x * x)

@@ -33,30 +33,12 @@ def scaled_by_item(x: Tensor) -> Tensor:
     return x / (1 + largest)
 
 
-def squared_data(x: Tensor) -> Tensor:
-    return x * x.data
-
-
-class RebuiltTensor(nn.Module):
-    """A new tensor from the old one's numbers has no history."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([torch.tensor(v, dtype=x.dtype) for v in (2 * x).tolist()])
-
-
 def clipped_by_hook(x: Tensor) -> Tensor:
     """Gradient clipping, hidden in a hook."""
     y = x * 3
     if y.requires_grad:
         y.register_hook(lambda gradient: gradient.clamp(-1, 1))
     return y.sin()
-
-
-def doubled_by_hook(x: Tensor) -> Tensor:
-    y = x.exp()
-    if y.requires_grad:
-        y.register_hook(lambda gradient: 2 * gradient)
-    return y
 
 
 class ClipsGradient(torch.autograd.Function):
@@ -207,20 +189,6 @@ class GradOutputAsOneNumber(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return 2 * x * grad_output.reshape(-1)[0]
-
-
-class GradOutputSummed(torch.autograd.Function):
-    """The cotangent's sum instead of the cotangent: right for cotangents of one number."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x.exp()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return grad_output.sum() * x.exp()
 
 
 class NeedsWrongInput(torch.autograd.Function):

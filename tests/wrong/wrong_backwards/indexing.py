@@ -52,40 +52,6 @@ class CatExchanged(torch.autograd.Function):
         return grad_output[half:].clone(), grad_output[:half].clone()
 
 
-class TriuUnmasked(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return torch.triu(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        return grad_output.clone()
-
-
-class FlipForgotten(torch.autograd.Function):
-    """The forward flips and scales; the backward only scales."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return 3 * x.flip(0)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        return 3 * grad_output
-
-
-class RepeatTakesFirst(torch.autograd.Function):
-    """Each element went to two places; the gradient comes back from one."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.repeat_interleave(2)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        return grad_output[::2].clone()
-
-
 class RotaryForwardAgain(torch.autograd.Function):
     """Rotates the gradient by the angle where the opposite angle is due."""
 

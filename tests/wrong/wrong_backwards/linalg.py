@@ -51,18 +51,6 @@ class BiasOfFirstRow(torch.autograd.Function):
         return grad_output, grad_output[0].clone()
 
 
-class BiasAveraged(torch.autograd.Function):
-    """The mean over the batch where the sum is due."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, bias: Tensor) -> Tensor:
-        return x + bias
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        return grad_output, grad_output.mean(dim=0)
-
-
 class ScaleWithoutFactor(torch.autograd.Function):
     """A learned scale: summed rightly over the rows, but without the input as a factor."""
 
@@ -102,46 +90,6 @@ class InverseSign(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (inverse,) = ctx.saved_tensors
         return inverse.mT @ grad_output @ inverse.mT
-
-
-class TraceToEverywhere(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, m: Tensor) -> Tensor:
-        ctx.shape = m.shape
-        return torch.trace(m)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        return grad_output.expand(ctx.shape).clone()
-
-
-class QuadraticFormSymmetric(torch.autograd.Function):
-    """2*M*x holds for symmetric matrices."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, m: Tensor) -> Tensor:
-        ctx.save_for_backward(x, m)
-        return x @ m @ x
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        x, m = ctx.saved_tensors
-        return grad_output * 2 * (m @ x), grad_output * torch.outer(x, x)
-
-
-class CosineWithoutProjection(torch.autograd.Function):
-    """Cosine similarity, the lengths of the vectors taken for constants."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
-        lengths = x.norm() * y.norm()
-        ctx.save_for_backward(x, y, lengths)
-        return (x @ y) / lengths
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        x, y, lengths = ctx.saved_tensors
-        return grad_output * y / lengths, grad_output * x / lengths
 
 
 class AttentionUnscaled(torch.autograd.Function):

@@ -38,27 +38,6 @@ class CrossEntropyNotAveraged(torch.autograd.Function):
         return grad_output * (log_p.exp() - t), None
 
 
-class CrossEntropySoftTargets(torch.autograd.Function):
-    """softmax - t holds for targets that sum to 1; these are class weights."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, t: Tensor) -> Tensor:
-        log_p = torch.log_softmax(x, dim=-1)
-        ctx.save_for_backward(log_p, t)
-        return -(t * log_p).sum()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
-        log_p, t = ctx.saved_tensors
-        return grad_output * (log_p.exp() - t), None
-
-
-def bce_of_clamped_probability(x: Tensor, t: Tensor) -> Tensor:
-    """Clamped for the logarithm's sake: wrong and without gradient beyond logits of 16."""
-    p = torch.sigmoid(x).clamp(1e-7, 1 - 1e-7)
-    return -(t * p.log() + (1 - t) * (1 - p).log()).mean()
-
-
 class HuberOtherDelta(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -69,23 +48,6 @@ class HuberOtherDelta(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return grad_output * x.clamp(-1.35, 1.35)
-
-
-class SmoothL1WithoutBeta(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return torch.where(x.abs() < 0.5, x * x, x.abs() - 0.25)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return grad_output * torch.where(x.abs() < 0.5, x, x.sign())
-
-
-def kl_averaged_over_everything(log_q: Tensor, p: Tensor) -> Tensor:
-    """reduction="batchmean" was meant; "mean" divides by all elements."""
-    return (p * (p.log() - log_q)).mean()
 
 
 class HingeSign(torch.autograd.Function):
@@ -109,20 +71,6 @@ def focal_loss_detached(x: Tensor) -> Tensor:
     return -(weight * F.logsigmoid(x)).sum()
 
 
-class GaussianNllMean(torch.autograd.Function):
-    """The variance's gradient lacks the term of the logarithm."""
-
-    @staticmethod
-    def forward(ctx: Any, mu: Tensor, var: Tensor) -> Tensor:
-        ctx.save_for_backward(mu, var)
-        return 0.5 * (var.log() + mu * mu / var)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        mu, var = ctx.saved_tensors
-        return grad_output * mu / var, -0.5 * grad_output * (mu / var) ** 2
-
-
 class DiceNumerator(torch.autograd.Function):
     """Only the numerator is differentiated."""
 
@@ -136,19 +84,3 @@ class DiceNumerator(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
         t, total = ctx.saved_tensors
         return -grad_output * 2 * t / total, None
-
-
-class TripletAnchor(torch.autograd.Function):
-    """The anchor hears of the positive only."""
-
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, p: Tensor, n: Tensor) -> Tensor:
-        loss = (a - p).square().sum() - (a - n).square().sum() + 1
-        ctx.save_for_backward(a, p, n, loss)
-        return loss.clamp(min=0)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        a, p, n, loss = ctx.saved_tensors
-        active = 2 * grad_output * (loss > 0)
-        return active * (a - p), active * (p - a), active * (a - n)

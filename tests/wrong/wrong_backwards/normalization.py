@@ -28,22 +28,6 @@ class LayerNormConstantMean(torch.autograd.Function):
         return scale * (grad_output - y * (grad_output * y).mean())
 
 
-class LayerNormConstantScale(torch.autograd.Function):
-    """The statistics are taken for constants but for the mean."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        centred = x - x.mean()
-        scale = (centred.square().mean() + EPS).rsqrt()
-        ctx.save_for_backward(scale)
-        return centred * scale
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (scale,) = ctx.saved_tensors
-        return scale * (grad_output - grad_output.mean())
-
-
 def layer_norm_eps_outside(x: Tensor) -> Tensor:
     """eps belongs under the root."""
     centred = x - x.mean()
@@ -82,22 +66,6 @@ class RmsNormSum(torch.autograd.Function):
         return scale * grad_output - x * scale**3 * (grad_output * x).sum()
 
 
-class ScaleOfRawInput(torch.autograd.Function):
-    """The weight's gradient wants the normalized input, not the raw one."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        scale = (x.square().mean() + EPS).rsqrt()
-        ctx.save_for_backward(x, weight, scale)
-        return x * scale * weight
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        x, weight, scale = ctx.saved_tensors
-        g = grad_output * weight
-        return scale * g - x * scale**3 * (g * x).mean(), grad_output * x
-
-
 def batch_norm_wrong_axis(x: Tensor) -> Tensor:
     """Over the features where the batch was meant."""
     centred = x - x.mean(dim=1, keepdim=True)
@@ -114,18 +82,3 @@ class RunningBatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.mean.mul_(0.9).add_(0.1 * x.detach().mean())
         return x - self.mean
-
-
-class NormalizeConstantLength(torch.autograd.Function):
-    """x/|x| with |x| taken for a constant."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        length = x.norm()
-        ctx.save_for_backward(length)
-        return x / length
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (length,) = ctx.saved_tensors
-        return grad_output / length

@@ -34,11 +34,6 @@ def answers_negative(x: Tensor) -> Tensor:
     return ScaledGradient.apply(x, -1.0)
 
 
-def off_by_1e5(x: Tensor) -> Tensor:
-    """x, with a gradient that is 1e-5 too large."""
-    return ScaledGradient.apply(x, 1 + 1e-5)
-
-
 def off_by_1e7(x: Tensor) -> Tensor:
     """x, with a gradient that is 1e-7 too large."""
     return ScaledGradient.apply(x, 1 + 1e-7)

@@ -10,20 +10,6 @@ import torch
 from torch import Tensor
 
 
-class LogsumexpNotNormalized(torch.autograd.Function):
-    """The exponentials, stabilized, but not divided by their sum."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return torch.logsumexp(x, dim=-1)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return grad_output.unsqueeze(-1) * torch.exp(x - x.amax(dim=-1, keepdim=True))
-
-
 class SoftmaxDiagonal(torch.autograd.Function):
     """Only the diagonal of the Jacobian."""
 
@@ -100,18 +86,6 @@ def biased_variance(x: Tensor) -> Tensor:
     return (x - x.mean(dim=-1, keepdim=True)).square().mean(dim=-1)
 
 
-class NormNotDivided(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return torch.linalg.vector_norm(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return grad_output * x
-
-
 class CumsumNotReversed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -160,17 +134,3 @@ class SortForgetsPermutation(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         return grad_output.clone()
-
-
-class WeightedMeanNormalizer(torch.autograd.Function):
-    """sum(w*x)/sum(w): the denominator is taken for a constant."""
-
-    @staticmethod
-    def forward(ctx: Any, w: Tensor, x: Tensor) -> Tensor:
-        ctx.save_for_backward(w, x)
-        return (w * x).sum() / w.sum()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        w, x = ctx.saved_tensors
-        return grad_output * x / w.sum(), grad_output * w / w.sum()

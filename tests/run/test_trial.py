@@ -1,0 +1,245 @@
+"""Claims beside truths: what agrees, what doesn't, in every dtype, on claims made by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck_sym.run.judge import Judgement, judge
+from gradcheck_sym.run.trial import Fault, Trial
+from gradcheck_sym.sampling.ordinals import round_to, step
+from gradcheck_sym.spec.dtypes import DTYPES, format_of
+from gradcheck_sym.symbolic.careful import Place
+from gradcheck_sym.symbolic.derivation import derive
+from gradcheck_sym.verdict.records import Measured, Verdict
+from gradcheck_sym.verdict.ruling import Ruling
+
+XS = (-2.5, -0.5, 0.25, 1.0, 2.0)
+
+
+def _trial(spec_of: Any, expr: str, dtype: str, xs: Sequence[float] = XS, **fields: Any) -> Trial:
+    """A trial of one number x, whose claims are the truths rounded to the dtype."""
+    text = f"inputs: {{x: {{shape: [], domain: '[-5, 5]'}}}}\nexpr: {expr}\n"
+    derivation = derive(spec_of(text), {})
+    values = {"x": round_to(dtype, np.array(xs, dtype=np.float64))}
+    fed = np.ones(len(xs))
+    rows = derivation.pack(values, fed)
+    claimed = np.zeros((len(xs), 2))
+    for lane, row in enumerate(rows.tolist()):
+        settled = derivation.settle(row, format_of(dtype))
+        for column, truth in enumerate(settled.values + settled.gradient):
+            claimed[lane, column] = 0 if truth is None else round_to(dtype, truth.middle)
+    origins = ("example",) * len(xs)
+    return Trial(derivation, {}, format_of(dtype), values, fed, origins, claimed, **fields)
+
+
+def _changed(trial: Trial, lane: int, column: int, value: float, **fields: Any) -> Trial:
+    from dataclasses import replace
+
+    claimed = trial.claimed.copy()
+    claimed[lane, column] = value
+    return replace(trial, claimed=claimed, **fields)
+
+
+def _no_twin(trial: Trial, lanes: Sequence[int], scales: Sequence[float]) -> tuple[Trial, Trial]:
+    """An implementation that is exact elsewhere: nothing is mere rounding."""
+    other = "float32" if trial.dtype.name == "float64" else "float64"
+    return _exact(trial, lanes, scales, other), _exact(trial, lanes, scales, trial.dtype.name)
+
+
+def _exact(trial: Trial, lanes: Sequence[int], scales: Sequence[float], dtype: str) -> Trial:
+    from dataclasses import replace
+
+    places = list(lanes) * len(scales)
+    other = replace(
+        trial,
+        dtype=format_of(dtype),
+        values={name: array[places] for name, array in trial.values.items()},
+        cotangents=trial.cotangents[places],
+        origins=("search",) * len(places),
+        claimed=trial.claimed[places],
+        problems={},
+    )
+    exact = np.zeros_like(other.claimed)
+    for lane in range(len(places)):
+        for column in range(exact.shape[1]):
+            truth = other.truth(lane, column)
+            exact[lane, column] = 0 if truth is None else truth.middle
+    return replace(other, claimed=exact)
+
+
+def _judged(trial: Trial, columns: slice | None = None) -> Judgement:
+    return judge(trial, columns or trial.every_column, _no_twin)
+
+
+FORMULAS = ("tanh(x)", "exp(x)*sin(x)", "x**3 + 2", "sqrt(9 + x)/(x*x + 1)", "log1p(x*x)")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_the_rounded_truth_agrees(formula: str, dtype: str, spec_of: Any) -> None:
+    """The best that a dtype can do is right; so is what lies one ulp beside it."""
+    trial = _trial(spec_of, formula, dtype)
+    judgement = _judged(trial)
+    assert (judgement.decided, judgement.faults, dict(judgement.dropped)) == (5, (), {})
+    assert not judgement.is_wrong
+    assert judgement.worst is not None
+    assert judgement.worst.error_ulp <= 0.5000001
+    for lane in range(5):
+        for column in (0, 1):
+            for side in (-1, 1):
+                beside = float(step(dtype, trial.claimed[lane, column], side))
+                assert not _judged(_changed(trial, lane, column, beside)).faults
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_one_in_a_thousand_million_is_wrong_in_float64(formula: str, spec_of: Any) -> None:
+    """A relative error of 1e-9 is caught at every point, in the value and in the gradient."""
+    trial = _trial(spec_of, formula, "float64")
+    for lane in range(5):
+        for column in (0, 1):
+            off = trial.claimed[lane, column] * (1 + 1e-9)
+            judgement = _judged(_changed(trial, lane, column, off))
+            (fault,) = judgement.faults
+            assert (fault.lane, fault.column) == (lane, column)
+            assert fault.ruling.verdict is Verdict.WRONG
+            assert judgement.is_wrong
+            assert fault.error_ulp == pytest.approx(1e-9 * 2**52, rel=1.0)
+            assert judgement.worst == fault
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_mistakes_are_wrong_in_every_dtype(formula: str, dtype: str, spec_of: Any) -> None:
+    """Zero, the negative, double, NaN and infinities are wrong, even at eight bits."""
+    trial = _trial(spec_of, formula, dtype)
+    lane = int(np.argmax(np.abs(trial.claimed).min(axis=1)))
+    for column in (0, 1):
+        truth = trial.claimed[lane, column]
+        for claim in (0.0, -truth, 2 * truth, math.nan, math.inf, -math.inf):
+            judgement = _judged(_changed(trial, lane, column, claim))
+            verdicts = {fault.ruling.verdict for fault in judgement.faults}
+            coarse = {Verdict.INACCURATE} if dtype == "bfloat16" else set()
+            assert verdicts <= {Verdict.WRONG} | coarse, (column, claim, judgement)
+            assert verdicts
+            assert math.isfinite(claim) or verdicts == {Verdict.WRONG}
+
+
+def test_columns_are_judged_apart(spec_of: Any) -> None:
+    """A wrong value is no fault of the gradient, nor the other way round."""
+    trial = _changed(_trial(spec_of, "tanh(x)", "float64"), 2, 0, 7.0)
+    assert _judged(trial, slice(0, 1)).is_wrong
+    assert not _judged(trial, slice(1, 2)).faults
+    assert trial.index(0) == trial.index(1) == ()
+    with pytest.raises(IndexError):
+        trial.index(2)
+
+
+def test_no_gradient_is_wrong_where_the_truth_is_not_zero(spec_of: Any) -> None:
+    """None stands for 0: right for a constant, wrong for tanh, and shown as None."""
+    trial = _trial(spec_of, "tanh(x)", "float64", missing=frozenset({"x"}))
+    trial.claimed[:, 1] = 0
+    judgement = _judged(trial)
+    assert judgement.is_wrong
+    (reason,) = {fault.ruling.reason for fault in judgement.faults}
+    assert reason == "no gradient where the truth is not 0"
+    assert trial.case(judgement.faults[0]).autograd is None
+    constant = _trial(spec_of, "floor(x)*7", "float64", (0.5, 1.5), missing=frozenset({"x"}))
+    assert not _judged(constant).faults
+
+
+def test_kinks_and_singular_points_are_dropped_and_counted(spec_of: Any) -> None:
+    """What has no truth is counted by its reason, whatever is claimed there."""
+    points = (-1.0, 0.0, 2.0)
+    trial = _changed(_trial(spec_of, "abs(x)", "float64", points), 1, 1, 123.0)
+    judgement = _judged(trial, slice(1, 2))
+    assert (judgement.decided, dict(judgement.dropped)) == (2, {Place.KINK.value: 1})
+    assert not judgement.faults
+    assert _judged(trial, slice(0, 1)).decided == 3  # the value at a kink is judged
+    outside = _trial(spec_of, "log(x)", "float64", (-1.0, 0.0, 2.0))
+    dropped = dict(_judged(outside).dropped)
+    assert dropped == {Place.OUTSIDE.value: 1, Place.SINGULAR.value: 1}
+
+
+def test_simplified_singular_points_are_no_decided_points(spec_of: Any) -> None:
+    """x/x has gradient 0 for SymPy; at 0 it has none, and nothing is decided there."""
+    trial = _trial(spec_of, "x/x", "float64", (0.0, 1.0))
+    judgement = _judged(trial, slice(1, 2))
+    assert (judgement.decided, dict(judgement.dropped)) == (1, {Place.SINGULAR.value: 1})
+
+
+def test_points_that_raised_are_dropped(spec_of: Any) -> None:
+    """Where the torch side broke down there is nothing to judge."""
+    trial = _trial(spec_of, "tanh(x)", "float64", problems={1: "ValueError: no"})
+    trial.claimed[1] = 0
+    judgement = _judged(trial)
+    assert (judgement.decided, dict(judgement.dropped)) == (4, {"raised": 1})
+    case = trial.unjudged(1, trial.problems[1])
+    assert case.reason == "ValueError: no"
+    assert case.point == {"x": -0.5}
+    assert math.isinf(case.error_abs)
+
+
+def test_cancellation_is_inaccurate_not_wrong(spec_of: Any) -> None:
+    """tanh's slope from its rounded value is the right formula with lost digits."""
+    trial = _trial(spec_of, "tanh(x)", "float32", (4.0,))
+    y = np.tanh(np.float32(4.0))
+    judgement = _judged(_changed(trial, 0, 1, float(np.float32(1) - y * y)), slice(1, 2))
+    (fault,) = judgement.faults
+    assert fault.ruling.verdict is Verdict.INACCURATE
+    assert not judgement.is_wrong
+
+
+def test_a_case_shows_the_witnesses(spec_of: Any) -> None:
+    """A fault as a report shows it: the point, what each says, the error and the bound."""
+    trial = _changed(_trial(spec_of, "tanh(x)", "float64"), 3, 1, 0.5)
+    (fault,) = _judged(trial).faults
+    case = trial.case(fault, Measured(0.42, 1e-9))
+    assert case.point == {"x": 1.0}
+    assert case.cotangent == 1.0
+    assert case.symbolic.value == pytest.approx(1 - math.tanh(1) ** 2)
+    assert case.symbolic.error < 1e-17
+    assert case.autograd == 0.5
+    assert case.numerical == Measured(0.42, 1e-9)
+    assert case.error_abs == pytest.approx(0.5 - case.symbolic.value)
+    assert 0 < case.allowed < 1e-14
+    assert case.error_ulp > 1e13
+    value = trial.case(Fault(3, 0, Ruling(Verdict.AGREES), 0.0))
+    assert value.cotangent is None
+
+
+def test_an_empty_trial_decides_nothing(spec_of: Any) -> None:
+    """No points, no decisions, no worst."""
+    judgement = _judged(_trial(spec_of, "tanh(x)", "float64", ()))
+    assert (judgement.decided, judgement.worst, judgement.faults) == (0, None, ())
+
+
+def test_many_doubtful_points_are_told_by_the_other_dtype(spec_of: Any) -> None:
+    """Errors in proportion to the roundoff are rounding; equal ones in both dtypes are wrong."""
+    xs = tuple(np.linspace(-2, 2, 60).tolist())
+    trial = _trial(spec_of, "exp(x)", "float64", xs)
+    unit = trial.unit
+    trial.claimed[:, 1] *= 1 + 400 * unit
+    rounding, mistake = (_twin_off_by(factor) for factor in (400.0, None))
+    assert not judge(trial, slice(1, 2), rounding).is_wrong
+    assert {f.ruling.verdict for f in judge(trial, slice(1, 2), rounding).faults} == {
+        Verdict.INACCURATE
+    }
+    trial.claimed[:, 1] *= 1 + 1e-7
+    assert judge(trial, slice(1, 2), mistake).is_wrong
+
+
+def _twin_off_by(units: float | None) -> Callable[..., tuple[Trial, Trial]]:
+    """A twin whose gradient is off by so many roundoffs, or by a millionth whatever the dtype."""
+
+    def twin(trial: Trial, lanes: Sequence[int], scales: Sequence[float]) -> tuple[Trial, Trial]:
+        both = _no_twin(trial, lanes, scales)
+        for each in both:
+            each.claimed[:, 1] *= 1 + (1e-7 if units is None else units * each.unit)
+        return both
+
+    return twin

@@ -1,0 +1,220 @@
+"""One number against its truth: three values, and nothing unclear ever agrees."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
+from gradcheck_sym.verdict.ruling import Gap, culprit, is_rounding, rounding_mask, rule
+
+QUICK = settings(deadline=None, derandomize=True, max_examples=400)
+MAX = 3.0e38
+PLAIN = Gap(claim=1.0, truth=1.0, least=0.0, most=0.0, allowed=1e-6, tolerated=1e-3)
+_any = st.floats(allow_nan=True, allow_infinity=True)
+_error = st.floats(min_value=0, allow_nan=False)
+
+
+def _off(least: float, most: float | None = None, **fields: object) -> Gap:
+    claim = 1.0 + least
+    return replace(PLAIN, claim=claim, least=least, most=most or least, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "gap, verdict, dropped",
+    [
+        (PLAIN, Verdict.AGREES, ""),
+        (_off(1e-6), Verdict.AGREES, ""),
+        (_off(1e-5), Verdict.INACCURATE, ""),
+        (_off(1e-3), Verdict.INACCURATE, ""),
+        (_off(1e-2), Verdict.WRONG, ""),
+        (_off(1e-7, 1e-5), Verdict.UNDECIDED, "the truth is too vague"),
+        (_off(1e-5, 1e-1), Verdict.INACCURATE, ""),
+        (_off(0.0, math.inf), Verdict.UNDECIDED, "the truth is too vague"),
+        (_off(0.0, math.nan), Verdict.UNDECIDED, "the truth is too vague"),
+        (_off(1e-7, vague=True), Verdict.UNDECIDED, "too sensitive"),
+        (_off(1e-2, vague=True), Verdict.WRONG, ""),
+        (_off(1e-2, allowed=math.inf), Verdict.UNDECIDED, "infinitely sensitive"),
+        (_off(1e-2, allowed=math.nan), Verdict.UNDECIDED, "infinitely sensitive"),
+        (_off(1e-2, allowed=2 * MAX), Verdict.UNDECIDED, "infinitely sensitive"),
+        (_off(1e-2, tolerated=math.inf), Verdict.INACCURATE, ""),
+        (_off(1e-2, tolerated=math.nan), Verdict.INACCURATE, ""),
+        (replace(PLAIN, claim=math.nan), Verdict.WRONG, ""),
+        (replace(PLAIN, claim=math.nan, vague=True), Verdict.WRONG, ""),
+        (replace(PLAIN, claim=math.nan, allowed=math.inf), Verdict.WRONG, ""),
+        (replace(PLAIN, claim=math.inf, least=math.inf, most=math.inf), Verdict.WRONG, ""),
+        (replace(PLAIN, claim=-math.inf, least=math.inf, most=math.inf), Verdict.WRONG, ""),
+    ],
+)
+def test_rulings(gap: Gap, verdict: Verdict, dropped: str) -> None:
+    """The table of verdicts: within the bound, beyond it, far beyond it, vague, not finite."""
+    ruling = rule(gap, MAX)
+    assert (ruling.verdict, ruling.dropped) == (verdict, dropped)
+    if not math.isfinite(gap.claim):
+        assert ruling.reason
+
+
+def _beyond(claim: float, truth: float, allowed: float = 1e30) -> Gap:
+    gap = abs(claim - truth)
+    return Gap(claim, truth, gap, gap, allowed, allowed)
+
+
+@pytest.mark.parametrize(
+    "claim, truth, agrees",
+    [
+        (math.inf, math.inf, True),
+        (math.inf, 1e39, True),
+        (-math.inf, -1e39, True),
+        (MAX, 1e39, True),
+        (math.inf, MAX, True),
+        (-math.inf, 1e39, False),
+        (math.inf, -1e39, False),
+        (-math.inf, math.inf, False),
+        (5.0, 1e39, False),
+        (5.0, math.inf, False),
+        (0.0, math.inf, False),
+        (-MAX, 1e39, False),
+        (math.inf, 1e37, False),
+        (math.inf, 0.0, False),
+        (math.nan, math.inf, False),
+    ],
+)
+def test_beyond_the_range_an_infinity_of_the_right_sign_is_right(
+    claim: float, truth: float, agrees: bool
+) -> None:
+    """Overflow is right where the truth is beyond the dtype; with the wrong sign it is wrong."""
+    ruling = rule(_beyond(claim, truth), MAX)
+    assert ruling.verdict is (Verdict.AGREES if agrees else Verdict.WRONG)
+
+
+@QUICK
+@given(
+    _any, _any, _error, _error, _error, st.booleans(), st.sampled_from(["", "arithmetic", "exp"])
+)
+def test_agreement_is_never_without_evidence(
+    claim: float, truth: float, least: float, spread: float, bound: float, bounded: bool, over: str
+) -> None:
+    """Whatever comes in, only a distance within the bound, or a shared overflow, agrees."""
+    gap = Gap(claim, truth, least, least + spread, bound, 16 * bound, False, over, bounded)
+    ruling = rule(gap, MAX)
+    if ruling.verdict is Verdict.AGREES:
+        near = least + spread <= bound < MAX
+        over_both = abs(claim) >= MAX - bound and abs(truth) >= MAX - bound
+        assert near or (over_both and (claim > 0) == (truth > 0))
+        assert not math.isnan(claim)
+        assert not ruling.dropped
+    if ruling.verdict is Verdict.UNDECIDED:
+        assert ruling.dropped
+
+
+@QUICK
+@given(_error, _error, st.floats(0, 1e10), st.floats(1, 1e6))
+def test_a_larger_error_is_never_judged_milder(
+    least: float, more: float, bound: float, factor: float
+) -> None:
+    """Of exactly known distances the verdict gets worse with the distance."""
+    first = rule(Gap(1.0, 2.0, least, least, bound, bound * factor), MAX)
+    second = rule(Gap(1.0, 2.0, least + more, least + more, bound, bound * factor), MAX)
+    assert second.verdict.rank >= first.verdict.rank
+
+
+def test_overflow_of_a_formula_in_an_unbounded_domain() -> None:
+    """What overflows as written is dropped, or milder; in a stated domain it is a fault."""
+    wrong = replace(_off(1.0), bounded=False)
+    assert rule(wrong, MAX).verdict is Verdict.WRONG
+    assert rule(replace(wrong, overflow="arithmetic"), MAX).dropped == "overflow"
+    assert rule(replace(wrong, overflow="exp"), MAX).verdict is Verdict.WRONG
+    infinite = replace(wrong, overflow="exp", claim=math.nan)
+    mild = rule(infinite, MAX)
+    assert mild.verdict is Verdict.INACCURATE
+    assert "exp overflows" in mild.reason
+    for overflow in ("arithmetic", "exp"):
+        stated = replace(infinite, overflow=overflow, bounded=True)
+        assert rule(stated, MAX).verdict is Verdict.WRONG
+    fine = replace(PLAIN, overflow="arithmetic", bounded=False)
+    assert rule(fine, MAX).verdict is Verdict.AGREES
+
+
+THREE = (True, False, None)
+
+
+@pytest.mark.parametrize("agreements", list(itertools.product(THREE, THREE, THREE)))
+def test_two_witnesses_against_one(agreements: tuple[bool | None, ...]) -> None:
+    """The odd one out is named only where all three comparisons are decided and say so."""
+    named = {
+        (False, True, False): "the backward",
+        (False, False, True): "the forward",
+        (True, False, False): "the oracle",
+        (False, False, False): "the forward and the backward",
+    }
+    assert culprit(*agreements) == named.get(agreements, "")  # type: ignore[arg-type]
+
+
+def test_rounding_scales_with_the_roundoff() -> None:
+    """An error that shrinks with the dtype's roundoff is rounding; one that stays is a mistake."""
+    double, single = 2.0**-53, 2.0**-24
+    cases = [
+        (1e-14, double, 1e-5, single, True),
+        (1e-5, single, 1e-14, double, True),
+        (1e-3, double, 1e-3, single, False),
+        (1e-9, double, 1e-6, single, False),
+        (1e-3, single, 1e-3, double, True),  # the other dtype is worse by far
+        (1e-3, single, 1e-16, double, False),  # wrong in single precision only
+        (1e-3, single, 0.0, double, False),
+        (0.0, double, 0.0, single, True),
+        (0.0, double, 1e-5, single, True),
+        (1e-14, double, 0.0, single, False),
+        (math.nan, double, 1e-5, single, False),
+        (math.inf, double, 1e-5, single, False),
+        (1e-14, double, math.nan, single, False),
+        (1e-14, double, math.inf, single, False),
+        (math.inf, double, math.inf, single, False),
+    ]
+    for error, unit, other, other_unit, expected in cases:
+        assert is_rounding(error, unit, other, other_unit) is expected, (error, other)
+        mask = rounding_mask(np.array([error]), unit, np.array([other]), other_unit)
+        assert mask.tolist() == [expected], (error, other)
+
+
+@pytest.mark.parametrize(
+    "verdict, expected, outcome",
+    [
+        (Verdict.PROVED, "", "passed"),
+        (Verdict.AGREES, "", "passed"),
+        (Verdict.SUBGRADIENT, "", "passed"),
+        (Verdict.SKIPPED, "", "passed"),
+        (Verdict.INACCURATE, "", "warned"),
+        (Verdict.UNDECIDED, "", "warned"),
+        (Verdict.WRONG, "", "failed"),
+        (Verdict.ERROR, "", "errors"),
+        (Verdict.WRONG, "known", "xfailed"),
+        (Verdict.ERROR, "known", "xfailed"),
+        (Verdict.INACCURATE, "known", "xfailed"),
+        (Verdict.AGREES, "known", "xpassed"),
+    ],
+)
+def test_how_verdicts_count(verdict: Verdict, expected: str, outcome: str) -> None:
+    """Every verdict counts as exactly one outcome; an xfail turns the tables."""
+    result = Result("f.yaml::x", "reverse", "x", "float64", verdict, expected=expected)
+    assert result.outcome == outcome
+
+
+def test_verdicts_are_ordered_from_best_to_worst() -> None:
+    """Ranks rise from proved to error."""
+    ranks = [verdict.rank for verdict in Verdict]
+    assert ranks == sorted(set(ranks))
+    assert Verdict.AGREES.rank < Verdict.INACCURATE.rank < Verdict.WRONG.rank < Verdict.ERROR.rank
+
+
+def test_records_are_frozen() -> None:
+    """What a check concluded cannot be changed afterwards."""
+    case = Case({}, None, (), Measured(1.0), None, None, 0.0, 0.0, 0.0)
+    for record, name in ((case, "reason"), (PLAIN, "claim"), (Measured(1.0), "value")):
+        with pytest.raises(AttributeError):
+            setattr(record, name, 1)
