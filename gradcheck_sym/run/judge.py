@@ -105,18 +105,25 @@ class _Judging:
     def _without_rounding(self, lanes: list[int]) -> list[int]:
         """Takes out the points at which all that exceeds the bound is rounding, as inaccurate."""
         plain = [lane for lane in lanes if self.trial.is_plain(lane, self.columns)]
-        if self.twin is None or len(plain) <= _FEW:
-            return lanes
-        other, same = self.twin(self.trial, plain, _SCALES)
+        for scales in (_SCALES[:1], _SCALES[1:]):  # the further ones only where they are needed
+            if self.twin is None or len(plain) <= _FEW:
+                break
+            plain = self._unexplained(plain, *self.twin(self.trial, plain, scales))
+        explained = {fault.lane for fault in self.faults}
+        return [lane for lane in lanes if lane not in explained]
+
+    def _unexplained(self, lanes: list[int], other: Trial, same: Trial) -> list[int]:
+        """Notes the points whose errors are rounding; returns the others."""
+        trial = self.trial
         with np.errstate(over="ignore", invalid="ignore"):
-            noise = _noise(other, same, len(plain))
-            rounds = rounding_mask(self.trial.errors[plain], same.unit, noise, other.unit)
-        beyond = ~(self.trial.shares[1][plain] <= 1)
-        explained = (rounds | ~beyond)[:, self.columns].all(axis=1)
+            noise = _noise(other, same, len(lanes))
+            rounds = rounding_mask(trial.errors[lanes], same.unit, noise, other.unit)
+        beyond = ~(trial.shares[1][lanes] <= 1)
+        sized = rounds & ~trial.vanishing[lanes]
+        explained = (sized | ~beyond)[:, self.columns].all(axis=1)
         for place in np.flatnonzero(explained).tolist():
-            self.faults.extend(self._inaccurate(plain[place], beyond[place]))
-        gone = {plain[place] for place in np.flatnonzero(explained).tolist()}
-        return [lane for lane in lanes if lane not in gone]
+            self.faults.extend(self._inaccurate(lanes[place], beyond[place]))
+        return [lane for place, lane in enumerate(lanes) if not explained[place]]
 
     def _inaccurate(self, lane: int, beyond: Mask) -> Iterator[Fault]:
         for column in range(*self.columns.indices(len(beyond))):

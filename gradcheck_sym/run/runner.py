@@ -44,8 +44,9 @@ def run(
 
 def run_spec(spec: Spec, options: Options) -> Iterator[Result]:
     """The results of one spec: every dtype, every check that applies."""
+    first = Subject(spec, format_of("float64"), options)
     for dtype in _dtypes(spec, options):
-        yield from _run_dtype(Subject(spec, format_of(dtype), options))
+        yield from _run_dtype(replace(first, dtype=format_of(dtype)))
 
 
 def _dtypes(spec: Spec, options: Options) -> tuple[str, ...]:

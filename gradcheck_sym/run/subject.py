@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -36,7 +36,7 @@ Floats = npt.NDArray[np.float64]
 _MOST_EXAMPLES = 50  # of a search; most of its time is Hypothesis's own
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
-_SINGLY = 128  # points that are run one by one before batching pays
+_SINGLY = 16  # points that are run one by one before batching pays
 _MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
 
 
@@ -48,6 +48,10 @@ class Subject:
     spec: Spec
     dtype: Format
     options: Options
+    # what was derived at which sizes: the mathematics is the same in every dtype
+    derived: dict[tuple[tuple[str, int], ...], Derivation] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @cached_property
     def implementation(self) -> Implementation:
@@ -61,16 +65,12 @@ class Subject:
             return (sizes_of(self.spec, self.options.point, self.options.dims),)
         return assignments(self.spec.dims)
 
-    @cached_property
-    def _derivations(self) -> dict[tuple[tuple[str, int], ...], Derivation]:
-        return {}
-
     def derivation(self, dims: Mapping[str, int]) -> Derivation:
         """Value and gradient at these sizes; each derived once."""
         key = tuple(sorted(dims.items()))
-        if key not in self._derivations:
-            self._derivations[key] = derive(self.spec, dims)
-        return self._derivations[key]
+        if key not in self.derived:
+            self.derived[key] = derive(self.spec, dims)
+        return self.derived[key]
 
     @cached_property
     def space(self) -> Space:

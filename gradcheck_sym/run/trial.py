@@ -101,9 +101,29 @@ class Trial:
         with np.errstate(invalid="ignore", over="ignore"):
             blur = radius * 2.0**-SPARE + np.abs(middle) * 2.0**-53  # of the midpoint as a float
             most = (self.errors + blur) * (1 + 2.0**-50)
-            tight = self._bound(0.0, self.ulps, step) + _PLAINLY_CLOSE * self.ulps
-            loose = self._bound(radius, self.ulps, step)
+            tight = self._bound(0.0, self._norms, step) + _PLAINLY_CLOSE * self._norms
+            loose = self._bound(radius, self._norms, step)
             return most / np.minimum(tight, loose), most / loose
+
+    @cached_property
+    def _norms(self) -> Floats:
+        """One unit in the last place of each value, and of the largest element of each gradient.
+
+        The elements of a gradient are computed together: what is sound is sound normwise
+        (Higham, 7.2), and a small element next to large ones carries their rounding.
+        """
+        found = self.ulps.copy()
+        for part in self.derivation.columns().values():
+            if part.stop > part.start:
+                found[:, part] = np.fmax.reduce(self.ulps[:, part], axis=1, keepdims=True)
+        return found
+
+    @property
+    def vanishing(self) -> npt.NDArray[np.bool_]:
+        """The numbers that are 0, as far as shows without care."""
+        middle, radius = self._enclosed
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.abs(middle) <= radius * 2.0**-SPARE)
 
     @cached_property
     def valued_plainly(self) -> npt.NDArray[np.bool_]:
@@ -182,12 +202,13 @@ class Trial:
         assert truth is not None
         claim = float(self.claimed[lane, column])
         least, most = truth.distance(claim) if np.isfinite(claim) else (np.inf, np.inf)
-        spacing, step = self.spacing(truth.middle), float(self._steps[lane])
-        bound = self._bound(0.0, spacing, step)
+        spacing = np.fmax(self._norms[lane, column], self.spacing(truth.middle))
+        step = float(self._steps[lane])
+        bound = float(self._bound(0.0, spacing, step))
         if most <= bound:
             return Gap(claim, truth.middle, least, most, bound, bound)
         sensitivity = self._sensitivity(lane)[column]
-        bound = self._bound(sensitivity, spacing, step)
+        bound = float(self._bound(sensitivity, spacing, step))
         vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
         loss = self._loss(lane, column, least, bound)
         if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded

@@ -215,7 +215,7 @@ class Kernel:
     gets into it.
     """
 
-    __slots__ = ("_constants", "_function", "program")
+    __slots__ = ("_constants", "_prepare", "program")
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -224,19 +224,32 @@ class Kernel:
         namespace: dict[str, Any] = {f"f_{name}": call for name, call in _CALLS.items()}
         namespace |= {"f_whole": whole_power, "f_polygamma": polygamma, "f_wins": wins}
         exec(compile(self._source(), "<kernel>", "exec"), namespace)  # noqa: S102
-        self._function: Callable[..., tuple[Ball, ...]] = namespace["kernel"]
+        self._prepare: Callable[..., Callable[..., tuple[Ball, ...]]] = namespace["prepare"]
 
     def _source(self) -> str:
-        lines = []
-        used = [
-            f"x{at}" if at >= 0 else f"unused{k}" for k, at in enumerate(self.program.inputs_at)
-        ]
-        arguments = [*self._constants.values(), *used]
-        lines.append(f"def kernel({', '.join(arguments)}):")
+        """What depends on constants alone is computed once a batch, all else once a point."""
+        once, each = [], []
+        fixed: set[int] = set()
         for index, step in enumerate(self.program.code):
-            lines.append(f"    x{index} = {self._operation(index, step)}")
+            line = f"x{index} = {self._operation(index, step)}"
+            if step.op != "input" and fixed.issuperset(step.args):
+                fixed.add(index)
+                once.append(f"    {line}")
+            else:
+                each.append(f"        {line}")
+        at = self.program.inputs_at
+        given = [f"x{place}" if place >= 0 else f"unused{k}" for k, place in enumerate(at)]
         results = "".join(f"x{index}, " for index in self.program.outputs)
-        return "\n".join([*lines, f"    return ({results})"])
+        return "\n".join(
+            [
+                f"def prepare({', '.join(self._constants.values())}):",
+                *once,
+                f"    def kernel({', '.join(given)}):",
+                *each,
+                f"        return ({results})",
+                "    return kernel",
+            ]
+        )
 
     def _operation(self, index: int, step: Instruction) -> str:
         args = [f"x{arg}" for arg in step.args]
@@ -288,16 +301,15 @@ class Kernel:
         """
         shape = (len(values), len(self.program.outputs))
         middle, radius = np.empty(shape), np.empty(shape)
-        function = self._function
         finite = [bool(row.all()) for row in np.isfinite(values)]
         radii = np.abs(values) * 2.0 ** -(precision + SPARE)
         with ctx.workprec(working_precision(precision)):
-            fixed = [rounded(step, precision) for step in self._constants]
+            kernel = self._prepare(*(rounded(step, precision) for step in self._constants))
             for lane, (row, spread) in enumerate(zip(values.tolist(), radii.tolist(), strict=True)):
                 if not finite[lane]:  # Arb itself does not survive every function of infinity
                     middle[lane] = radius[lane] = np.nan
                     continue
-                balls = function(*fixed, *map(arb, row, spread))
+                balls = kernel(*map(arb, row, spread))
                 middle[lane] = [float(ball) for ball in balls]
                 radius[lane] = [float(ball.rad()) for ball in balls]
         with np.errstate(over="ignore"):

@@ -27,6 +27,10 @@ _BRANCHES = frozenset({"select", "max", "min"})
 _NUMBERS = frozenset({"const", "pi", "e"})
 _FLAT = frozenset({"detach", "sign", "floor", "ceil", "wins", "inf"}) | _NUMBERS | CONDITIONS
 
+# Functions so dear that their value must be the same instruction in the value and in the gradient:
+# SymPy would write their argument another way, such as sqrt(2)*x/2 for x/sqrt(2).
+_DEAR = frozenset({"erf", "erfc", "erfinv", "lgamma", "digamma"})
+
 _SHARED_SIZE = (
     6  # a shared value is a cut once it takes this many operations; below, repeating is simpler
 )
@@ -129,7 +133,8 @@ def _cuts(
 ) -> set[int]:
     """The instructions that stand as symbols: roots, inputs, branches, shared values."""
     uses = Counter(arg for index in live for arg in set(code[index].args))
-    chosen = {arg for index in live if code[index].op in _BRANCHES for arg in code[index].args}
+    apart = _BRANCHES | _DEAR
+    chosen = {arg for index in live if code[index].op in apart for arg in code[index].args}
     cuts = set(roots) | wrt
     sizes: dict[int, int] = {}
     for index in sorted(live):
