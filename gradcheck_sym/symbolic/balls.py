@@ -7,6 +7,7 @@ domain). What it leaves open is settled by `symbolic.careful`, one point at a ti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, final
@@ -300,20 +301,25 @@ class Kernel:
             the balls leave anything open.
         """
         shape = (len(values), len(self.program.outputs))
-        middle, radius = np.empty(shape), np.empty(shape)
-        finite = [bool(row.all()) for row in np.isfinite(values)]
+        unknown = [math.nan] * shape[1]
+        middle, radius = [], []
         radii = np.abs(values) * 2.0 ** -(precision + SPARE)
         with ctx.workprec(working_precision(precision)):
             kernel = self._prepare(*(rounded(step, precision) for step in self._constants))
-            for lane, (row, spread) in enumerate(zip(values.tolist(), radii.tolist(), strict=True)):
-                if not finite[lane]:  # Arb itself does not survive every function of infinity
-                    middle[lane] = radius[lane] = np.nan
+            for row, spread in zip(values.tolist(), radii.tolist(), strict=True):
+                if not all(map(math.isfinite, row)):  # Arb does not survive all that is infinite
+                    middle.append(unknown)
+                    radius.append(unknown)
                     continue
                 balls = kernel(*map(arb, row, spread))
-                middle[lane] = [float(ball) for ball in balls]
-                radius[lane] = [float(ball.rad()) for ball in balls]
+                middle.append([float(ball) for ball in balls])
+                radius.append([float(ball.rad()) for ball in balls])
         with np.errstate(over="ignore"):
-            return middle, radius * 2.0**SPARE
+            return _table(middle, shape), _table(radius, shape) * 2.0**SPARE
+
+
+def _table(rows: list[list[float]], shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    return np.array(rows, dtype=np.float64).reshape(shape)
 
 
 # Sensitivities come from radii this many bits below one rounding: small enough that they are
