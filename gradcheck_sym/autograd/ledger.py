@@ -97,6 +97,7 @@ class Ledger:
         self._problems: dict[int, list[str]] = {}
         self._raised: set[int] = set()
         self._valued: set[int] = set()
+        self._touched: set[tuple[int, str]] = set()
         self._untracked: set[int] = set()
         if job.cotangents is not None:
             self._shape_values(job.cotangents.shape[1:])
@@ -134,6 +135,18 @@ class Ledger:
         self._untracked.add(lane)
         for lanes in self._missing.values():
             lanes.append(lane)
+
+    def touched(self, lane: int, lent: str) -> None:
+        """Notes a forward after which the version of what it was lent has changed."""
+        self._touched.add((lane, lent))
+
+    def written(self, lane: int, lent: str) -> None:
+        """Notes that what was lent has other bits now; a forward that did it gave no value."""
+        if (lane, lent) in self._touched:
+            self._valued.discard(lane)
+            self.problem(lane, f"the forward wrote to {lent}")
+        else:
+            self.problem(lane, f"wrote to {lent}")
 
     def problem(self, lane: int, text: str, raised: bool = False) -> None:
         """Notes what went wrong at a lane."""

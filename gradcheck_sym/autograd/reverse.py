@@ -112,7 +112,7 @@ def _each(job: Job) -> Claims:
             ledger.problem(lane, told(error), raised=True)
     for name, batch in job.batches.items():
         for lane in changed(lent[name], batch):
-            ledger.problem(lane, f"wrote to {name}")
+            ledger.written(lane, name)
     return ledger.claims()
 
 
@@ -122,8 +122,12 @@ def _pull_back(
     """One lane, as a user runs it: forward, backward, and a look at .grad."""
     leaves = [(name, tensors[name].requires_grad_()) for name in job.wrt]
     with torch.enable_grad():  # the lane before may have left it off
+        versions = [(name, tensor, tensor._version) for name, tensor in tensors.items()]
         result = job.call(tensors)
         ledger.value(lane, result.detach())
+        for name, tensor, before in versions:
+            if tensor._version != before:
+                ledger.touched(lane, f"the input {name}")
         if not leaves:
             return
         if not result.requires_grad:

@@ -12,8 +12,8 @@ from gradcheck_sym.run.judge import Judgement
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import accuse, measure
-from gradcheck_sym.symbolic.careful import Place
 from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Case, Result, Verdict
 
 Columns = Callable[[Derivation], slice]
@@ -103,15 +103,18 @@ def _failing(subject: Subject, base: Result, faults: Sequence[Finding], columns:
     worst = max(faults, key=lambda found: found.fault.order)
     verdict = worst.fault.ruling.verdict
     smallest = _smallest(subject, _telling(faults, verdict), columns)
-    numerical = measure(subject, smallest.trial, smallest.fault)
-    shown = smallest.trial.case(smallest.fault, numerical)
-    largest = worst.trial.case(worst.fault, measure(subject, worst.trial, worst.fault))
+    witnesses = [measure(subject, found.trial, found.fault) for found in (smallest, worst)]
+    shown, largest = (
+        found.trial.case(found.fault, numerical)
+        for found, numerical in zip((smallest, worst), witnesses, strict=True)
+    )
     return replace(
         base,
         verdict=verdict,
         worst=largest,
         smallest=shown,
-        diagnosis=accuse(smallest.trial, smallest.fault, numerical),
+        diagnosis=accuse(smallest.trial, smallest.fault, witnesses[0])
+        or accuse(worst.trial, worst.fault, witnesses[1]),
         message=_sentence(verdict, shown),
         formula=subject.formula,
         derivative=subject.derivative(base.input),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradcheck_sym.run.trial import Trial
-from gradcheck_sym.symbolic.careful import Place
 from gradcheck_sym.symbolic.guard import disagreement
+from gradcheck_sym.symbolic.places import Place
 
 _POINTS = 2  # of each trial: the guard is against systematic mistakes, which show anywhere
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.run.trial import Fault, Floats, Trial
-from gradcheck_sym.symbolic.careful import Place
+from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling, is_rounding, rounding_mask
 

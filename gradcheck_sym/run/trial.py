@@ -202,7 +202,7 @@ class Trial:
         assert truth is not None
         claim = float(self.claimed[lane, column])
         least, most = truth.distance(claim) if np.isfinite(claim) else (np.inf, np.inf)
-        spacing = np.fmax(self._norms[lane, column], self.spacing(truth.middle))
+        spacing = float(np.fmax(self._norms[lane, column], self.spacing(truth.middle)))
         step = float(self._steps[lane])
         bound = float(self._bound(0.0, spacing, step))
         if most <= bound:

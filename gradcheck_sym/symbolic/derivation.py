@@ -17,8 +17,9 @@ from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Expression, Spec
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.symbolic.balls import Ball, Kernel
-from gradcheck_sym.symbolic.careful import Careful, Loss, Settled, decisions, exact
+from gradcheck_sym.symbolic.careful import Careful, Loss, Settled
 from gradcheck_sym.symbolic.differentiate import vjp
+from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
 from gradcheck_sym.symbolic.taylor import recomputed

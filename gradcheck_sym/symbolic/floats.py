@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb
 
-from gradcheck_sym.symbolic import careful
+from gradcheck_sym.symbolic import interpret
 from gradcheck_sym.symbolic.program import Instruction, Program
 
 Floats = npt.NDArray[np.float64]
@@ -56,7 +56,7 @@ def _by_balls(step: Instruction, args: Sequence[Any]) -> Any:
     """Functions that NumPy lacks: Arb's, one number at a time."""
 
     def one(*values: float) -> float:
-        return float(careful.evaluate(step, [arb(value) for value in values], {}))
+        return float(interpret.evaluate(step, [arb(value) for value in values], {}))
 
     return np.vectorize(one, otypes=[np.float64])(*args)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from flint import arb, ctx
 
-from gradcheck_sym.symbolic.careful import decisions
 from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.symbolic.interpret import decisions
 from gradcheck_sym.symbolic.taylor import slopes
 
 _PRECISION = 128  # bits

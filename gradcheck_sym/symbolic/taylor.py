@@ -14,7 +14,7 @@ from flint import arb, arb_series
 
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import NAN, Ball
-from gradcheck_sym.symbolic.careful import Decision
+from gradcheck_sym.symbolic.interpret import Decision
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
 
 Series = Any  # flint.arb_series has no type information

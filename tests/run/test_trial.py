@@ -13,8 +13,8 @@ from gradcheck_sym.run.judge import Judgement, judge
 from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.sampling.ordinals import round_to, step
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
-from gradcheck_sym.symbolic.careful import Place
 from gradcheck_sym.symbolic.derivation import derive
+from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Measured, Verdict
 from gradcheck_sym.verdict.ruling import Ruling
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
-from gradcheck_sym.symbolic import balls, careful
+from gradcheck_sym.symbolic import balls, interpret
 from gradcheck_sym.symbolic.balls import NAN, Kernel
 from gradcheck_sym.symbolic.program import Builder, finish
 
@@ -49,7 +49,7 @@ def test_the_kernel_encloses_the_truth(
     row = [*round_to(dtype, [x, y]).tolist(), 1.0]
     middle, sensitivity = derivation.kernel.enclose(np.array([row]), format_of(dtype).precision)
     with ctx.workprec(600):
-        truths = careful.exact(derivation.joint, row)
+        truths = interpret.exact(derivation.joint, row)
     for column, truth in enumerate(truths):
         value, moved = float(middle[0, column]), float(sensitivity[0, column])
         if math.isfinite(value) and math.isfinite(moved):
@@ -80,7 +80,7 @@ def test_sensitivity_covers_one_rounding(
                 arb(value) * (1 + sign * arb(2) ** -precision * small)
                 for value, sign in zip(row.tolist(), signs, strict=True)
             ]
-            here, there = (careful.exact(program, at)[0] for at in (row.tolist(), nudged))
+            here, there = (interpret.exact(program, at)[0] for at in (row.tolist(), nudged))
             moved = float(abs(there - here).lower())
         assert moved <= sensitivity[0, 0] * small * (1 + 1e-3) + 1e-300, (row, signs)
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
-from gradcheck_sym.symbolic.careful import Place, Truth, decisions, exact
+from gradcheck_sym.symbolic.careful import Truth
+from gradcheck_sym.symbolic.interpret import decisions, exact
+from gradcheck_sym.symbolic.places import Place
 
 QUICK = settings(deadline=None, derandomize=True, max_examples=60)
 FLOAT64 = format_of("float64")

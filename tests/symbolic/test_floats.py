@@ -10,7 +10,7 @@ import pytest
 
 from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.spec.parser import parse
-from gradcheck_sym.symbolic import careful
+from gradcheck_sym.symbolic import interpret
 from gradcheck_sym.symbolic.floats import evaluate
 from gradcheck_sym.symbolic.lower import input_array, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, finish
@@ -51,7 +51,7 @@ def test_every_function_of_one_number(row: Any, program_of: Any) -> None:
     points = np.array([-2.5, -0.5, 0.25, 0.75, 1.5])
     (found,) = evaluate(program, points[:, None])
     for x, value in zip(points, found, strict=True):
-        ball = careful.exact(program, [x])[0]
+        ball = interpret.exact(program, [x])[0]
         if ball.is_finite():
             assert value == pytest.approx(float(ball), rel=1e-12)
         else:

@@ -19,9 +19,9 @@ from gradcheck_sym.spec.domain import parse_domain
 from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.functions import FUNCTIONS, Function, parameters
 from gradcheck_sym.spec.parser import parse
-from gradcheck_sym.symbolic import careful
-from gradcheck_sym.symbolic.careful import Place
+from gradcheck_sym.symbolic import interpret
 from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.symbolic.program import Program
 from gradcheck_sym.symbolic.taylor import slopes
 
@@ -107,7 +107,7 @@ def _truth(row: Function, point: list[float], digits: int = 200) -> Any:
 
 def _exact(program: Program, point: list[float], precision: int) -> list[Any]:
     with ctx.workprec(precision):
-        return careful.exact(program, point)
+        return interpret.exact(program, point)
 
 
 @pytest.mark.parametrize("row", ROWS, **_ids)
@@ -217,7 +217,7 @@ def test_taylor_arithmetic_gives_the_same_slope(
     assume(derivation.settle([*point, 1.0], FLOAT64).place is Place.REGULAR)
     with ctx.workprec(256):
         gradient = derivation.exact_gradient([*point, 1.0])
-        taken = careful.decisions(derivation.forward, point)
+        taken = interpret.decisions(derivation.forward, point)
         for place, slope in enumerate(gradient):
             direction = [float(k == place) for k in range(len(point))]
             (along,) = slopes(derivation.forward, point, direction, taken)

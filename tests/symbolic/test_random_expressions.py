@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from gradcheck_sym.autograd.functions import evaluate as torch_evaluate
 from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.parser import parse
-from gradcheck_sym.symbolic import careful, floats
-from gradcheck_sym.symbolic.careful import Place
+from gradcheck_sym.symbolic import floats, interpret
 from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.symbolic.taylor import slopes
 
 FLOAT64 = format_of("float64")
@@ -52,7 +52,7 @@ def test_taylor_arithmetic_overlaps(
     inputs = row[:12]
     direction = [float(k % 5 - 2) or 3.0 for k in range(12)]
     with ctx.workprec(256):
-        taken = careful.decisions(derivation.forward, inputs)
+        taken = interpret.decisions(derivation.forward, inputs)
         along = slopes(derivation.forward, inputs, direction, taken)
         taylor = sum((c * s for c, s in zip(row[12:], along, strict=True)), arb(0))
         gradient = derivation.exact_gradient(row)
@@ -79,7 +79,7 @@ def test_differences_of_the_value_give_the_gradient(
         for side in (-1, 1):
             inputs = [arb(x) for x in row[:12]]
             inputs[place] += side * step
-            values = careful.exact(derivation.forward, inputs)
+            values = interpret.exact(derivation.forward, inputs)
             ends.append(sum((c * v for c, v in zip(row[12:], values, strict=True)), arb(0)))
         slope = (ends[1] - ends[0]) / (2 * step)
         if gradient.is_finite() and slope.is_finite():

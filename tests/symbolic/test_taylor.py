@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import format_of
-from gradcheck_sym.symbolic import careful
+from gradcheck_sym.symbolic import interpret
 from gradcheck_sym.symbolic.program import Program
 from gradcheck_sym.symbolic.taylor import recomputed, slopes
 
@@ -23,12 +23,12 @@ XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
 
 def _slopes(program: Program, row: list[float], direction: list[float]) -> list[Any]:
     with ctx.workprec(200):
-        return slopes(program, row, direction, careful.decisions(program, row))
+        return slopes(program, row, direction, interpret.decisions(program, row))
 
 
 def _recomputed(program: Program, row: list[float], place: int, precision: int) -> list[Any]:
     with ctx.workprec(256):
-        taken = careful.decisions(program, row)
+        taken = interpret.decisions(program, row)
     with ctx.workprec(precision):
         return recomputed(program, row, place, taken, precision)
 
@@ -136,7 +136,7 @@ def test_recomputed_forms_are_covered(
     x = round_to(dtype, data.draw(st.floats(low, high))).item()
     assume(low <= x <= high)
     with ctx.workprec(300):
-        exact = careful.exact(program_of(formula), [x])[0]
+        exact = interpret.exact(program_of(formula), [x])[0]
         rounded = arb(round_to(dtype, float(exact)).item())
         assume(not rounded.contains(0))
         truth = derived(formula).exact_gradient([x, 1.0])[0]

@@ -29,10 +29,8 @@ MISSED = {
     "detached_second_order": "second derivatives are not checked yet",
     "grad_output_as_contiguous": "grad_output is contiguous wherever the spec itself leaves it so",
     "one_result_buffer": "no two results are alive at the same time",
-    "prod_by_division": "no culprit: the differences cannot tell at the smallest wrong point",
     "relu_kink": "gradients at kinks are not judged yet",
     "saved_on_the_class": "no two results are alive at the same time",
-    "writes_to_input": "names the backward; the forward wrote",
 }
 
 

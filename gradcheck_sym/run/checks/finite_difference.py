@@ -12,7 +12,7 @@ from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import agree, measured
-from gradcheck_sym.symbolic.careful import Place
+from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Measured, Result, Verdict
 from gradcheck_sym.verdict.ruling import Ruling, culprit
 

@@ -8,8 +8,9 @@ from typing import final
 
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Nested
-from gradcheck_sym.symbolic.careful import Careful, Loss, Place, Truth
+from gradcheck_sym.symbolic.careful import Careful, Loss, Truth
 from gradcheck_sym.symbolic.lower import Array
+from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.symbolic.program import Scalar, finish, reachable
 from gradcheck_sym.verdict import mechanics
 

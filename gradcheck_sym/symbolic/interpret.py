@@ -1,0 +1,234 @@
+"""One evaluation of a scalar program in balls, with the branches that it takes.
+
+At a tie the value is still that of the mathematics, and the tie is noted. Branches once decided
+can be followed again at any precision, exactly or with every step rounded as a dtype rounds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, final
+
+from flint import arb
+
+from gradcheck_sym.spec.dtypes import Format
+from gradcheck_sym.spec.functions import FUNCTIONS
+from gradcheck_sym.symbolic import balls
+from gradcheck_sym.symbolic.balls import NAN, Ball
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+
+Decision = bool | int | None
+
+
+def decisions(program: Program, row: Sequence[float]) -> list[Decision]:
+    """The branches that a program takes at a point, one entry per instruction."""
+    return Run.exact(program, row).decisions
+
+
+def exact(program: Program, row: Sequence[float]) -> list[Ball]:
+    """The outputs at a point at the current precision, branches decided with care."""
+    run = Run.exact(program, row)
+    return [run.balls[at] for at in program.outputs]
+
+
+@final
+class Run:
+    """One evaluation of a program: the ball of every instruction, and the branches taken."""
+
+    __slots__ = ("balls", "decisions", "overflow", "strict")
+
+    def __init__(self, size: int) -> None:
+        self.balls: list[Any] = [None] * size
+        self.decisions: list[Decision] = [None] * size
+        self.strict: list[bool | None] = [None] * size  # conditions, None at their ties too
+        self.overflow = ""
+
+    @staticmethod
+    def exact(program: Program, row: Sequence[float]) -> Run:
+        """Evaluates and decides; at a tie the value is still that of the mathematics."""
+        run = Run(len(program.code))
+        given = _inputs(program, row)
+        for index, step in enumerate(program.code):
+            if step.op in CONDITIONS:
+                run._condition(index, step)
+            elif step.op in DECIDING:
+                args = [run.balls[arg] for arg in step.args]
+                condition = run.decisions[step.args[0]] if step.op == "select" else None
+                run.decisions[index] = DECIDING[step.op](step, args, condition)
+                run.balls[index] = _follow(step, args, run.decisions[index])
+            else:
+                run.balls[index] = evaluate(step, [run.balls[arg] for arg in step.args], given)
+        return run
+
+    def _condition(self, index: int, step: Instruction) -> None:
+        if step.op in ("and", "or", "not"):
+            combine = balls._CALLS[step.op]
+            self.decisions[index] = combine(*(self.decisions[arg] for arg in step.args))
+            self.strict[index] = combine(*(self.strict[arg] for arg in step.args))
+        else:
+            a, b = (self.balls[arg] for arg in step.args)
+            self.decisions[index] = _compare(step.op, a, b)
+            self.strict[index] = balls._CALLS[step.op](a, b)
+
+    @staticmethod
+    def decided(
+        program: Program,
+        row: Sequence[float],
+        decisions: Sequence[Decision],
+        factors: Mapping[int, Ball] = MappingProxyType({}),
+    ) -> Run:
+        """Evaluates along branches already taken; some instructions are multiplied by factors."""
+        run = Run(len(program.code))
+        given = _inputs(program, row)
+        for index, step in enumerate(program.code):
+            if step.op in CONDITIONS:
+                continue
+            args = [run.balls[arg] for arg in step.args]
+            if step.op in DECIDING:
+                run.balls[index] = _follow(step, args, decisions[index])
+            else:
+                run.balls[index] = evaluate(step, args, given)
+            if index in factors:
+                run.balls[index] *= factors[index]
+        return run
+
+    @staticmethod
+    def lossy(
+        program: Program, row: Sequence[float], decisions: Sequence[Decision], dtype: Format
+    ) -> Run:
+        """As decided, but inputs carry one rounding already, and steps underflow and overflow."""
+        run = Run(len(program.code))
+        unit = arb(1, 2.0**-dtype.precision)
+        step_size = arb(0, dtype.smallest_subnormal)
+        given = {name: ball * unit for name, ball in _inputs(program, row).items()}
+        for index, step in enumerate(program.code):
+            if step.op in CONDITIONS:
+                continue
+            args = [run.balls[arg] for arg in step.args]
+            if step.op in DECIDING:
+                run.balls[index] = _follow(step, args, decisions[index])
+                continue
+            ball = evaluate(step, args, given)
+            if step.op not in _EXACT:
+                ball = ball + step_size
+            if not ball.is_finite() and all(arg.is_finite() for arg in args if arg is not None):
+                run.overflow = run.overflow or "arithmetic"  # an underflow that was divided by
+            if abs(ball) > dtype.max:
+                run.overflow = run.overflow or ("arithmetic" if step.op in _ARITHMETIC else step.op)
+                ball = INFINITE if ball > 0 else -INFINITE
+            run.balls[index] = ball
+        return run
+
+
+_EXACT = frozenset({"input", "const", "neg", "add", "sub", "inf", "detach"})
+INFINITE = arb(2) ** (2**20)  # stands for an infinity: beyond the range of every dtype
+
+
+def _inputs(program: Program, row: Sequence[float]) -> dict[str, Ball]:
+    return {name: arb(value) for name, value in zip(program.inputs, row, strict=True)}
+
+
+def evaluate(step: Instruction, args: Sequence[Ball], given: dict[str, Ball]) -> Ball:
+    """One operation that takes no decision, on balls at the current precision."""
+    if step.op == "input":
+        return given[str(step.data)]
+    if step.op in ("const", "pi", "e", "inf"):
+        return balls.constant(step)
+    if step.op == "polygamma":
+        return balls.polygamma(int(step.data or 0), args[0])
+    if step.op in _ARITHMETIC:
+        return _ARITHMETIC[step.op](*args)
+    return getattr(args[0], FUNCTIONS[step.op].ball)()
+
+
+def _power(base: Ball, exponent: Ball) -> Ball:
+    if base.is_zero() and exponent > 0:
+        return arb(0)
+    return balls.power(base, exponent)
+
+
+_ARITHMETIC: dict[str, Callable[..., Ball]] = {
+    "neg": lambda a: -a,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "pow": _power,
+    "scale": balls.scale,
+    "detach": lambda a: a,
+    "atan2": lambda y, x: arb.atan2(y, x),
+    "lgamma": balls.log_abs_gamma,
+    "abs": abs,
+}
+
+# Branching operations: what is decided from the balls, and the value once that is known.
+
+
+def _compare(op: str, a: Ball, b: Ball) -> bool | None:
+    """A comparison with ties decided where both sides are exact."""
+    match op:
+        case "lt" | "le":
+            certain, against = (a < b, a >= b) if op == "lt" else (a <= b, a > b)
+        case "gt" | "ge":
+            certain, against = (a > b, a <= b) if op == "gt" else (a >= b, a < b)
+        case "eq":
+            certain, against = tied(a, b), a < b or a > b
+        case _:
+            certain, against = a < b or a > b, tied(a, b)
+    return True if certain else False if against else None
+
+
+def tied(a: Ball, b: Ball) -> bool:
+    """Whether two balls are the same number for certain."""
+    return bool(a >= b and a <= b)
+
+
+def _decide_extreme(step: Instruction, args: Sequence[Ball], _: Decision) -> int | None:
+    """The place of the extreme argument, the first of those that are exactly equal."""
+    op = str(step.data).partition(":")[0] if step.op == "wins" else step.op
+    best = 0
+    for place in range(1, len(args)):
+        ahead = args[place] > args[best] if op == "max" else args[place] < args[best]
+        best = place if ahead else best
+    for arg in args:
+        behind = arg <= args[best] if op == "max" else arg >= args[best]
+        if arg is not args[best] and not behind:
+            return None
+    return best
+
+
+def _decide_integer(step: Instruction, args: Sequence[Ball], _: Decision) -> int | None:
+    value = args[0].floor() if step.op == "floor" else args[0].ceil()
+    whole = value.unique_fmpz() if value.is_finite() else None
+    return None if whole is None else int(whole)
+
+
+def _decide_sign(step: Instruction, args: Sequence[Ball], _: Decision) -> int | None:
+    value = args[0]
+    return 1 if value > 0 else -1 if value < 0 else 0 if value.is_zero() else None
+
+
+DECIDING: dict[str, Callable[[Instruction, Sequence[Ball], Decision], Decision]] = {
+    "select": lambda step, args, condition: condition,
+    "max": _decide_extreme,
+    "min": _decide_extreme,
+    "wins": _decide_extreme,
+    "floor": _decide_integer,
+    "ceil": _decide_integer,
+    "sign": _decide_sign,
+}
+
+
+def _follow(step: Instruction, args: Sequence[Ball], decision: Decision) -> Ball:
+    if decision is None:
+        return NAN
+    match step.op:
+        case "select":
+            return args[1] if decision else args[2]
+        case "max" | "min":
+            return args[int(decision)]
+        case "wins":
+            return arb(1 if decision == int(str(step.data).partition(":")[2]) else 0)
+        case _:
+            return arb(int(decision))

@@ -1,0 +1,191 @@
+"""Where a point lies, from the program alone: regular, on a kink, singular, outside the domain.
+
+The tree's own operations decide, before SymPy has simplified any away. The walk goes from the
+outputs through the branches that were taken; what no branch reached does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import cache
+from typing import final
+
+from flint import arb
+
+from gradcheck_sym.spec.domain import parse_domain
+from gradcheck_sym.spec.functions import FUNCTIONS, Function
+from gradcheck_sym.spec.records import Domain
+from gradcheck_sym.symbolic import balls
+from gradcheck_sym.symbolic.balls import Ball
+from gradcheck_sym.symbolic.interpret import DECIDING, INFINITE, Decision, Run, tied
+from gradcheck_sym.symbolic.program import Instruction, Program
+
+_ENORMOUS = 2.0**60  # Arb gives up the exponential of larger arguments at any precision
+
+
+@final
+class Place(StrEnum):
+    """Where a point lies, from the tree alone; of several findings the last in this order holds."""
+
+    REGULAR = "regular"
+    KINK = "kink"
+    SINGULAR = "singular"
+    JUMP = "on a jump"  # the sign of a zero would decide the value
+    UNDECIDED = "undecided"
+    OUTSIDE = "outside the domain"
+    BEYOND = "beyond every range"  # an intermediate value too large for any float format
+
+
+_Finding = tuple[Place, str]
+_REGULAR: _Finding = (Place.REGULAR, "")
+_SEVERITY = list(Place)
+
+
+def place_of(program: Program, run: Run, roots: Sequence[int]) -> _Finding:
+    """The most severe finding among all operations that the outputs really use."""
+    worst = _REGULAR
+    seen: set[int] = set()
+    pending = list(roots)
+    while pending:
+        index = pending.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        step = program.code[index]
+        finding, used = _visit(step, index, run)
+        if _SEVERITY.index(finding[0]) > _SEVERITY.index(worst[0]):
+            worst = finding
+        pending.extend(used)
+    if worst[0] in (Place.REGULAR, Place.KINK) and not all(run.balls[r].is_finite() for r in roots):
+        return Place.UNDECIDED, "the value is not settled"
+    return worst
+
+
+def _visit(step: Instruction, index: int, run: Run) -> tuple[_Finding, Sequence[int]]:
+    """The finding at one operation, and which of its arguments matter."""
+    args = [run.balls[arg] for arg in step.args]
+    if any(arg is not None and arg.is_nan() for arg in args) and step.op not in DECIDING:
+        return _REGULAR, step.args  # what is wrong lies below
+    match step.op:
+        case "select":
+            return _at_select(run, step), _taken(step, run.decisions[index])
+        case "max" | "min":
+            return _at_extreme(step.op, args, run.decisions[index]), _winner(step, run, index)
+        case "detach":
+            return _REGULAR, ()
+        case "div":
+            return _at_zero(args[1], "division by zero"), step.args
+        case "pow":
+            if abs(run.balls[index]).upper() > INFINITE:
+                return (Place.BEYOND, "a power overflows"), step.args
+            return _at_power(*args), step.args
+        case "atan2":
+            return _at_atan2(*args), step.args
+        case _:
+            row = FUNCTIONS.get(step.op)
+            if row is None or len(args) != 1:
+                return _REGULAR, step.args
+            return _at_function(row, args[0], run.balls[index]), step.args
+
+
+def _at_select(run: Run, step: Instruction) -> _Finding:
+    condition = step.args[0]
+    if run.decisions[condition] is None:
+        return Place.UNDECIDED, "a condition is too close to its threshold"
+    if run.strict[condition] is None:
+        return Place.KINK, "exactly at the threshold of a condition"
+    return _REGULAR
+
+
+def _taken(step: Instruction, decision: Decision) -> Sequence[int]:
+    return step.args[:1] if decision is None else step.args[1:2] if decision else step.args[2:3]
+
+
+def _at_extreme(op: str, args: Sequence[Ball], decision: Decision) -> _Finding:
+    if decision is None:
+        return Place.UNDECIDED, f"the {op} is too close to a tie"
+    return _REGULAR if balls.extreme(op, args) is not None else (Place.KINK, f"a tie in {op}")
+
+
+def _winner(step: Instruction, run: Run, index: int) -> Sequence[int]:
+    decision = run.decisions[index]
+    return step.args if decision is None else (step.args[int(decision)],)
+
+
+def _at_zero(value: Ball, reason: str) -> _Finding:
+    if value.is_zero():
+        return Place.SINGULAR, reason
+    return (Place.UNDECIDED, f"close to {reason}") if value.contains(0) else _REGULAR
+
+
+def _at_power(base: Ball, exponent: Ball) -> _Finding:
+    if base > 0:
+        return _REGULAR
+    if exponent.is_integer():
+        return _REGULAR if exponent >= 0 else _at_zero(base, "a negative power of zero")
+    if base < 0:
+        return Place.OUTSIDE, "a broken power of a negative number"
+    return _at_zero(base, "a broken power of zero")
+
+
+def _at_atan2(y: Ball, x: Ball) -> _Finding:
+    if x > 0 or y > 0 or y < 0:
+        return _REGULAR
+    if not y.is_zero():
+        return Place.UNDECIDED, "atan2 is too close to its branch cut"
+    return Place.JUMP, "atan2(0, 0)" if x.is_zero() else "atan2's branch cut"
+
+
+def _at_function(row: Function, argument: Ball, value: Ball) -> _Finding:
+    """Where an argument lies in the domain, singular set and kinks that the table gives."""
+    for end in _points(row.singular):
+        if argument.is_zero() if end == 0 else tied(argument, arb(end)):
+            return Place.SINGULAR, f"{row.name}({end:g})"
+    for end in _points(row.kinks):
+        if argument.is_zero() if end == 0 else tied(argument, arb(end)):
+            return Place.KINK, f"{row.name}({end:g})"
+    if row.kinks == "integers" and argument.is_exact() and argument.is_integer():
+        return Place.KINK, f"{row.name} at an integer"
+    inside = _inside(_domain(row.name), argument)
+    if inside is not None:
+        return _REGULAR if inside and value.is_finite() else _beyond(row, argument)
+    return Place.UNDECIDED, f"{row.name} is too close to the end of its domain"
+
+
+def _beyond(row: Function, argument: Ball) -> _Finding:
+    if abs(argument) > _ENORMOUS and _inside(_domain(row.name), argument):
+        return Place.BEYOND, f"{row.name} overflows"
+    ends = {end for piece in _domain(row.name).intervals for end in (piece.low, piece.high)}
+    pole = any(tied(argument, arb(end)) for end in ends if abs(end) != float("inf"))
+    inside = _inside(_domain(row.name), argument)
+    if pole or (inside and argument.is_integer()):
+        return Place.SINGULAR, f"a pole of {row.name}"
+    if inside:
+        return Place.UNDECIDED, f"the value of {row.name} is not settled"
+    return Place.OUTSIDE, f"{row.name} is not defined there"
+
+
+def _inside(domain: Domain, value: Ball) -> bool | None:
+    """Whether a ball lies in a domain as a whole, or outside; None across its edge."""
+    if not value.is_finite():
+        return None
+    for piece in domain.intervals:
+        above = value >= piece.low if piece.low_closed else value > piece.low
+        below = value <= piece.high if piece.high_closed else value < piece.high
+        if above and below:
+            return True
+        if not (value < piece.low or value > piece.high or value.is_exact()):
+            return None
+    return False
+
+
+@cache
+def _domain(function: str) -> Domain:
+    return parse_domain(FUNCTIONS[function].domain)
+
+
+@cache
+def _points(text: str) -> tuple[float, ...]:
+    """The numbers of a set written "{-1, 1}"."""
+    return tuple(float(part) for part in text.strip("{}").split(",")) if text[:1] == "{" else ()
