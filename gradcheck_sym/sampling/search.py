@@ -35,7 +35,7 @@ from gradcheck_sym.sampling.space import (
     within,
 )
 from gradcheck_sym.spec.dtypes import format_of
-from gradcheck_sym.spec.records import Input
+from gradcheck_sym.spec.records import Domain, Input, Interval
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
@@ -46,6 +46,16 @@ _MOST_TELLING = 32
 _STEPS = 4
 
 Dims = Mapping[str, int]
+
+# A backward multiplies what it is fed by slopes one after the other: fed a tiny number, a right one
+# underflows on the way and comes back with other digits.
+_COTANGENTS = Domain(
+    (
+        Interval(-(2.0**10), -(2.0**-10), low_closed=True, high_closed=True),
+        Interval(0.0, 0.0, low_closed=True, high_closed=True),
+        Interval(2.0**-10, 2.0**10, low_closed=True, high_closed=True),
+    )
+)
 
 
 @final
@@ -291,8 +301,8 @@ class _Maker:
         self._seed = seed
         self._pools = {a.name: self._pool(a) for a in space.free}
         self._starts: dict[int, tuple[Batch, Floats]] = {}  # place among the shapes -> where from
-        simple, parts = np.array(SIMPLE), pieces(space.dtype, None)
-        self._fed = _Pool(simple, simple, parts)
+        simple, parts = np.array(SIMPLE), pieces(space.dtype, _COTANGENTS)
+        self._fed = _Pool(simple[within(parts, simple)], simple[within(parts, simple)], parts)
 
     def point(self, draw: DrawFn) -> tuple[Dims, dict[str, Floats], Floats] | None:
         """One point: dims, name -> (1, *shape), cotangent of (1, *output shape).

@@ -82,8 +82,9 @@ def test_differences_of_the_value_give_the_gradient(
             values = interpret.exact(derivation.forward, inputs)
             ends.append(sum((c * v for c, v in zip(row[12:], values, strict=True)), arb(0)))
         slope = (ends[1] - ends[0]) / (2 * step)
-        if gradient.is_finite() and slope.is_finite():
-            assert abs(gradient - slope) < (1 + abs(slope)) * arb(2) ** -150
+        bound = (1 + abs(slope)) * arb(2) ** -150
+        if gradient.is_finite() and slope.rad() < bound:  # an exp(exp(x)) has no digits left here
+            assert abs(gradient - slope) < bound
 
 
 @RANDOM
