@@ -34,6 +34,7 @@ from gradcheck_sym.symbolic.display import derivative_text
 Floats = npt.NDArray[np.float64]
 
 _MOST_EXAMPLES = 50  # of a search; most of its time is Hypothesis's own
+_LEAST_EXAMPLES = 8  # formulas of fewer operations are not worth loading Hypothesis for
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
 _SINGLY = 16  # points that are run one by one before batching pays
@@ -170,10 +171,8 @@ class Subject:
 
     def _searched(self) -> Trial | None:
         """The point of the largest error that Hypothesis finds, as a trial."""
-        examples = min(_MOST_EXAMPLES, self.options.points // 20)
-        if self.implementation.kind != "user":  # whose code may hold more than the mathematics does
-            examples = min(examples, len(self.derivation(self.sizes[0]).joint.code))
-        if not examples:
+        examples = min(_MOST_EXAMPLES, self.options.points // 20, self._complexity)
+        if examples < _LEAST_EXAMPLES:
             return None
         found = search(
             self.space,
@@ -184,6 +183,14 @@ class Subject:
             examples=examples,
         )
         return None if found is None else self.trial(found.batch, "each", found.cotangent)
+
+    @property
+    def _complexity(self) -> int:
+        """Operations in which something may hide: without limit in a user's own code."""
+        if self.implementation.kind == "user":
+            return _MOST_EXAMPLES
+        sizes = self.sizes[:1] if self.elementwise else self.sizes
+        return max(len(self.derivation(dims).joint.code) for dims in sizes)
 
     def shrunk(self, trial: Trial, lane: int, fails: Callable[[Trial], bool]) -> Trial:
         """The simplest failing point that is reached from a failing one, as a trial."""
