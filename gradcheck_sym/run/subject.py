@@ -34,7 +34,7 @@ from gradcheck_sym.symbolic.display import derivative_text
 Floats = npt.NDArray[np.float64]
 
 _MOST_EXAMPLES = 50  # of a search; most of its time is Hypothesis's own
-_LEAST_EXAMPLES = 8  # formulas of fewer operations are not worth loading Hypothesis for
+_LEAST_EXAMPLES = 32  # formulas of fewer operations are not worth loading Hypothesis for
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
 _SINGLY = 16  # points that are run one by one before batching pays
@@ -234,10 +234,11 @@ class Subject:
         self, trial: Trial, lanes: Sequence[int], scales: Sequence[float]
     ) -> tuple[Trial, Trial]:
         """The same points, scaled, in another dtype (float32 for float64, else 64), and in ours."""
-        other = "float32" if self.dtype.name == "float64" else "float64"
-        return self._again(trial, lanes, scales, other), self._again(
-            trial, lanes, scales, self.dtype.name
-        )
+        dtype = "float32" if self.dtype.name == "float64" else "float64"
+        other = self._again(trial, lanes, scales, dtype)
+        if tuple(scales) == (1.0,):
+            return other, trial.take(lanes)
+        return other, self._again(trial, lanes, scales, self.dtype.name)
 
     def _again(
         self, trial: Trial, lanes: Sequence[int], scales: Sequence[float], dtype: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -57,6 +57,23 @@ class Trial:
     valued: frozenset[int] = frozenset()  # lanes with a problem after the value was there
     missing: frozenset[str] = frozenset()  # inputs that autograd gave no gradient
     bounded: bool = True  # the author states where the inputs lie
+
+    def take(self, lanes: Sequence[int]) -> Trial:
+        """Some of the points, with what is known of them already."""
+        chosen = list(lanes)
+        place = {lane: k for k, lane in enumerate(chosen)}
+        part = replace(
+            self,
+            values={name: array[chosen] for name, array in self.values.items()},
+            cotangents=self.cotangents[chosen],
+            origins=tuple(self.origins[lane] for lane in chosen),
+            claimed=self.claimed[chosen],
+            problems={place[k]: text for k, text in self.problems.items() if k in place},
+            valued=frozenset(place[k] for k in self.valued if k in place),
+        )
+        middle, radius = self._enclosed
+        part.__dict__["_enclosed"] = middle[chosen], radius[chosen]
+        return part
 
     @property
     def every_column(self) -> slice:
