@@ -23,7 +23,7 @@ from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.reader import read
 from gradcheck_sym.spec.records import Spec
 
-_POINTS = 2000  # of ours, judged together as in a run
+_POINTS = 4000  # of ours, judged together, as many as a run takes of an elementwise function
 _THEIRS = 40  # of the same points, one gradcheck call each
 _REPEATS = 5  # interleaved
 

@@ -303,11 +303,12 @@ class Kernel:
         shape = (len(values), len(self.program.outputs))
         unknown = [math.nan] * shape[1]
         middle, radius = [], []
+        finite: list[Any] = np.asarray(np.isfinite(values).all(axis=1)).tolist()
         radii = np.abs(values) * 2.0 ** -(precision + SPARE)
         with ctx.workprec(working_precision(precision)):
             kernel = self._prepare(*(rounded(step, precision) for step in self._constants))
-            for row, spread in zip(values.tolist(), radii.tolist(), strict=True):
-                if not all(map(math.isfinite, row)):  # Arb does not survive all that is infinite
+            for row, spread, known in zip(values.tolist(), radii.tolist(), finite, strict=True):
+                if not known:  # Arb does not survive all that is infinite
                     middle.append(unknown)
                     radius.append(unknown)
                     continue
