@@ -223,8 +223,12 @@ class Subject:
 
     def judge(self, trial: Trial, columns: slice) -> Judgement:
         """Every number of those columns of a trial against its truth."""
-        fixed = any(entry.dtype is not None for entry in self.spec.inputs)
-        return judge(trial, columns, None if fixed else self._twin)
+        key = columns.start, columns.stop
+        if key not in trial.judged:
+            fixed = any(entry.dtype is not None for entry in self.spec.inputs)
+            trial.judged[key] = judge(trial, columns, None if fixed else self._twin)
+        judgement: Judgement = trial.judged[key]
+        return judgement
 
     def is_wrong(self, trial: Trial) -> bool:
         """Whether anything at all is wrong at a trial's points."""

@@ -166,6 +166,11 @@ class Trial:
         return np.asarray(self.dtype.smallest_subnormal * np.maximum(fed, 1.0))
 
     @cached_property
+    def judged(self) -> dict[tuple[int, int], Any]:
+        """The judgements that were made already, by columns: a search asks twice for each."""
+        return {}
+
+    @cached_property
     def _settled(self) -> dict[int, Settled]:
         return {}
 
