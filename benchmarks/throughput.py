@@ -74,7 +74,7 @@ def measure() -> list[Row]:
 def _measured(case: Case) -> Row:
     subject = Subject(_spec(case), format_of("float64"), Options())
     drawn = bulk(subject.space, {}, _POINTS, np.random.default_rng(0)).batch
-    subject.trial(drawn.take(range(8)), "vmap")  # derive and compile once, as a run does
+    subject.function.trial(drawn.take(range(8)), "vmap")  # derive and compile once, as a run does
     ours, theirs = [], []
     for _ in range(_REPEATS):
         ours.append(_POINTS / _seconds(lambda: _judge(subject, drawn)))
@@ -101,8 +101,8 @@ def _spec(case: Case) -> Spec:
 
 def _judge(subject: Subject, drawn: Batch) -> None:
     """Claims, truths and verdicts for value and gradient at all points."""
-    trial = subject.trial(drawn, "vmap")
-    judgement = subject.judge(trial, trial.every_column)
+    trial = subject.function.trial(drawn, "vmap")
+    judgement = subject.function.judge(trial, trial.every_column)
     assert judgement.decided == _POINTS
     assert not judgement.is_wrong
 

@@ -72,6 +72,7 @@ def _result(result: Result) -> Json:
         "dropped": {reason: result.dropped[reason] for reason in sorted(result.dropped)},
         "worst": _case(result.worst),
         "smallest": _case(result.smallest),
+        "culprit": result.culprit,
         "diagnosis": result.diagnosis,
         "message": result.message,
         "expected": result.expected,
@@ -93,6 +94,7 @@ def _case(case: Case | None) -> Json:
         "error_abs": hexadecimal(case.error_abs),
         "allowed": hexadecimal(case.allowed),
         "reason": case.reason,
+        "setting": case.setting,
     }
 
 

@@ -179,8 +179,9 @@ def _failure(alike: Sequence[Result]) -> Iterator[Line]:
     for title, case in _cases(result):
         yield line(f"  {title}")
         yield from _case(case, "value" if result.check == "forward" else "gradient")
-    if result.diagnosis:
-        yield (Span(f"  {'culprit':<12}"), Span(result.diagnosis, "bold"))
+    for label, text in (("culprit", result.culprit), ("diagnosis", result.diagnosis)):
+        if text:
+            yield (Span(f"  {label:<12}"), Span(text, "bold"))
     if result.reproduce:
         yield line("  to see exactly this again:")
         yield line(f"  {result.reproduce}", "cyan")

@@ -44,6 +44,7 @@ class Judgement:
     dropped: Mapping[str, int]
     faults: tuple[Fault, ...]
     worst: Fault | None  # the largest error in ulps, agreeing or not
+    members: tuple[str, ...] = ()  # of generalized gradients, one for each point at a kink
 
     @property
     def is_wrong(self) -> bool:
@@ -157,9 +158,10 @@ class _Judging:
         """Why there is no truth at a point for some of the columns, if so."""
         settled = self.trial.settled(lane)
         truths = (settled.values + settled.gradient)[self.columns]
-        if all(truth is not None for truth in truths):
-            return None
         regular = settled.place is Place.REGULAR
+        judged = regular or not self.trial.smooth
+        if judged and all(truth is not None for truth in truths):
+            return None
         return Place.UNDECIDED.value if regular else settled.place.value
 
     def largest(self) -> Fault | None:

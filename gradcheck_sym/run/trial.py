@@ -57,6 +57,8 @@ class Trial:
     valued: frozenset[int] = frozenset()  # lanes with a problem after the value was there
     missing: frozenset[str] = frozenset()  # inputs that autograd gave no gradient
     bounded: bool = True  # the author states where the inputs lie
+    setting: str = ""  # what was special about the run, such as "x transposed"
+    smooth: bool = False  # only regular points are judged: the value itself is a derivative
 
     def take(self, lanes: Sequence[int]) -> Trial:
         """Some of the points, with what is known of them already."""
@@ -308,6 +310,7 @@ class Trial:
             error_abs=gap.least,
             allowed=gap.allowed,
             reason=fault.ruling.reason,
+            setting=self.setting,
         )
 
     def unjudged(self, lane: int, reason: str) -> Case:
@@ -323,6 +326,7 @@ class Trial:
             error_abs=np.inf,
             allowed=0.0,
             reason=reason,
+            setting=self.setting,
         )
 
     def index(self, column: int) -> tuple[int, ...]:

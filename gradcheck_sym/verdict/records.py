@@ -51,6 +51,7 @@ class Case:
     error_abs: float
     allowed: float  # the derived bound on error_abs
     reason: str = ""  # why the ruling is not plain arithmetic: "a NaN", "the shape is (2,)"
+    setting: str = ""  # what was special about the run: "x transposed", "grad_output expanded"
 
 
 @final
@@ -59,7 +60,7 @@ class Result:
     """The verdict on one spec, check, input and dtype."""
 
     spec: str  # FILE::NAME
-    check: str  # "forward", "reverse", "finite_difference", "expect", "steps"
+    check: str  # out of spec.checks.CHECKS
     input: str | None  # the input whose gradient it is; None where the check has none
     dtype: str
     verdict: Verdict
@@ -67,7 +68,8 @@ class Result:
     dropped: Mapping[str, int] = field(default_factory=dict)  # reason -> points not decided
     worst: Case | None = None  # the largest error in ulps
     smallest: Case | None = None  # the simplest point that fails
-    diagnosis: str = ""  # the culprit: "the backward", "the forward", "the oracle", ""
+    culprit: str = ""  # "the backward", "the forward", "the oracle"; "" where it is left open
+    diagnosis: str = ""  # the known mistake that fits, for people
     message: str = ""  # a sentence for people
     reproduce: str = ""  # the command that shows exactly this again
     expected: str = ""  # reason of an xfail; the verdict is then what was measured

@@ -56,6 +56,7 @@ def test_the_shape_of_the_document() -> None:
         "points": 10,
         "dropped": {"domain": 1, "kink": 2},
         "smallest": None,
+        "culprit": "",
         "diagnosis": "",
         "message": "",
         "reproduce": "python -m gradcheck_sym",

@@ -100,7 +100,7 @@ def test_who_is_wrong(value: str, torch: str, culprit: str, results_of: Any) -> 
     found = _results(results_of, f"{{point: {{x: [2]}}, value: [{value}]}}", torch=torch)
     result = found[None]
     assert result.verdict is Verdict.WRONG
-    assert result.diagnosis == culprit
+    assert result.culprit == culprit
     assert result.smallest is not None
     assert result.smallest.point == {"x": (2.0,)}
     assert value[:4] in result.message

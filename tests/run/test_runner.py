@@ -65,7 +65,7 @@ def test_wrong_implementations_are_found_out(
     found = _by_check(results_of(tanh(attribute)))
     result = found[check, None if check == "forward" else "x"]
     assert result.verdict is verdict
-    assert culprit is None or result.diagnosis == culprit
+    assert culprit is None or result.culprit == culprit
     assert result.message
     if verdict is Verdict.WRONG:
         assert result.smallest is not None

@@ -10,7 +10,7 @@ import pytest
 from gradcheck_sym.run import guard
 from gradcheck_sym.run.checks import CHECKS
 from gradcheck_sym.run.options import CHECKS as NAMED
-from gradcheck_sym.run.subject import sizes_of
+from gradcheck_sym.run.domains import sizes_of
 from gradcheck_sym.run.trial import Fault
 from gradcheck_sym.run.witness import accuse, agree, measure
 from gradcheck_sym.verdict.records import Measured, Verdict
@@ -55,7 +55,7 @@ def test_kinks_of_the_formula_are_visited(subject_of: Any) -> None:
 )
 def test_bounded_domains(text: str, bounded: bool, subject_of: Any) -> None:
     """Only an author who bounds every free input has claimed anything about overflow."""
-    assert subject_of(text).bounded is bounded
+    assert subject_of(text).function.bounded is bounded
 
 
 def test_domains_are_inferred(subject_of: Any) -> None:

@@ -65,9 +65,9 @@ def expected(spec: Spec) -> dict[str, str]:
 def test_is_found_out(spec: Spec) -> None:
     """The checks that the spec names fail and name the culprit; nobody else is accused."""
     found = results(spec)
-    accused = [(r.check, r.diagnosis) for r in found if r.outcome in FAILING]
+    accused = [(r.check, r.culprit) for r in found if r.outcome in FAILING]
     assert set(expected(spec).items()) <= set(accused)
-    blamed = {r.diagnosis for r in found if r.verdict in (Verdict.UNDECIDED, Verdict.WRONG)}
+    blamed = {r.culprit for r in found if r.verdict in (Verdict.UNDECIDED, Verdict.WRONG)}
     assert blamed <= {*expected(spec).values(), ""}
 
 
@@ -91,5 +91,5 @@ def test_through_the_command_line() -> None:
     report = json.loads(done.stdout)
     failed = {r["check"]: r for r in report["results"] if r["verdict"] == "wrong"}
     assert set(failed) == {"reverse", "finite_difference"}
-    assert {r["diagnosis"] for r in failed.values()} == {"the backward"}
+    assert {r["culprit"] for r in failed.values()} == {"the backward"}
     assert f"--allow-import {PACKAGE}" in failed["reverse"]["reproduce"]

@@ -9,7 +9,8 @@ from typing import Any, final
 import numpy as np
 
 from gradcheck_sym.run.conclude import blank
-from gradcheck_sym.run.subject import Subject, sizes_of
+from gradcheck_sym.run.domains import sizes_of
+from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.spec.records import Example
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
@@ -85,7 +86,7 @@ def _result(subject: Subject, name: str | None, found: list[list[_Expected] | st
                 points=len(expected),
                 worst=case,
                 smallest=case,
-                diagnosis=culprit,
+                culprit=culprit,
                 message=message,
                 formula=subject.formula,
                 derivative=subject.derivative(name),

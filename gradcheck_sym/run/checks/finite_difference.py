@@ -129,7 +129,7 @@ def _suspected(
         verdict=verdict,
         worst=case,
         smallest=case,
-        diagnosis=blamed,
+        culprit=blamed,
         message=message,
         formula=subject.formula,
         derivative=subject.derivative(base.input),

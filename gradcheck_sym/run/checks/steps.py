@@ -27,7 +27,7 @@ def steps(subject: Subject) -> Iterator[Result]:
     first = comparison.divergences[0]
     yield replace(
         base,
-        diagnosis=first.culprit,
+        culprit=first.culprit,
         message=f"{first.position}: {first.message}",
         line=first.position.line,
         column=first.position.column,

@@ -1,0 +1,101 @@
+"""Where the points of a spec may lie: its sizes, domains, conditions and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck_sym.sampling.space import Constraint, Space
+from gradcheck_sym.spec.records import Domain, Expression, Input, Interval, Spec
+from gradcheck_sym.symbolic import floats, structure
+from gradcheck_sym.symbolic.derivation import Derivation, condition
+
+Floats = npt.NDArray[np.float64]
+Dims = Mapping[str, int]
+
+
+def space_of(spec: Spec, dtype: str, derivation: Derivation) -> Space:
+    """Where points may lie: stated domains, else those that the functions need."""
+    natural = _by_input(structure.natural_domains(derivation.forward))
+    marks = _by_input(structure.thresholds(derivation.forward))
+    return Space(
+        tuple(_with_domain(entry, natural.get(entry.name, ())) for entry in spec.inputs),
+        dtype,
+        spec.dims,
+        tuple(_constraint(spec, expression) for expression in spec.where),
+        {name: tuple(sorted({x for part in parts for x in part})) for name, parts in marks.items()},
+    )
+
+
+def is_bounded(entry: Input) -> bool:
+    """Whether an input is fixed, or its author states a bounded domain."""
+    if entry.value is not None:
+        return True
+    pieces = () if entry.domain is None else entry.domain.intervals
+    return bool(pieces) and -np.inf < pieces[0].low and pieces[-1].high < np.inf
+
+
+def is_elementwise(spec: Spec, derivation: Callable[[Dims], Derivation]) -> bool:
+    """Whether element k of the value depends on element k of the inputs and on nothing else.
+
+    Looked at with every dim at 2; inputs without a gradient may be numbers that all share.
+    """
+    if not spec.dims or any(dim.declared for dim in spec.dims):
+        return False
+    some = derivation({dim.name: 2 for dim in spec.dims})
+    mine, shared = [], set()
+    for entry in spec.inputs:
+        shape = some.shapes[entry.name]
+        if shape == some.out_shape and entry.value is None:
+            mine.append(entry.name)
+        elif entry.value is not None and not shape and not entry.requires_grad:
+            shared.add(entry.name)
+        else:
+            return False
+    names = [some.flat_names(name) for name in mine]
+    return bool(mine) and structure.is_elementwise(some.forward, names, frozenset(shared))
+
+
+def sizes_of(spec: Spec, point: Mapping[str, Any], given: Dims) -> Dims:
+    """The sizes of a spec's dims that a point's arrays imply; those given win."""
+    found = {dim.name: dim.low for dim in spec.dims}
+    for entry in spec.inputs:
+        shape = np.shape(point.get(entry.name, entry.value))
+        pairs = zip(entry.shape, shape, strict=False)
+        found |= {name: size for name, size in pairs if isinstance(name, str)}
+    return found | dict(given)
+
+
+def _by_input(found: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What is known of flat inputs, collected by the input that they are elements of."""
+    collected: dict[str, list[Any]] = {}
+    for flat, value in found.items():
+        collected.setdefault(flat.partition("[")[0], []).append(value)
+    return collected
+
+
+def _with_domain(entry: Input, ranges: Sequence[tuple[float, float]]) -> Input:
+    """The input with the domain that its functions need, where the author states none."""
+    if entry.domain is not None or entry.value is not None or not ranges:
+        return entry
+    low, high = max(low for low, _ in ranges), min(high for _, high in ranges)
+    return replace(
+        entry, domain=Domain((Interval(low, high, low_closed=False, high_closed=False),))
+    )
+
+
+def _constraint(spec: Spec, expression: Expression) -> Constraint:
+    """A `where` of the spec as a test on arrays of points."""
+
+    def holds(values: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
+        lanes = len(next(iter(values.values())))
+        shapes = {name: array.shape[1:] for name, array in values.items()}
+        program = condition(spec, expression, shapes)
+        rows = np.concatenate([array.reshape(lanes, -1) for array in values.values()], axis=1)
+        return np.stack(floats.evaluate(program, rows), axis=1)
+
+    return Constraint(f"where {expression.text}", holds)

@@ -1,0 +1,129 @@
+"""Which points a spec is judged at, phase by phase, and how a failing one is made small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.sampling.bulk import bulk
+from gradcheck_sym.sampling.edges import edges
+from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.sampling.search import Judge, Score, search
+from gradcheck_sym.sampling.shrink import shrink
+
+Floats = npt.NDArray[np.float64]
+Dims = Mapping[str, int]
+
+_MOST_EXAMPLES = 50  # of a search; most of its time is Hypothesis's own
+_LEAST_EXAMPLES = 32  # formulas of fewer operations are not worth loading Hypothesis for
+_MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
+_ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
+_MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Draws the points of one function."""
+
+    function: Function
+    sizes: tuple[Dims, ...]  # the choices of the dims that are visited
+    points: int  # in bulk
+    seed: int  # of the search and of shrinking
+    dropped: dict[str, int] = field(default_factory=dict)  # reason -> points drawn for nothing
+
+    def edges(self) -> Iterator[Trial]:
+        """The edge points at every choice of sizes."""
+        for place, dims in enumerate(self.sizes):
+            yield self.function.trial(self._edges(dims, whole=place == 0), "each")
+
+    def _edges(self, dims: Dims, *, whole: bool) -> Batch:
+        drawn = edges(self.function.space, dims, self.function.stream("edges", dims))
+        self._count(drawn.dropped)
+        lanes, most = drawn.batch.lanes, max(_LEAST_EDGES, _MOST_EDGES // len(self.sizes))
+        if whole or lanes <= most:
+            return drawn.batch
+        return drawn.batch.take(np.linspace(0, lanes - 1, most).astype(np.int64))
+
+    def bulk(self) -> Iterator[Trial]:
+        """Random points, half by value and half by ordinal."""
+        if not self.function.space.free:
+            return
+        mode = self.function.together
+        if mode == "elementwise":
+            ones = {dim.name: 1 for dim in self.function.space.dims}
+            yield self.function.trial(self._drawn(ones, _ELEMENTWISE_SHARE * self.points), mode)
+            return
+        share = max(1, self.points // len(self.sizes))
+        for dims in self.sizes:
+            yield self.function.trial(self._drawn(dims, share), mode)
+
+    def _drawn(self, dims: Dims, lanes: int) -> Batch:
+        drawn = bulk(self.function.space, dims, lanes, self.function.stream("bulk", dims))
+        self._count(drawn.dropped)
+        return drawn.batch
+
+    def _count(self, dropped: Mapping[str, int]) -> None:
+        for reason, lanes in dropped.items():
+            self.dropped[reason] = self.dropped.get(reason, 0) + lanes
+
+    def searched(self) -> Trial | None:
+        """The point of the largest error that Hypothesis finds, as a trial."""
+        function = self.function
+        examples = min(_MOST_EXAMPLES, self.points // 20, self._complexity)
+        if not function.space.free or examples < _LEAST_EXAMPLES:
+            return None
+        found = search(
+            function.space,
+            self.sizes,
+            function.out_shape,
+            _score(function, function.is_wrong),
+            seed=self.seed,
+            examples=examples,
+        )
+        return None if found is None else function.trial(found.batch, "each", found.cotangent)
+
+    @property
+    def _complexity(self) -> int:
+        """Operations in which something may hide: without limit in a user's own code."""
+        if self.function.implementation.kind == "user":
+            return _MOST_EXAMPLES
+        sizes = self.sizes[:1] if self.function.together == "elementwise" else self.sizes
+        return max(len(self.function.derivation(dims).joint.code) for dims in sizes)
+
+
+def shrunk(
+    function: Function, trial: Trial, lane: int, fails: Callable[[Trial], bool], seed: int
+) -> Trial:
+    """The simplest failing point that is reached from a failing one, as a trial."""
+    values = {name: array[[lane]] for name, array in trial.values.items()}
+    start = Batch(trial.dims, function.dtype.name, values, ("search",))
+    fed = trial.cotangents[[lane]]
+    if not fails(function.trial(start, "each", fed)):
+        return trial
+    found = shrink(
+        function.space,
+        start,
+        fed,
+        function.out_shape,
+        _score(function, fails),
+        seed=seed,
+        judgements=_MOST_JUDGEMENTS,
+    )
+    return function.trial(found.batch, "each", found.cotangent)
+
+
+def _score(function: Function, fails: Callable[[Trial], bool]) -> Judge:
+    def judge(dims: Dims, values: Mapping[str, Floats], cotangent: Floats) -> Score:
+        batch = Batch(dims, function.dtype.name, values, ("search",))
+        trial = function.trial(batch, "each", cotangent)
+        worst = function.judge(trial, trial.every_column).worst
+        return Score(np.nan if worst is None else worst.error_ulp, fails(trial))
+
+    return judge
