@@ -2,6 +2,8 @@
 
     python benchmarks/run.py [--json FILE] [NAME...]
 
+Those that take minutes run only where they are named.
+
 A benchmark is a module with a function measure() that returns a list of rows.Row.
 Exit code 1 where a target is missed.
 """
@@ -27,6 +29,7 @@ sys.path.insert(0, str(HERE))
 from rows import Row  # noqa: E402  # a module beside this one
 
 NOT_BENCHMARKS = {"run", "rows"}
+ON_REQUEST = {"bank"}  # takes minutes
 
 
 def names() -> list[str]:
@@ -74,7 +77,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names())}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
     arguments = parser.parse_args()
-    chosen = arguments.names or names()
+    chosen = arguments.names or [name for name in names() if name not in ON_REQUEST]
     unknown = set(chosen) - set(names())
     if unknown:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")

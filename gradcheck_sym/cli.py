@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn, final
 
 import gradcheck_sym
-from gradcheck_sym.commands import inspect, run, values
+from gradcheck_sym.commands import inspect, replay, run, values
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.errors import Problem, SpecError
 from gradcheck_sym.report.numbers import counted
@@ -29,6 +29,7 @@ commands:
   run        judge specs and report (the default: {PROGRAM} PATH...)
   list       say which specs there are
   validate   read specs and say what is wrong with them, without running any
+  replay     judge a case that failed before again, by its ID
 
 A PATH is a YAML file, a folder of them, or FILE::NAME for one spec.
 
@@ -67,6 +68,14 @@ _VALIDATE_EXAMPLES = f"""\
 examples:
   {PROGRAM} validate specs/
   {PROGRAM} validate specs/losses.yaml
+"""
+
+
+_REPLAY_EXAMPLES = f"""\
+examples:
+  {PROGRAM} replay                      the cases that are there
+  {PROGRAM} replay 3f9a1c7e02           one of them
+  {PROGRAM} replay 3f9a1c7e02 --worst   its worst point
 """
 
 
@@ -109,7 +118,7 @@ def _dispatch(words: Sequence[str]) -> int:
     arguments = _parse(name, command, words[1:] if name == words[0] else words)
     if arguments.help:
         return _print(_parser(name, command).format_help())
-    if not arguments.paths:
+    if command.selects and not arguments.paths:
         raise mistake(Code.ARGUMENT, f"{name}: no path is given", f"see {PROGRAM} {name} --help")
     code = command.carry_out(arguments)
     if code == Exit.NOTHING:
@@ -148,6 +157,7 @@ class Command:
     examples: str
     add_options: Callable[[argparse.ArgumentParser], None]
     carry_out: Callable[[argparse.Namespace], Exit]
+    selects: bool = True  # whether it is about the specs of paths; else about one ID
 
 
 def _parse(name: str, command: Command, words: Sequence[str]) -> argparse.Namespace:
@@ -170,10 +180,10 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
         allow_abbrev=False,
         add_help=False,
     )
-    parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="a file, a folder, or FILE::NAME for one spec"
-    )
-    parser.add_argument("-k", dest="keyword", metavar="EXPR", help=_KEYWORD_HELP)
+    operand, about = ("PATH", _PATH_HELP) if command.selects else ("ID", _ID_HELP)
+    parser.add_argument("paths", nargs="*", metavar=operand, help=about)
+    if command.selects:
+        parser.add_argument("-k", dest="keyword", metavar="EXPR", help=_KEYWORD_HELP)
     command.add_options(parser)
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument(
@@ -192,6 +202,8 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
     return parser
 
 
+_PATH_HELP = "a file, a folder, or FILE::NAME for one spec"
+_ID_HELP = "of the case, as a report names it; without one, the cases are listed"
 _KEYWORD_HELP = "only specs whose file, name or tags contain: words with and, or, not, ( )"
 
 
@@ -231,11 +243,15 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
 
 def _ruling_options(parser: argparse.ArgumentParser) -> None:
     ruling = parser.add_argument_group("what counts")
-    ruling.add_argument("--strict", action="store_true", help="warnings fail, too")
     ruling.add_argument(
         "-x", dest="stop_at_first", action="store_true", help="end at the first spec that fails"
     )
-    ruling.add_argument(
+    _trust_options(ruling)
+
+
+def _trust_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--strict", action="store_true", help="warnings fail, too")
+    group.add_argument(
         "--allow-import",
         type=values.module,
         action="append",
@@ -276,6 +292,14 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _replay_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--worst", action="store_true", help="the worst point, not the smallest that fails"
+    )
+    _trust_options(parser.add_argument_group("what counts"))
+    _report_options(parser)
+
+
 def _no_options(parser: argparse.ArgumentParser) -> None:
     """A command without options of its own."""
 
@@ -288,6 +312,13 @@ COMMANDS: Mapping[str, Command] = {
         _VALIDATE_EXAMPLES,
         _no_options,
         inspect.validate,
+    ),
+    "replay": Command(
+        "Judge a case that failed before again: the same check at the same point, no search.",
+        _REPLAY_EXAMPLES,
+        _replay_options,
+        replay.replay,
+        selects=False,
     ),
 }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, reduce
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gradcheck_sym.autograd.rules import RULES, matmul
 from gradcheck_sym.autograd.trees import (
     PRECISE,
     Dialect,
@@ -18,7 +19,6 @@ from gradcheck_sym.autograd.trees import (
     Value,
     compile_tree,
     folded,
-    power,
     scope_of,
     to_tensor,
 )
@@ -32,7 +32,7 @@ _Named = list[tuple[str, tree.Node]]
 _Invocation = Callable[[Scope, Sequence[Value], Mapping[str, Value]], Value]
 
 # Parameters of array functions that take arrays; the others are sizes, axes and options.
-_ARRAYS = frozenset({"x", "y", "operands"})
+_ARRAYS = frozenset({"x", "y", "operands", "real", "imag", "abs", "angle"})
 
 _WORDS: Mapping[str, Value] = {"none": None, "false": False, "true": True}
 
@@ -51,7 +51,7 @@ def compiled(node: tree.Node, bound: frozenset[str]) -> Evaluation:
     program = compile_tree(node, LANGUAGE, bound)
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
-        scope = scope_of(tensors)
+        scope = _scope(tensors, tensors)
         return to_tensor(program(scope), scope)
 
     return call
@@ -78,13 +78,18 @@ def compiled_spec(spec: Spec) -> Evaluation:
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
         names: dict[str, Value] = sizes(spec, tensors) | dict(tensors)
-        given = scope_of(tensors)
-        scope = Scope(names, given.dtype, given.device)
+        scope = _scope(tensors, names)
         for name, program in steps:
             names[name] = program(scope)
         return to_tensor(result(scope), scope)
 
     return call
+
+
+def _scope(tensors: Mapping[str, Tensor], names: Mapping[str, Value]) -> Scope:
+    """Numbers are real, in the precision of the inputs: real times complex is torch's business."""
+    given = scope_of(tensors)
+    return Scope(names, given.dtype.to_real(), given.device)
 
 
 def sizes(spec: Spec, tensors: Mapping[str, Tensor]) -> dict[str, Value]:
@@ -207,86 +212,4 @@ def _operator_rule(dotted: str) -> Callable[..., Value]:
     return rule
 
 
-# --- rules: what torch has no single operator for -----------------------------------------
-
-
-def _clamp(scope: Scope, x: Tensor, min: Value, max: Value) -> Tensor:
-    if isinstance(min, Tensor) or isinstance(max, Tensor):  # torch takes no mixture
-        min, max = (end if end is None else to_tensor(end, scope) for end in (min, max))
-    return torch.clamp(x, min, max)
-
-
-def _where(scope: Scope, condition: Value, x: Tensor, y: Tensor) -> Tensor:
-    holds = condition != 0 if isinstance(condition, Tensor) else bool(condition)
-    return torch.where(torch.as_tensor(holds, device=scope.device), x, y)
-
-
-def _softplus(scope: Scope, x: Tensor, beta: Value) -> Tensor:
-    """The textbook's, which F.softplus leaves beyond its threshold."""
-    scaled: Tensor = beta * x
-    smooth: Tensor = torch.logaddexp(scaled, torch.zeros_like(scaled)) / beta
-    return smooth
-
-
-def _reduction(
-    whole: Callable[[Tensor], Tensor], along: Callable[..., Tensor]
-) -> Callable[..., Tensor]:
-    """A reduction over no, one or several dims out of torch's two: of all, and along one."""
-
-    def rule(scope: Scope, x: Tensor, dim: Value, keepdim: bool) -> Tensor:
-        if dim is None:
-            return whole(x).reshape((1,) * x.dim()) if keepdim else whole(x)
-        if isinstance(dim, int):
-            return along(x, dim, keepdim=keepdim)
-        reduced = reduce(lambda part, axis: along(part, axis, keepdim=True), dim, x)
-        return reduced if keepdim else reduced.squeeze(tuple(dim))
-
-    return rule
-
-
-def _norm(scope: Scope, x: Tensor, p: float, dim: Value, keepdim: bool) -> Tensor:
-    length: Tensor = torch.linalg.vector_norm(x, p, dim, keepdim)
-    return length
-
-
-def _squeeze(scope: Scope, x: Tensor, dim: Value) -> Tensor:
-    return x.squeeze() if dim is None else x.squeeze(dim)
-
-
-def _flip(scope: Scope, x: Tensor, dims: Value) -> Tensor:
-    return torch.flip(x, (dims,) if isinstance(dims, int) else dims)
-
-
-def _joined(join: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    return lambda scope, tensors, dim: join([to_tensor(part, scope) for part in tensors], dim=dim)
-
-
-RULES: Mapping[str, Callable[..., Value]] = {
-    "pow": lambda scope, x, exponent: power(x, exponent),
-    "softplus": _softplus,
-    "maximum": lambda scope, x, y: torch.maximum(x, y),
-    "minimum": lambda scope, x, y: torch.minimum(x, y),
-    "clamp": _clamp,
-    "where": _where,
-    "sum": lambda scope, x, dim, keepdim: torch.sum(x, dim=dim, keepdim=keepdim),
-    "mean": lambda scope, x, dim, keepdim: torch.mean(x, dim=dim, keepdim=keepdim),
-    "prod": _reduction(torch.prod, torch.prod),
-    "max": _reduction(torch.max, lambda x, dim, keepdim: torch.max(x, dim, keepdim).values),
-    "min": _reduction(torch.min, lambda x, dim, keepdim: torch.min(x, dim, keepdim).values),
-    "norm": _norm,
-    "sort": lambda scope, x, dim, descending: torch.sort(x, dim, descending).values,
-    "T": lambda scope, x: torch.t(x),
-    "mT": lambda scope, x: x.mT,
-    "reshape": lambda scope, x, shape: x.reshape(shape),
-    "squeeze": _squeeze,
-    "expand": lambda scope, x, sizes: x.expand(sizes),
-    "flip": _flip,
-    "cat": _joined(torch.cat),
-    "stack": _joined(torch.stack),
-    "eye": lambda scope, n: torch.eye(n, dtype=scope.dtype, device=scope.device),
-    "zeros": lambda scope, size: torch.zeros(size, dtype=scope.dtype, device=scope.device),
-    "ones": lambda scope, size: torch.ones(size, dtype=scope.dtype, device=scope.device),
-    "detach": lambda scope, x: x.detach(),
-}
-
-LANGUAGE = Dialect(operand=_operand, call=_call)
+LANGUAGE = Dialect(operand=_operand, call=_call, product=matmul)

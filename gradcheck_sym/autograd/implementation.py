@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gradcheck_sym.autograd.complexes import in_precision_of, parted, with_complex
 from gradcheck_sym.autograd.functions import compiled_spec, sizes
 from gradcheck_sym.autograd.operators import compiled_torch
 from gradcheck_sym.autograd.state import undisturbed
@@ -27,7 +28,6 @@ from gradcheck_sym.spec.records import Expression, Spec
 RAISED = (Exception, SystemExit)
 
 
-@final
 class ImplementationError(Exception):
     """The implementation cannot be had, or what it returned is no result."""
 
@@ -39,24 +39,36 @@ class ImplementationError(Exception):
 @final
 @dataclass(frozen=True, slots=True)
 class Implementation:
-    """The function under test, from tensors by input name to one real tensor."""
+    """The function under test, from real tensors by input name to one real tensor.
+
+    Complex ones are given and returned as their parts: (*shape, 2) with a last axis [re, im].
+    """
 
     call: Callable[[Mapping[str, Tensor]], Tensor]  # raises ImplementationError on no such tensor
     kind: str  # "tree": the mathematics in torch's functions; "torch": operators; "user"
     description: str  # the text it was made from
     dtypes: Mapping[str, str] = field(default_factory=dict)  # inputs with a dtype of their own
+    complex: frozenset[str] = frozenset()  # the inputs that the function itself has as complex
 
 
-def implementation(spec: Spec, allow_import: Collection[str] = ()) -> Implementation:
+Given = Mapping[str, Callable[..., Any]]
+
+
+def implementation(
+    spec: Spec, allow_import: Collection[str] = (), given: Given = MappingProxyType({})
+) -> Implementation:
     """The implementation that a spec states: its `torch` call, else its mathematics.
 
-    `allow_import` names the modules, with all that is below them, that `use` may import; only
-    then is anything imported. Raises ImplementationError where the spec states no function, a
-    module is not permitted, or importing it or taking the attribute fails.
+    `given` has functions by their name in `use`, in place of imported ones. `allow_import` names
+    the modules, with all that is below them, that `use` may import; only then is anything
+    imported. Raises ImplementationError where the spec states no function, a module is not
+    permitted, or importing it or taking the attribute fails.
     """
     dtypes = {item.name: item.dtype for item in spec.inputs if item.dtype is not None}
-    kind, description, function = _stated(spec, allow_import)
-    return Implementation(_checked(function), kind, description, MappingProxyType(dtypes))
+    paired = frozenset(item.name for item in spec.inputs if item.complex)
+    kind, description, function = _stated(spec, allow_import, given)
+    call = _checked(function, paired)
+    return Implementation(call, kind, description, MappingProxyType(dtypes), paired)
 
 
 def over_lanes(
@@ -79,10 +91,13 @@ def over_lanes(
 
 
 def _stated(
-    spec: Spec, allow_import: Collection[str]
+    spec: Spec, allow_import: Collection[str], given: Given
 ) -> tuple[str, str, Callable[[Mapping[str, Tensor]], Any]]:
     if spec.torch is not None:
-        own = {name: imported(name, target, allow_import) for name, target in spec.use}
+        own = {
+            name: _callable(given[name]) if name in given else imported(name, target, allow_import)
+            for name, target in spec.use
+        }
         kind = "user" if own else "torch"
         return kind, spec.torch.text, _dialect(spec, spec.torch, own)
     if spec.expr is not None:
@@ -101,17 +116,19 @@ def _dialect(
 
 
 def _checked(
-    function: Callable[[Mapping[str, Tensor]], Any],
+    function: Callable[[Mapping[str, Tensor]], Any], paired: frozenset[str]
 ) -> Callable[[Mapping[str, Tensor]], Tensor]:
-    """The function, whose result is refused where it is no real tensor of the inputs' dtype."""
+    """The function by parts; a result is refused that is no tensor of the inputs' precision."""
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
-        result = function(tensors)
-        fault = _fault(result, ambient_dtype(tensors.values()))
+        given = with_complex(tensors, paired)
+        result = function(given)
+        fault = _fault(result, ambient_dtype(given.values()))
         if fault:
             raise ImplementationError(fault)
         checked: Tensor = result
-        return checked
+        stepped = any(tensor.is_complex() for tensor in tensors.values())  # by a complex step
+        return checked if stepped else parted(checked)
 
     return call
 
@@ -119,11 +136,17 @@ def _checked(
 def _fault(result: object, dtype: torch.dtype) -> str:
     if not isinstance(result, Tensor):
         return f"returned {_kind_of(result)}, not a tensor"
-    if result.dtype is not dtype:
+    if result.dtype is not dtype and not _same_precision(result, dtype):
         return f"returned a tensor of {_short(result.dtype)}; the inputs are {_short(dtype)}"
     if result.layout is not torch.strided:
         return f"returned a tensor of layout {_short(result.layout)}, not a dense one"
     return ""
+
+
+def _same_precision(result: Tensor, dtype: torch.dtype) -> bool:
+    """Whether they differ only in that one is real and the other complex."""
+    inexact = result.is_floating_point() or result.is_complex()
+    return inexact and result.dtype.to_real() is dtype.to_real()
 
 
 def _kind_of(result: object) -> str:
@@ -222,7 +245,9 @@ def _in_dtype_of_inputs(module: nn.Module) -> Callable[..., Any]:
 
     @cache
     def converted(dtype: torch.dtype) -> nn.Module:
-        return copy.deepcopy(module).to(dtype)
+        copied = copy.deepcopy(module)
+        copied._apply(lambda tensor: in_precision_of(tensor, dtype))  # type: ignore[no-untyped-call]
+        return copied
 
     def call(*arguments: Any, **options: Any) -> Any:
         tensors = [value for value in (*arguments, *options.values()) if isinstance(value, Tensor)]

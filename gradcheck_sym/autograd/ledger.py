@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import final
 
@@ -12,9 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradcheck_sym.autograd.implementation import Implementation
+from gradcheck_sym.autograd.implementation import Implementation, told
+from gradcheck_sym.autograd.support import Unsupported, unsupported
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 Array = NDArray[np.float64]
+
+COTANGENT = GRAD_OUTPUT  # what the cotangent is called where it stands among the inputs
 
 
 @final
@@ -30,6 +34,22 @@ class Claims:
     untracked: frozenset[int]  # lanes whose result requires no gradient: it has no graph
     mode: str  # the mode that ran
     fallback: str = ""  # why that is not the mode that was asked for
+    unsupported: Mapping[int, Unsupported] = field(  # what the lanes say that raised for that
+        default_factory=lambda: MappingProxyType({})
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The memory around what is lent for each lane, which nobody has any business with."""
+
+    buffers: Tensor  # (lanes, length): what is lent lies inside
+    outside: Tensor  # the positions in a buffer that belong to nothing lent
+
+    def content(self) -> Tensor:
+        """A copy of what lies there now: (lanes, positions)."""
+        return self.buffers[:, self.outside]
 
 
 @final
@@ -41,6 +61,14 @@ class Job:
     inputs: Mapping[str, Tensor]  # (lanes, *shape)
     wrt: tuple[str, ...]
     cotangents: Tensor | None  # (lanes, *shape of the result)
+    views: frozenset[str] = frozenset()  # the inputs that are given as views of leaf tensors
+    around: Mapping[str, Surroundings] = field(default_factory=dict)  # by what lies inside
+    alone: str | None = None  # the one of `wrt` that torch.autograd.grad is asked for, if it is
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The inputs whose gradients are asked for."""
+        return self.wrt if self.alone is None else (self.alone,)
 
     @property
     def lanes(self) -> int:
@@ -52,6 +80,12 @@ class Job:
         """Everything that the implementation is lent and must not write to."""
         lent = {f"the input {name}": batch for name, batch in self.inputs.items()}
         return lent if self.cotangents is None else lent | {"the cotangent": self.cotangents}
+
+    def watched(self) -> dict[str, Tensor]:
+        """Copies of all that must stay as it is: (lanes, ...) each."""
+        lent = {name: batch.clone() for name, batch in self.batches.items()}
+        around = {f"the memory around {k}": v.content() for k, v in self.around.items()}
+        return lent | around
 
 
 def job_of(
@@ -90,12 +124,13 @@ class Ledger:
         self._job = job
         self._values: Tensor | None = None
         self._value_rows: tuple[Tensor, ...] = ()
-        self._gradients = {name: _unknown(job.inputs[name].shape) for name in job.wrt}
+        self._gradients = {name: _unknown(job.inputs[name].shape) for name in job.asked}
         self._gradient_rows = {name: rows.unbind() for name, rows in self._gradients.items()}
-        self._missing: dict[str, list[int]] = {name: [] for name in job.wrt}
+        self._missing: dict[str, list[int]] = {name: [] for name in job.asked}
         self._given: set[str] = set()
         self._problems: dict[int, list[str]] = {}
         self._raised: set[int] = set()
+        self._unsupported: dict[int, Unsupported] = {}
         self._valued: set[int] = set()
         self._touched: set[tuple[int, str]] = set()
         self._untracked: set[int] = set()
@@ -116,9 +151,8 @@ class Ledger:
         row.copy_(result)
         self._valued.add(lane)
 
-    def gradient(self, lane: int, name: str, leaf: Tensor) -> None:
-        """Takes what a lane left in the .grad of an input; FormError where that is not like it."""
-        gradient = leaf.grad
+    def gradient(self, lane: int, name: str, gradient: Tensor | None, leaf: Tensor) -> None:
+        """Takes the gradient of an input; FormError where it is not of the form of the input."""
         if gradient is None:
             self._missing[name].append(lane)
             return
@@ -148,15 +182,21 @@ class Ledger:
         else:
             self.problem(lane, f"wrote to {lent}")
 
-    def problem(self, lane: int, text: str, raised: bool = False) -> None:
+    def problem(self, lane: int, text: str) -> None:
         """Notes what went wrong at a lane."""
         self._problems.setdefault(lane, []).append(text)
-        if raised:
-            self._raised.add(lane)
+
+    def raised(self, lane: int, error: BaseException) -> None:
+        """Notes what a lane raised, and whether that says that something is not supported."""
+        self.problem(lane, told(error))
+        self._raised.add(lane)
+        lacking = unsupported(error)
+        if lacking is not None:
+            self._unsupported[lane] = lacking
 
     def claims(self) -> Claims:
         """All that came in, as one record."""
-        gradients = {name: self._settled(name) for name in self._job.wrt}
+        gradients = {name: self._settled(name) for name in self._job.asked}
         values = _unknown(torch.Size((self._job.lanes,))) if self._values is None else self._values
         return Claims(
             values=frozen(values),
@@ -166,6 +206,7 @@ class Ledger:
             valued=frozenset(self._valued),
             untracked=frozenset(self._untracked),
             mode="each",
+            unsupported=MappingProxyType(self._unsupported),
         )
 
     def _settled(self, name: str) -> Array | None:
@@ -195,6 +236,7 @@ def frozen(tensor: Tensor) -> Array:
 
 def changed(before: Tensor, after: Tensor) -> list[int]:
     """The lanes in which two batches differ in any bit."""
-    left, right = (batch.unsqueeze(-1).flatten(1).view(torch.uint8) for batch in (before, after))
+    flat = (batch.unsqueeze(-1).flatten(1).contiguous() for batch in (before, after))
+    left, right = (batch.view(torch.uint8) for batch in flat)
     lanes: list[int] = (left != right).any(1).nonzero().flatten().tolist()
     return lanes

@@ -27,14 +27,13 @@ from gradcheck_sym.autograd.ledger import (
     Job,
     Ledger,
     changed,
-    dense,
     frozen,
     job_of,
 )
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.trees import ambient_dtype
 
-__all__ = ["MODES", "Claims", "forward_output_shape", "reverse", "reverse_grad"]
+__all__ = ["MODES", "Claims", "forward_output_shape", "reverse"]
 
 MODES = ("each", "elementwise", "vmap")
 
@@ -63,12 +62,12 @@ def reverse(
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
         if mode == "each":
-            return _each(job)
+            return each(job)
         try:
             return {"elementwise": _elementwise, "vmap": _vmap}[mode](job)
         except RAISED as error:
             again = job_of(implementation, values, wrt, cotangents, dtype)
-            return replace(_each(again), fallback=told(error))
+            return replace(each(again), fallback=told(error))
 
 
 def forward_output_shape(
@@ -97,9 +96,10 @@ def _leaves(job: Job, lane: int) -> dict[str, Tensor]:
     return {name: batch[lane].detach() for name, batch in job.inputs.items()}
 
 
-def _each(job: Job) -> Claims:
+def each(job: Job) -> Claims:
+    """The claims of a job whose lanes are run one by one, on fresh leaf tensors."""
     ledger = Ledger(job)
-    lent = {name: batch.clone() for name, batch in job.batches.items()}
+    before = job.watched()
     inputs = {name: batch.unbind() for name, batch in job.inputs.items()}
     fed = None if job.cotangents is None else job.cotangents.unbind()
     for lane in range(job.lanes):
@@ -109,9 +109,9 @@ def _each(job: Job) -> Claims:
         except FormError as fault:
             ledger.problem(lane, str(fault))
         except RAISED as error:
-            ledger.problem(lane, told(error), raised=True)
-    for name, batch in job.batches.items():
-        for lane in changed(lent[name], batch):
+            ledger.raised(lane, error)
+    for name, batch in job.watched().items():
+        for lane in changed(before[name], batch):
             ledger.written(lane, name)
     return ledger.claims()
 
@@ -120,8 +120,10 @@ def _pull_back(
     job: Job, ledger: Ledger, lane: int, tensors: dict[str, Tensor], cotangent: Tensor | None
 ) -> None:
     """One lane, as a user runs it: forward, backward, and a look at .grad."""
-    leaves = [(name, tensors[name].requires_grad_()) for name in job.wrt]
     with torch.enable_grad():  # the lane before may have left it off
+        leaves = [(name, tensors[name].requires_grad_()) for name in job.wrt]
+        for name in job.views:
+            tensors[name] = tensors[name].view_as(tensors[name])
         versions = [(name, tensor, tensor._version) for name, tensor in tensors.items()]
         result = job.call(tensors)
         ledger.value(lane, result.detach())
@@ -134,9 +136,13 @@ def _pull_back(
             ledger.untracked(lane)
             return
         fed = torch.ones_like(result) if cotangent is None else cotangent
+        if job.alone is not None:
+            (found,) = torch.autograd.grad(result, tensors[job.alone], fed, allow_unused=True)
+            ledger.gradient(lane, job.alone, found, tensors[job.alone])
+            return
         torch.autograd.backward(result, fed)
     for name, leaf in leaves:
-        ledger.gradient(lane, name, leaf)
+        ledger.gradient(lane, name, leaf.grad, leaf)
 
 
 def _elementwise(job: Job) -> Claims:
@@ -150,13 +156,13 @@ def _elementwise(job: Job) -> Claims:
         if job.inputs[name].shape[1:] != shape:
             raise ImplementationError(f"{name} is not of the result's shape {tuple(shape)}")
     size = (job.lanes, *shape)
-    fixed = _fixed(job)
+    fixed = fixed_inputs(job)
     inputs = {
         name: batch[:1] if name in fixed and batch.dim() == 1 else _laid_out(batch, size)
         for name, batch in job.inputs.items()
     }
     fed = _ones(job, shape) if job.cotangents is None else job.cotangents
-    claims = _each(Job(job.call, inputs, job.wrt, fed.reshape(1, -1)))
+    claims = each(Job(job.call, inputs, job.wrt, fed.reshape(1, -1)))
     if claims.problems:
         raise ImplementationError(claims.problems[0])
     return replace(
@@ -183,7 +189,7 @@ def _ones(job: Job, shape: tuple[int, ...]) -> Tensor:
     return torch.ones((job.lanes, *shape), dtype=ambient_dtype(job.inputs.values()))
 
 
-def _fixed(job: Job) -> set[str]:
+def fixed_inputs(job: Job) -> set[str]:
     """The inputs without gradient that are the same in all lanes, such as an option."""
     return {
         name
@@ -205,7 +211,7 @@ def _vmap(job: Job) -> Claims:
     something lent was written to.
     """
     lent = {name: batch.clone() for name, batch in job.batches.items()}
-    first = _each(_head(job))
+    first = each(_head(job))
     if first.problems:
         raise ImplementationError(first.problems[0])
     values, gradients = _mapped(job, first.values.shape[1:])
@@ -239,7 +245,7 @@ def _mapped(job: Job, shape: tuple[int, ...]) -> tuple[Tensor, dict[str, Tensor]
     depends on another. (torch.func.vjp would import the compiler first, which takes a second.)
     """
     fed = _ones(job, shape) if job.cotangents is None else job.cotangents
-    fixed = _fixed(job)
+    fixed = fixed_inputs(job)
     lanes = {k: batch[0] if k in fixed else batch.detach() for k, batch in job.inputs.items()}
     leaves = {name: lanes[name].requires_grad_() for name in job.wrt}
     along = {k: None if k in fixed else 0 for k in lanes}
@@ -252,69 +258,3 @@ def _mapped(job: Job, shape: tuple[int, ...]) -> tuple[Tensor, dict[str, Tensor]
         for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
     }
     return result.detach(), gradients
-
-
-# --- backward against grad ----------------------------------------------------------------
-
-
-def reverse_grad(
-    implementation: Implementation,
-    values: Mapping[str, Array],
-    wrt: tuple[str, ...],
-    cotangents: Array | None,
-    dtype: str,
-) -> Mapping[int, str]:
-    """Where torch.autograd.grad and .backward() disagree, in words, by lane.
-
-    On one graph: grad must leave .grad alone; a first backward must put the same bits there, a
-    second one twice as much (`.grad` accumulates). Arguments as of `reverse`.
-    """
-    problems = {}
-    with undisturbed():
-        job = job_of(implementation, values, wrt, cotangents, dtype)
-        for lane in range(job.lanes):
-            fed = None if job.cotangents is None else job.cotangents[lane].detach()
-            try:
-                fault = _disagreement(job, _leaves(job, lane), fed)
-            except RAISED as error:
-                fault = told(error)
-            if fault:
-                problems[lane] = fault
-    return MappingProxyType(problems)
-
-
-def _disagreement(job: Job, tensors: dict[str, Tensor], cotangent: Tensor | None) -> str:
-    leaves = [tensors[name].requires_grad_() for name in job.wrt]
-    with torch.enable_grad():
-        result = job.call(tensors)
-        if not result.requires_grad:
-            return ""
-        fed = torch.ones_like(result) if cotangent is None else cotangent
-        found = torch.autograd.grad(result, leaves, fed, retain_graph=True, allow_unused=True)
-        if any(leaf.grad is not None for leaf in leaves):
-            return "torch.autograd.grad left something in .grad"
-        once = [_scaled(gradient, 1) for gradient in found]
-        twice = [_scaled(gradient, 2) for gradient in found]
-        for expected, ordinal in ((once, "first"), (twice, "second")):
-            torch.autograd.backward(result, fed, retain_graph=True)
-            for name, leaf, gradient in zip(job.wrt, leaves, expected, strict=True):
-                if not _same(leaf.grad, gradient):
-                    return f"{name}.grad after the {ordinal} backward is not what grad() gives"
-    return ""
-
-
-def _scaled(gradient: Tensor | None, factor: int) -> Tensor | None:
-    """A copy of a gradient, exactly so many times as large."""
-    return None if gradient is None else gradient * factor
-
-
-def _same(left: Tensor | None, right: Tensor | None) -> bool:
-    """Whether two gradients are the same bits; any NaN is like any other."""
-    if left is None or right is None:
-        return left is right
-    return torch.equal(_bits(left), _bits(right))
-
-
-def _bits(gradient: Tensor) -> Tensor:
-    flat = dense(gradient).flatten()
-    return flat.masked_fill(flat.isnan(), torch.nan).view(torch.uint8)

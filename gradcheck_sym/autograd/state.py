@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
@@ -30,6 +32,27 @@ def undisturbed() -> Iterator[None]:
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
         torch.set_rng_state(generator)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Lets `reseed` be called at will; at the end Python's and NumPy's generators are as before.
+
+    Apart from `undisturbed`, which torch's generator is left to, since it costs more than that.
+    """
+    drawn, drawn_arrays = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(drawn)
+        np.random.set_state(drawn_arrays)
+
+
+def reseed() -> None:
+    """Makes all that draws random numbers by the usual generators draw the same ones again."""
+    torch.default_generator.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
 
 
 @contextmanager

@@ -54,6 +54,7 @@ class Dialect:
 
     operand: Callable[[Value, Scope], Value]  # what arithmetic does with an operand first
     call: Callable[[tree.Call, Callable[[tree.Node], Program]], Program]
+    product: Callable[[Value, Value], Value] = operator.matmul  # what @ means
 
 
 CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e, "inf": math.inf}
@@ -177,7 +178,6 @@ _ARITHMETIC: Mapping[str, Callable[..., Value]] = {
     "*": operator.mul,
     "/": operator.truediv,
     "**": power,
-    "@": operator.matmul,
 }
 
 _COMPARISONS: Mapping[str, Callable[..., Value]] = {
@@ -202,7 +202,8 @@ def _arithmetic(
         case tree.Unary():
             return folded(_lifted(_SIGNS[node.op], parts, dialect), parts)
         case tree.Binary():
-            return folded(_lifted(_ARITHMETIC[node.op], parts, dialect), parts)
+            function = dialect.product if node.op == "@" else _ARITHMETIC[node.op]
+            return folded(_lifted(function, parts, dialect), parts)
         case tree.Compare():
             return folded(_lifted(_COMPARISONS[node.op], parts, dialect), parts)
         case tree.Logic():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gradcheck_sym.commands.usage import Code, did_you_mean, mistake
 from gradcheck_sym.commands.values import shape
+from gradcheck_sym.spec.checks import derived_names
 from gradcheck_sym.spec.records import Input, Nested, Spec
 
 
@@ -31,6 +32,8 @@ def sizes_of(
                 did_you_mean(dim, [known.name for known in spec.dims]),
             )
     for name, value in point.items():
+        if name not in {declared.name for declared in spec.inputs}:
+            continue
         _bind(spec.input(name), shape(value), sizes)
     return sizes
 
@@ -38,7 +41,7 @@ def sizes_of(
 def _check_names(spec: Spec, point: Mapping[str, Nested]) -> None:
     known = [declared.name for declared in spec.inputs]
     for name in point:
-        if name not in known:
+        if name not in {*known, *derived_names(known)}:
             raise mistake(
                 Code.POINT, f"--point: {spec.name} has no input '{name}'", did_you_mean(name, known)
             )
@@ -49,10 +52,10 @@ def _check_names(spec: Spec, point: Mapping[str, Nested]) -> None:
 
 def _bind(declared: Input, actual: tuple[int, ...], sizes: dict[str, int]) -> None:
     """Record the sizes that an input's array shows; they must not contradict others."""
-    wanted = f"[{', '.join(map(str, declared.shape))}]"
+    wanted = f"[{', '.join(map(str, declared.real_shape))}]"
     came = f"[{', '.join(map(str, actual))}]"
-    fits = len(actual) == len(declared.shape)
-    for size, dim in zip(actual, declared.shape, strict=False):
+    fits = len(actual) == len(declared.real_shape)
+    for size, dim in zip(actual, declared.real_shape, strict=False):
         expected = dim if isinstance(dim, int) else sizes.setdefault(dim, size)
         fits = fits and size == expected
     if not fits:

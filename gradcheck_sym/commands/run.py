@@ -7,11 +7,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
+from gradcheck_sym.commands import journal
+from gradcheck_sym.commands.pin import pinned
 from gradcheck_sym.commands.point import sizes_of
 from gradcheck_sym.commands.progress import progress
 from gradcheck_sym.commands.reproduce import command
@@ -30,11 +32,22 @@ def run(arguments: argparse.Namespace) -> Exit:
     if not specs:
         return Exit.NOTHING
     options = _options(arguments, specs)
+    return carry_out(specs, options, arguments, lambda results: journal.keep(results, options))
+
+
+def carry_out(
+    specs: Sequence[Spec],
+    options: Options,
+    arguments: argparse.Namespace,
+    finish: Callable[[Sequence[Result]], Sequence[Result]],
+) -> Exit:
+    """Judge specs and report as the arguments say; finish sees the results before people do."""
     if arguments.output is not None:
         _check_writable(arguments.output)
     started = time.perf_counter()
     shown = arguments.format == "text" and arguments.verbosity >= 0
     results, interrupted = _judge(specs, options, shown)
+    results = finish([_retraceable(result, specs, options) for result in results])
     style = text.Style(
         options.seed, arguments.verbosity, options.strict, time.perf_counter() - started
     )
@@ -80,20 +93,23 @@ def _judge(specs: Sequence[Spec], options: Options, shown: bool) -> tuple[Sequen
             show(result)
 
         try:
-            results: Sequence[Result] = runner.run(specs, options, on_result)
+            return runner.run(specs, options, on_result), False
         except KeyboardInterrupt:
-            return _reproducible(arrived, options), True
-    return _reproducible(results, options), False
+            return arrived, True
 
 
-def _reproducible(results: Iterable[Result], options: Options) -> list[Result]:
-    """Results that failed, with the command that shows them again."""
-    return [
-        result
-        if result.reproduce or result.outcome == "passed"
-        else replace(result, reproduce=command(result, options))
-        for result in results
-    ]
+def _retraceable(result: Result, specs: Sequence[Spec], options: Options) -> Result:
+    """A result with the ways back to it, unless it passed: a command, an ID, a line of YAML."""
+    if result.outcome == "passed":
+        return result
+    spec = next(spec for spec in specs if spec.address == result.spec)
+    kept = journal.worth_keeping(result)
+    return replace(
+        result,
+        reproduce=result.reproduce or command(result, options),
+        id=journal.identified(result) if kept else "",
+        pin=pinned(result, spec) if kept else "",
+    )
 
 
 def _report_part(

@@ -74,9 +74,11 @@ def _result(result: Result) -> Json:
         "smallest": _case(result.smallest),
         "culprit": result.culprit,
         "diagnosis": result.diagnosis,
+        "pattern": result.pattern,
         "message": result.message,
         "expected": result.expected,
         "reproduce": result.reproduce,
+        "id": result.id,
     }
 
 

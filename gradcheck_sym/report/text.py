@@ -53,9 +53,8 @@ def render(results: Sequence[Result], style: Style) -> Iterator[Line]:
         yield from _listing(by_spec, style)
     for group in by_spec.values():
         yield from _details(group, style)
-    for result in results:
-        if _is_warning(result) and not style.strict:
-            yield from _warning(result)
+    for group in by_spec.values() if not style.strict else ():
+        yield from _warnings([result for result in group if _is_warning(result)])
     yield from summary(results, style)
 
 
@@ -139,6 +138,8 @@ def _check_line(result: Result) -> Line:
     facts += [f"{number:,} dropped: {reason}" for reason, number in sorted(result.dropped.items())]
     if result.worst is not None:
         facts.append(f"worst {rough(result.worst.error_ulp)} ulp")
+    if result.verdict is Verdict.SUBGRADIENT:
+        facts.append(result.message)
     if result.verdict is Verdict.SKIPPED:
         facts = [result.message]
     sign = _SIGNS[result.outcome]
@@ -182,9 +183,27 @@ def _failure(alike: Sequence[Result]) -> Iterator[Line]:
     for label, text in (("culprit", result.culprit), ("diagnosis", result.diagnosis)):
         if text:
             yield (Span(f"  {label:<12}"), Span(text, "bold"))
+    yield from _ways_back(result)
+
+
+def _ways_back(result: Result) -> Iterator[Line]:
+    """How to see a failure again, and how never to lose sight of it."""
+    if 0 < len(result.pin) <= MAX_FORMULA:
+        yield line("  to check this point always, add to the spec's examples:")
+        yield line(f"    {result.pin}", "cyan")
     if result.reproduce:
-        yield line("  to see exactly this again:")
+        named = f" (ID {result.id})" if result.id else ""
+        yield line(f"  to see exactly this again{named}:")
         yield line(f"  {result.reproduce}", "cyan")
+
+
+def _warnings(results: Sequence[Result]) -> Iterator[Line]:
+    """The warnings of one spec."""
+    for result in results[:MAX_DETAILS]:
+        yield from _warning(result)
+    if len(results) > MAX_DETAILS:
+        yield line(f"+{len(results) - MAX_DETAILS} more of {results[0].spec}", "yellow")
+        yield ()
 
 
 def _warning(result: Result) -> Iterator[Line]:
@@ -231,6 +250,8 @@ def _case(case: Case, quantity: str) -> Iterator[Line]:
     width = max(map(len, (label, *arguments)))
     for name, value in arguments.items():
         yield line(f"    {name:<{width}}  {_exactly(value)}")
+    if case.setting:
+        yield line(f"    {'run with':<{width}}  {case.setting}")
     values = {
         "symbolic": _measured(case.symbolic),
         "autograd": "none" if case.autograd is None else decimal(case.autograd),

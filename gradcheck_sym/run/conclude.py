@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, final
 
+from gradcheck_sym.autograd.rounding import RUNS
+from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.function import Function
 from gradcheck_sym.run.judge import Judgement
 from gradcheck_sym.run.subject import Subject
@@ -15,7 +18,8 @@ from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import accuse, measure
 from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.places import Place
-from gradcheck_sym.verdict.records import Case, Result, Verdict
+from gradcheck_sym.verdict.diagnosis import Diagnosis
+from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
 Columns = Callable[[Derivation], slice]
 
@@ -29,6 +33,7 @@ class Evidence:
 
     function: Function
     trial: Trial
+    silent: frozenset[str] = frozenset()  # inputs of whose gradient it says nothing
 
 
 @final
@@ -41,7 +46,8 @@ class Question:
     entry: str | None  # the input whose gradient it is
     columns: Columns
     evidence: Sequence[Evidence]
-    slopes: bool = True  # whether the gradients are those of the forward itself
+    accused: str = ""  # who is to blame if something is wrong; "": that is for witnesses to say
+    excuses: frozenset[Feature] = frozenset()  # what an implementation need not support
 
 
 @final
@@ -62,6 +68,20 @@ class _Judged:
     made: Judgement
 
 
+def value_columns(derivation: Derivation) -> slice:
+    """The columns of the value."""
+    return slice(0, derivation.values)
+
+
+def gradient_columns(name: str) -> Columns:
+    """The columns of one input's gradient."""
+    return partial(_columns, name)
+
+
+def _columns(name: str, derivation: Derivation) -> slice:
+    return derivation.columns()[name]
+
+
 def evidence_of(subject: Subject) -> tuple[Evidence, ...]:
     """The points that the first checks share."""
     return tuple(Evidence(subject.function, trial) for trial in subject.trials)
@@ -70,21 +90,45 @@ def evidence_of(subject: Subject) -> tuple[Evidence, ...]:
 def conclude(asked: Question) -> Result:
     """The result of a check at all points."""
     base = blank(asked.subject, asked.check, asked.entry)
+    if lacking := _lacking(asked):
+        return replace(base, verdict=Verdict.SKIPPED, message=f"not supported: {lacking}")
     broken = _broken(asked)
     if broken is not None:
         return replace(base, verdict=Verdict.ERROR, **broken)
-    judged = [_judged(asked, evidence) for evidence in asked.evidence]
+    judged = list(_judgements(asked))
     decided = sum(item.made.decided for item in judged)
     dropped = _dropped(asked.subject, [item.made for item in judged])
     counted = replace(base, points=decided, dropped=dropped)
     if not decided:
-        return replace(
-            counted, verdict=Verdict.ERROR, message=f"nothing was decided{_told(dropped)}"
-        )
+        smooth = all(evidence.trial.smooth for evidence in asked.evidence)
+        verdict = Verdict.SKIPPED if smooth else Verdict.ERROR  # not every spec has regular points
+        return replace(counted, verdict=verdict, message=f"nothing was decided{_told(dropped)}")
     faults = [Finding(item.evidence, fault) for item in judged for fault in item.made.faults]
     if faults:
         return _failing(asked, counted, faults)
     return _passing(counted, judged)
+
+
+def conclude_each(
+    subject: Subject,
+    check: str,
+    entries: Sequence[str | None],
+    evidence: Sequence[Evidence],
+    excuses: frozenset[Feature] = frozenset(),
+    accused: str = "",
+) -> Iterator[Result]:
+    """One result for each input's gradient (None: for the value), on the same evidence.
+
+    What is not supported is told once: it is so for all of them.
+    """
+    for entry in entries:
+        columns = value_columns if entry is None else gradient_columns(entry)
+        telling = [item for item in evidence if entry not in item.silent]
+        asked = Question(subject, check, entry, columns, telling, accused, excuses)
+        result = conclude(asked)
+        yield result
+        if result.verdict is Verdict.SKIPPED:
+            return
 
 
 def blank(subject: Subject, check: str, entry: str | None) -> Result:
@@ -101,9 +145,23 @@ def blank(subject: Subject, check: str, entry: str | None) -> Result:
     )
 
 
-def _judged(asked: Question, evidence: Evidence) -> _Judged:
-    columns = asked.columns(evidence.trial.derivation)
-    return _Judged(evidence, evidence.function.judge(evidence.trial, columns))
+def _judgements(asked: Question) -> Iterator[_Judged]:
+    """All evidence judged: with less patience for rounding once something is wrong."""
+    runs = RUNS
+    for evidence in asked.evidence:
+        function = replace(evidence.function, runs=runs)
+        made = function.judge(evidence.trial, asked.columns(evidence.trial.derivation))
+        runs = _QUICKLY if made.is_wrong else runs
+        yield _Judged(evidence, made)
+
+
+def _lacking(asked: Question) -> str:
+    """What the implementation says at every point of some evidence that it does not support."""
+    for trial in (evidence.trial for evidence in asked.evidence):
+        told = [what for what in trial.unsupported.values() if what.feature in asked.excuses]
+        if told and len(told) == len(trial.problems):
+            return told[0].reason
+    return ""
 
 
 def _broken(asked: Question) -> dict[str, Any] | None:
@@ -152,6 +210,9 @@ def _membership(members: Sequence[str]) -> str:
     return f"at kinks autograd gives {listed}{more}"
 
 
+_QUICKLY = 4  # perturbed runs while a failure is shrunk
+_MOST_SETTINGS = 2  # ways of running that are told of
+_OF_DERIVED = ("the backward", "the jvp")  # whose truths are not those of the spec itself
 _MOST_MEMBERS = 3  # that are told of; the rest is counted
 
 
@@ -159,28 +220,61 @@ def _failing(asked: Question, base: Result, faults: Sequence[Finding]) -> Result
     worst = max(faults, key=lambda found: found.fault.order)
     verdict = worst.fault.ruling.verdict
     smallest = _smallest(asked, _telling(faults, verdict))
-    witnesses = [measured(asked, found) for found in (smallest, worst)]
+    witnesses = [_measured(asked, found) for found in (smallest, worst)]
     shown, largest = (
         found.evidence.trial.case(found.fault, numerical)
         for found, numerical in zip((smallest, worst), witnesses, strict=True)
     )
+    diagnosis = _diagnosed(asked, faults) if verdict is Verdict.WRONG else None
     return replace(
         base,
         verdict=verdict,
         worst=largest,
         smallest=shown,
-        culprit=accuse(smallest.evidence.trial, smallest.fault, witnesses[0])
-        or accuse(worst.evidence.trial, worst.fault, witnesses[1])
-        or ("" if asked.slopes else "the backward"),
+        culprit=_culprit(asked, (smallest, worst), witnesses),
+        diagnosis=diagnosis.sentence if diagnosis else "",
+        pattern=diagnosis.code if diagnosis else "",
         message=_sentence(verdict, shown, faults),
         formula=asked.subject.formula,
-        derivative=asked.subject.derivative(base.input),
+        derivative="" if asked.accused else asked.subject.derivative(base.input),
     )
 
 
-def measured(asked: Question, found: Finding) -> Any:
+def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
+    """The known mistake that fits, and the only ways of running in which it shows."""
+    from gradcheck_sym.run.diagnosis import diagnose
+    from gradcheck_sym.run.diagnosis.gather import asking, evidence_of
+
+    spec = None if asked.accused in _OF_DERIVED else asked.subject.spec
+    trials = [item.trial for item in asked.evidence]
+    again = asking(asked.evidence[0].function)
+    found = diagnose(evidence_of(spec, asked.entry, trials, again=again))
+    settings = dict.fromkeys(fault.evidence.trial.setting for fault in faults)
+    if "" in settings or len(settings) == len({trial.setting for trial in trials}):
+        return found
+    listed = "; ".join(list(settings)[:_MOST_SETTINGS])
+    more = ", …" if len(settings) > _MOST_SETTINGS else ""
+    return replace(found, sentence=f"{found.sentence} (only with {listed}{more})")
+
+
+def _measured(asked: Question, found: Finding) -> Measured | None:
     """What finite differences say there; None where they measure something else."""
-    return measure(asked.subject, found.evidence.trial, found.fault) if asked.slopes else None
+    if asked.accused:
+        return None
+    return measure(asked.subject, found.evidence.trial, found.fault)
+
+
+def _culprit(
+    asked: Question, found: Sequence[Finding], witnesses: Sequence[Measured | None]
+) -> str:
+    """Who is to blame: of a derived function its author, unless the function itself is wrong."""
+    if asked.accused:
+        return "" if asked.subject.is_wrong else asked.accused
+    told = (
+        accuse(finding.evidence.trial, finding.fault, numerical)
+        for finding, numerical in zip(found, witnesses, strict=True)
+    )
+    return next(filter(None, told), "")
 
 
 def _telling(faults: Sequence[Finding], verdict: Verdict) -> Finding:
@@ -192,21 +286,24 @@ def _telling(faults: Sequence[Finding], verdict: Verdict) -> Finding:
 
 def _smallest(asked: Question, start: Finding) -> Finding:
     """The simplest point with the same kind of fault, found by shrinking; only what is wrong."""
-    if start.fault.ruling.verdict is not Verdict.WRONG:
+    asked_for = asked.subject.options.point is not None
+    if asked_for or start.fault.ruling.verdict is not Verdict.WRONG:
         return start
     finite = math.isfinite(start.fault.error_ulp)
     function = start.evidence.function
+    quick = replace(function, runs=_QUICKLY)  # what is found is judged again
 
-    def wrong(trial: Trial) -> Fault | None:
-        faults = function.judge(trial, asked.columns(trial.derivation)).faults
+    def wrong(trial: Trial, judge: Function = quick) -> Fault | None:
+        faults = judge.judge(trial, asked.columns(trial.derivation)).faults
         bad = [fault for fault in faults if fault.ruling.verdict is Verdict.WRONG]
         alike = [fault for fault in bad if math.isfinite(fault.error_ulp) == finite]
         return max(alike, key=lambda fault: fault.error_ulp, default=None)
 
     trial = asked.subject.shrunk(
-        function, start.evidence.trial, start.fault.lane, lambda found: wrong(found) is not None
+        quick, start.evidence.trial, start.fault.lane, lambda found: wrong(found) is not None
     )
-    fault = wrong(trial)
+    trial.judged.clear()
+    fault = wrong(trial, function)
     return start if fault is None else Finding(Evidence(function, trial), fault)
 
 

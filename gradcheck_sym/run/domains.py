@@ -47,6 +47,8 @@ def is_elementwise(spec: Spec, derivation: Callable[[Dims], Derivation]) -> bool
     if not spec.dims or any(dim.declared for dim in spec.dims):
         return False
     some = derivation({dim.name: 2 for dim in spec.dims})
+    if some.complex_value or any(entry.complex for entry in spec.inputs):
+        return False  # what one long vector is made of are numbers, not pairs
     mine, shared = [], set()
     for entry in spec.inputs:
         shape = some.shapes[entry.name]
@@ -65,7 +67,7 @@ def sizes_of(spec: Spec, point: Mapping[str, Any], given: Dims) -> Dims:
     found = {dim.name: dim.low for dim in spec.dims}
     for entry in spec.inputs:
         shape = np.shape(point.get(entry.name, entry.value))
-        pairs = zip(entry.shape, shape, strict=False)
+        pairs = zip(entry.real_shape, shape, strict=False)
         found |= {name: size for name, size in pairs if isinstance(name, str)}
     return found | dict(given)
 
@@ -92,10 +94,12 @@ def _constraint(spec: Spec, expression: Expression) -> Constraint:
     """A `where` of the spec as a test on arrays of points."""
 
     def holds(values: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
-        lanes = len(next(iter(values.values())))
-        shapes = {name: array.shape[1:] for name, array in values.items()}
+        own = [values[entry.name] for entry in spec.inputs]
+        lanes = len(own[0])
+        shapes = {name: values[name].shape[1:] for name in (entry.name for entry in spec.inputs)}
         program = condition(spec, expression, shapes)
-        rows = np.concatenate([array.reshape(lanes, -1) for array in values.values()], axis=1)
-        return np.stack(floats.evaluate(program, rows), axis=1)
+        rows = np.concatenate([array.reshape(lanes, -1) for array in own], axis=1)
+        found = np.array(floats.evaluate(program, rows), dtype=np.bool_)
+        return found.reshape(len(program.outputs), lanes).T  # arrays may have no elements
 
     return Constraint(f"where {expression.text}", holds)

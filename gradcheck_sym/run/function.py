@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import final
+from dataclasses import dataclass, field
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.reverse import reverse
+from gradcheck_sym.autograd.rounding import RUNS, reach, spreads
 from gradcheck_sym.run.judge import Judgement, judge
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.bulk import cotangents
@@ -29,7 +30,7 @@ Claimant = Callable[
     [Implementation, Mapping[str, Floats], tuple[str, ...], Floats, str, str], Claims
 ]
 
-_SINGLY = 16  # points that are run one by one before batching pays
+_SINGLY = 4  # points that are run one by one before batching pays
 
 
 @final
@@ -44,8 +45,10 @@ class Function:
     stream: Callable[[str, Dims], np.random.Generator]  # random numbers for a purpose at some sizes
     together: str = "each"  # how many points are run at once; see autograd.reverse.MODES
     claimant: Claimant = reverse
+    runs: int = RUNS  # perturbed ones, at most, before an error is no rounding
     setting: str = ""  # what is special about how it is run, such as "x transposed"
     smooth: bool = False  # only regular points are judged: the value itself is a derivative
+    kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
 
     @property
     def dtype(self) -> Format:
@@ -70,12 +73,25 @@ class Function:
         )
         return _assembled(self, derivation, batch, fed, claims)
 
+    def at(self, dims: Dims, point: Mapping[str, Any], cotangent: Any, origin: str) -> Trial:
+        """The trial of one point; a cotangent of None is drawn.
+
+        ValueError where the point lacks an input.
+        """
+        values = {}
+        for entry in self.space.inputs:
+            given = point.get(entry.name, entry.value)
+            if given is None:
+                raise ValueError(f"the point names no value for {entry.name}")
+            values[entry.name] = round_to(self.dtype.name, given)[None]
+        fed = None if cotangent is None else round_to(self.dtype.name, cotangent)[None]
+        return self.trial(Batch(dims, self.dtype.name, values, (origin,)), "each", fed)
+
     def judge(self, trial: Trial, columns: slice) -> Judgement:
         """Every number of those columns of a trial of this function against its truth."""
         key = columns.start, columns.stop
         if key not in trial.judged:
-            own = any(entry.dtype is not None for entry in self.space.inputs)
-            trial.judged[key] = judge(trial, columns, None if own else self._twin)
+            trial.judged[key] = judge(trial, columns, self._rounding)
         judgement: Judgement = trial.judged[key]
         return judgement
 
@@ -83,29 +99,41 @@ class Function:
         """Whether anything at all is wrong at a trial's points."""
         return bool(trial.problems) or self.judge(trial, trial.every_column).is_wrong
 
-    def _twin(
-        self, trial: Trial, lanes: Sequence[int], scales: Sequence[float]
-    ) -> tuple[Trial, Trial]:
-        """The same points, scaled, in another dtype (float32 for float64, else 64), and in ours."""
-        dtype = "float32" if self.dtype.name == "float64" else "float64"
-        other = self._again(trial, lanes, scales, dtype)
-        if tuple(scales) == (1.0,):
-            return other, trial.take(lanes)
-        return other, self._again(trial, lanes, scales, self.dtype.name)
+    def _rounding(
+        self, trial: Trial, lanes: Sequence[int], errors: Floats
+    ) -> npt.NDArray[np.bool_]:
+        """Which errors, (lanes, outputs), are rounding in the implementation's own operations."""
+        chosen = list(lanes)
+        values = {name: array[chosen] for name, array in trial.values.items()}
+        derivation = trial.derivation
+        mode = "each" if len(chosen) <= _SINGLY else self.together
+        fed = trial.cotangents[chosen]
+        explained = errors <= 0
+        for found in spreads(
+            self.implementation, values, derivation.wrt, fed, self.dtype.name, mode, self.runs
+        ):
+            moved = _in_columns(derivation, len(chosen), found.values, found.gradients)
+            explained |= errors <= reach() * moved
+            if explained.all():
+                break
+        return explained
 
-    def _again(
-        self, trial: Trial, lanes: Sequence[int], scales: Sequence[float], dtype: str
-    ) -> Trial:
-        fixed = {entry.name for entry in self.space.inputs if entry.value is not None}
-        values = {}
-        for name, array in trial.values.items():
-            chosen = array[list(lanes)]
-            parts = [chosen * (1.0 if name in fixed else scale) for scale in scales]
-            values[name] = round_to(dtype, np.concatenate(parts))
-        fed = np.concatenate([round_to(dtype, trial.cotangents[list(lanes)])] * len(scales))
-        batch = Batch(trial.dims, dtype, values, ("search",) * len(fed))
-        mode = "each" if batch.lanes <= _SINGLY else self.together
-        return replace(self, space=replace(self.space, dtype=dtype)).trial(batch, mode, fed)
+
+def _in_columns(
+    derivation: Derivation,
+    lanes: int,
+    value: Floats,
+    gradients: Mapping[str, Floats | None],
+) -> Floats:
+    """Values and gradients in the columns of a derivation; 0 where there are none."""
+    found = np.zeros((lanes, len(derivation.joint.outputs)))
+    if value.shape[1:] == derivation.out_shape:
+        found[:, : derivation.values] = value.reshape(lanes, derivation.values)
+    for name, part in derivation.columns().items():
+        gradient = gradients.get(name)
+        if gradient is not None:
+            found[:, part] = gradient.reshape(lanes, part.stop - part.start)
+    return found
 
 
 def _assembled(
@@ -113,18 +141,12 @@ def _assembled(
 ) -> Trial:
     """Puts what torch claims into the columns of the derivation."""
     problems = dict(claims.problems)
-    claimed = np.zeros((batch.lanes, len(derivation.joint.outputs)))
+    claimed = _in_columns(derivation, batch.lanes, claims.values, claims.gradients)
     missing = {name for name in derivation.wrt if claims.gradients.get(name) is None}
-    value = claims.values
-    if value.shape[1:] == derivation.out_shape:
-        claimed[:, : derivation.values] = value.reshape(batch.lanes, derivation.values)
-    else:
-        text = f"the result has shape {value.shape[1:]}; the mathematics has {derivation.out_shape}"
+    shape = claims.values.shape[1:]
+    if shape != derivation.out_shape:
+        text = f"the result has shape {shape}; the mathematics has {derivation.out_shape}"
         problems = dict.fromkeys(range(batch.lanes), text) | problems
-    for name, part in derivation.columns().items():
-        gradient = claims.gradients.get(name)
-        if gradient is not None:
-            claimed[:, part] = gradient.reshape(batch.lanes, part.stop - part.start)
     return Trial(
         derivation,
         batch.dims,
@@ -134,9 +156,12 @@ def _assembled(
         batch.origins,
         claimed,
         problems,
-        claims.valued if value.shape[1:] == derivation.out_shape else frozenset(),
+        claims.valued if shape == derivation.out_shape else frozenset(),
         frozenset(missing),
         function.bounded,
         function.setting,
         function.smooth,
+        claims.unsupported,
+        claims.raised,
+        function.kinks,
     )

@@ -2,11 +2,13 @@
 
 A point is settled at once where every number is within a few ulps. Else it is looked at with
 care, unless many points are in doubt: then those whose error is plainly rounding are told first,
-by running the implementation in another dtype, and once something is wrong the rest is left.
+by what rounding makes of the implementation's own operations, and once something is wrong the
+rest is left.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,21 +17,19 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.run.kinks import JUDGED, at_kink
 from gradcheck_sym.run.trial import Fault, Floats, Trial
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Verdict
-from gradcheck_sym.verdict.ruling import Ruling, is_rounding, rounding_mask
+from gradcheck_sym.verdict.ruling import Ruling
 
-# The points of some lanes again, at each of the scales in turn: in another dtype, and in the same.
-Twin = Callable[[Trial, Sequence[int], Sequence[float]], tuple[Trial, Trial]]
+# Which errors, (lanes, outputs), rounding alone may have made at some lanes.
+Rounding = Callable[[Trial, Sequence[int], Floats], npt.NDArray[np.bool_]]
 
-# Where every digit is lost (1 + erf(x) is 0 for x < -9 in float64, for x < -6 in float32), the
-# error is the truth itself in both dtypes; how large the rounding was shows nearer to the origin.
-# Powers of two would repeat the luck of one rounding.
-_SCALES = (1.0, 0.97, 0.83, 0.71, 0.53, 0.29, 0.13)
-
-_AT_ONCE = 32  # points that are looked at with care before it is asked whether any is wrong
-_FEW = 16  # points in doubt for which it is not worth running another dtype first
+_MOST_DOUBTS = 600  # points of one trial that are looked at with care
+_MOST_KINKS = 24  # points of one trial that are held against generalized gradients
+_AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
+_GROWTH = 4  # times as many
 _CLOSEST_LOOK = 64  # points within a bound that may be too wide, whose bound is worked out
 
 Mask = npt.NDArray[np.bool_]
@@ -52,14 +52,15 @@ class Judgement:
         return any(fault.ruling.verdict is Verdict.WRONG for fault in self.faults)
 
 
-def judge(trial: Trial, columns: slice, twin: Twin | None) -> Judgement:
-    """Every number of those columns against its truth; without a twin nothing is excused."""
-    judging = _Judging(trial, columns, twin)
+def judge(trial: Trial, columns: slice, rounding: Rounding) -> Judgement:
+    """Every number of those columns against its truth."""
+    judging = _Judging(trial, columns, rounding)
     judging.run()
     decided = len(trial.claimed) - judging.dropped.total()
     faults = tuple(judging.faults)
     worst = max(faults, key=lambda fault: fault.order) if faults else judging.largest()
-    return Judgement(decided, dict(judging.dropped), faults, worst)
+    members = tuple(judging.members)
+    return Judgement(decided, dict(judging.dropped), faults, worst, members)
 
 
 @final
@@ -69,25 +70,35 @@ class _Judging:
 
     trial: Trial
     columns: slice
-    twin: Twin | None
+    rounding: Rounding
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
+    members: list[str] = field(default_factory=list)  # of generalized gradients
 
     def run(self) -> None:
         """Fills in the faults and the dropped points."""
         tight, loose = (self._within(share) for share in self.trial.shares)
-        doubtful = self._by_size(~loose)
-        doubtful = self._without_rounding(doubtful)
-        for start in range(0, len(doubtful), _AT_ONCE):
-            found = [f for lane in doubtful[start : start + _AT_ONCE] for f in self._look(lane)]
-            self.faults += excused(self.trial, found, self.twin)
+        doubtful, count = self._by_size(~loose), _AT_ONCE
+        if len(doubtful) > _MOST_DOUBTS:
+            self.dropped[f"in doubt, after {_MOST_DOUBTS} others"] = len(doubtful) - _MOST_DOUBTS
+            doubtful = doubtful[:_MOST_DOUBTS]
+        while doubtful:
+            some, doubtful = doubtful[:count], doubtful[count:]
+            self._settle(some)
             if any(fault.ruling.verdict is Verdict.WRONG for fault in self.faults):
-                left = len(doubtful) - start - _AT_ONCE
-                self.dropped.update({"left, since others are wrong": left} if left > 0 else {})
+                if doubtful:
+                    self.dropped["left, since others are wrong"] += len(doubtful)
                 return
+            count *= _GROWTH
         if not self.faults:
             for lane in self._by_size(loose & ~tight)[:_CLOSEST_LOOK]:
                 self.faults.extend(self._look(lane))
+
+    def _settle(self, lanes: list[int]) -> None:
+        """The faults at some points in doubt: first those that rounding plainly explains."""
+        left = self._without_rounding(lanes) if len(lanes) > _AT_ONCE else lanes
+        found = [fault for lane in left for fault in self._look(lane)]
+        self.faults += excused(self.trial, found, self.rounding)
 
     def _within(self, share: Floats) -> Mask:
         """The points at which all numbers keep a bound, and the value is plain."""
@@ -106,25 +117,21 @@ class _Judging:
     def _without_rounding(self, lanes: list[int]) -> list[int]:
         """Takes out the points at which all that exceeds the bound is rounding, as inaccurate."""
         plain = [lane for lane in lanes if self.trial.is_plain(lane, self.columns)]
-        for scales in (_SCALES[:1], _SCALES[1:]):  # the further ones only where they are needed
-            if self.twin is None or len(plain) <= _FEW:
-                break
-            plain = self._unexplained(plain, *self.twin(self.trial, plain, scales))
-        explained = {fault.lane for fault in self.faults}
-        return [lane for lane in lanes if lane not in explained]
-
-    def _unexplained(self, lanes: list[int], other: Trial, same: Trial) -> list[int]:
-        """Notes the points whose errors are rounding; returns the others."""
-        trial = self.trial
-        with np.errstate(over="ignore", invalid="ignore"):
-            noise = _noise(other, same, len(lanes))
-            rounds = rounding_mask(trial.errors[lanes], same.unit, noise, other.unit)
-        beyond = ~(trial.shares[1][lanes] <= 1)
-        sized = rounds & ~trial.vanishing[lanes]
-        explained = (sized | ~beyond)[:, self.columns].all(axis=1)
+        beyond = ~(self.trial.shares[1][plain] <= 1) & self._judged
+        errors = np.where(beyond, self.trial.errors[plain], 0.0)
+        rounds = self.rounding(self.trial, plain, errors) & ~self.trial.vanishing[plain]
+        explained = (rounds | ~beyond).all(axis=1)
         for place in np.flatnonzero(explained).tolist():
-            self.faults.extend(self._inaccurate(lanes[place], beyond[place]))
-        return [lane for place, lane in enumerate(lanes) if not explained[place]]
+            self.faults.extend(self._inaccurate(plain[place], beyond[place]))
+        noted = {plain[place] for place in np.flatnonzero(explained).tolist()}
+        return [lane for lane in lanes if lane not in noted]
+
+    @property
+    def _judged(self) -> Mask:
+        """Which outputs are judged: (outputs,)."""
+        chosen = np.zeros(self.trial.claimed.shape[1], dtype=np.bool_)
+        chosen[self.columns] = True
+        return chosen
 
     def _inaccurate(self, lane: int, beyond: Mask) -> Iterator[Fault]:
         for column in range(*self.columns.indices(len(beyond))):
@@ -139,8 +146,7 @@ class _Judging:
             self.dropped["raised"] += 1
             return []
         if (reason := self._undecided(lane)) is not None:
-            self.dropped[reason] += 1
-            return []
+            return self._without_gradient(lane, reason)
         share = trial.shares[0][lane]
         places = range(*self.columns.indices(len(share)))
         rulings = {
@@ -153,6 +159,23 @@ class _Judging:
             for column, ruling in rulings.items()
             if ruling.verdict is not Verdict.AGREES and not ruling.dropped
         ]
+
+    def _without_gradient(self, lane: int, reason: str) -> list[Fault]:
+        """The faults at a point where there is no gradient, but perhaps a generalized one."""
+        of_gradient = self.columns.start >= self.trial.derivation.values
+        judged = of_gradient and not self.trial.smooth
+        if not judged or self.trial.settled(lane).place not in JUDGED:
+            self.dropped[reason] += 1
+            return []
+        if len(self.members) == _MOST_KINKS:
+            self.dropped[f"{reason}, after {_MOST_KINKS} others"] += 1
+            return []
+        found = at_kink(self.trial, lane, self.columns)
+        if found.unknown:
+            self.dropped[f"{reason}: {found.unknown}"] += 1
+        if found.member:
+            self.members.append(found.member)
+        return list(found.faults)
 
     def _undecided(self, lane: int) -> str | None:
         """Why there is no truth at a point for some of the columns, if so."""
@@ -179,40 +202,24 @@ class _Judging:
         return Fault(lane, column, Ruling(Verdict.AGREES), trial.error_ulp(lane, column))
 
 
-def excused(trial: Trial, faults: Sequence[Fault], twin: Twin | None) -> list[Fault]:
+def excused(trial: Trial, faults: Sequence[Fault], rounding: Rounding) -> list[Fault]:
     """The faults, with those that are mere rounding as inaccurate."""
-    wrong = [fault for fault in faults if fault.ruling.verdict is Verdict.WRONG]
-    lanes = list(dict.fromkeys(fault.lane for fault in wrong))
-    if not lanes or twin is None:
-        return list(faults)
-    other, same = twin(trial, lanes, _SCALES)
-    with np.errstate(over="ignore", invalid="ignore"):
-        noise = _noise(other, same, len(lanes))
-    eased = {
+    wrong = [
         fault
-        for fault in wrong
-        if is_rounding(
-            trial.gap(fault.lane, fault.column).least,
-            trial.unit,
-            float(noise[lanes.index(fault.lane), fault.column]),
-            other.unit,
-        )
-    }
+        for fault in faults
+        if fault.ruling.verdict is Verdict.WRONG
+        and fault.nearest is None
+        and math.isfinite(trial.claimed[fault.lane, fault.column])
+    ]
+    lanes = list(dict.fromkeys(fault.lane for fault in wrong))
+    if not lanes:
+        return list(faults)
+    errors = np.zeros((len(lanes), trial.claimed.shape[1]))
+    for fault in wrong:
+        errors[lanes.index(fault.lane), fault.column] = trial.gap(fault.lane, fault.column).least
+    rounds = rounding(trial, lanes, errors)
+    eased = {fault for fault in wrong if rounds[lanes.index(fault.lane), fault.column]}
     return [
         replace(fault, ruling=Ruling(Verdict.INACCURATE)) if fault in eased else fault
         for fault in faults
     ]
-
-
-def _noise(other: Trial, same: Trial, lanes: int) -> Floats:
-    """The largest rounding in the other dtype at each point's scales; -1 where none is known.
-
-    Only what is rounding at its own scale counts: there the error is proportional to the dtypes'
-    roundoffs. A mistake is as large in both, wherever it is looked at.
-    """
-    proportional = rounding_mask(same.errors, same.unit, other.errors, other.unit)
-    plain = proportional & other.valued_plainly[:, None] & same.valued_plainly[:, None]
-    for lane in {*other.problems, *same.problems}:
-        plain[lane] = False
-    known = np.where(plain, other.errors, -1.0)
-    return np.asarray(known.reshape(-1, lanes, known.shape[1]).max(axis=0))

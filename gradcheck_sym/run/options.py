@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
+from gradcheck_sym.spec.checks import CHECKS as KNOWN
 from gradcheck_sym.spec.records import Nested
 
 # Those of spec.checks that the runner carries out so far.
-CHECKS = ("forward", "reverse", "finite_difference", "expect", "steps")
+CHECKS = tuple(name for name in KNOWN if name != "proof")
+ON_DEMAND = frozenset({"compile"})  # only where a run or a spec asks for them
 
 
 @final
@@ -24,6 +26,8 @@ class Options:
     strict: bool = False  # warnings fail, too
     stop_at_first: bool = False  # end at the first spec that fails
     allow_import: tuple[str, ...] = ()  # modules that `use:` may import
+    # functions under a name of `use:`, in place of what would be imported
+    implementations: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     point: Mapping[str, Nested] | None = None  # the only point to judge: input name -> value
     cotangent: Nested | None = None  # fed at that point; None: drawn from the seed
     dims: Mapping[str, int] = field(default_factory=dict)  # sizes of that point

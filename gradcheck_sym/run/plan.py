@@ -22,6 +22,7 @@ Dims = Mapping[str, int]
 
 _MOST_EXAMPLES = 50  # of a search; most of its time is Hypothesis's own
 _LEAST_EXAMPLES = 32  # formulas of fewer operations are not worth loading Hypothesis for
+_EVERYDAY = 2.0**12  # the largest magnitude that is ordinary, and the inverse of the least
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
 _MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
@@ -36,20 +37,25 @@ class Plan:
     sizes: tuple[Dims, ...]  # the choices of the dims that are visited
     points: int  # in bulk
     seed: int  # of the search and of shrinking
+    edge_points: int | None = None  # at each choice of sizes; None: all at the first of them
+    ordinary: bool = False  # only numbers of everyday magnitudes
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> points drawn for nothing
 
     def edges(self) -> Iterator[Trial]:
         """The edge points at every choice of sizes."""
-        for place, dims in enumerate(self.sizes):
+        for place, dims in enumerate(self.sizes if self.edge_points != 0 else ()):
             yield self.function.trial(self._edges(dims, whole=place == 0), "each")
 
     def _edges(self, dims: Dims, *, whole: bool) -> Batch:
         drawn = edges(self.function.space, dims, self.function.stream("edges", dims))
         self._count(drawn.dropped)
-        lanes, most = drawn.batch.lanes, max(_LEAST_EDGES, _MOST_EDGES // len(self.sizes))
+        batch = self._everyday(drawn.batch)
+        lanes, most = batch.lanes, max(_LEAST_EDGES, _MOST_EDGES // len(self.sizes))
+        if self.edge_points is not None:
+            most, whole = self.edge_points, False
         if whole or lanes <= most:
-            return drawn.batch
-        return drawn.batch.take(np.linspace(0, lanes - 1, most).astype(np.int64))
+            return batch
+        return batch.take(np.linspace(0, lanes - 1, most).astype(np.int64))
 
     def bulk(self) -> Iterator[Trial]:
         """Random points, half by value and half by ordinal."""
@@ -67,7 +73,17 @@ class Plan:
     def _drawn(self, dims: Dims, lanes: int) -> Batch:
         drawn = bulk(self.function.space, dims, lanes, self.function.stream("bulk", dims))
         self._count(drawn.dropped)
-        return drawn.batch
+        return self._everyday(drawn.batch)
+
+    def _everyday(self, batch: Batch) -> Batch:
+        """The points without numbers so large or so small that it is them that is tested."""
+        if not self.ordinary:
+            return batch
+        kept = np.ones(batch.lanes, dtype=np.bool_)
+        for entry in self.function.space.free:
+            size = np.abs(batch.values[entry.name].reshape(batch.lanes, -1))
+            kept &= ((size == 0) | ((size >= 1 / _EVERYDAY) & (size <= _EVERYDAY))).all(axis=1)
+        return batch.take(kept) if kept.any() else batch
 
     def _count(self, dropped: Mapping[str, int]) -> None:
         for reason, lanes in dropped.items():

@@ -9,13 +9,14 @@ from gradcheck_sym.autograd.implementation import ImplementationError
 from gradcheck_sym.autograd.state import single_threaded
 from gradcheck_sym.run.checks import CHECKS, Check
 from gradcheck_sym.run.conclude import blank
-from gradcheck_sym.run.options import Options
+from gradcheck_sym.run.options import ON_DEMAND, Options
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.records import Skip, Spec
 from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import ProgramError
+from gradcheck_sym.verdict.diagnosis import across
 from gradcheck_sym.verdict.records import Result, Verdict
 
 DEFAULT_DTYPES = ("float64",)
@@ -34,7 +35,7 @@ def run(
     results: list[Result] = []
     with single_threaded():
         for spec in specs:
-            for result in run_spec(spec, options):
+            for result in across(tuple(run_spec(spec, options))):
                 results.append(result)
                 on_result(result)
             if options.stop_at_first and any(r.outcome in ("failed", "errors") for r in results):
@@ -58,7 +59,9 @@ def _dtypes(spec: Spec, options: Options) -> tuple[str, ...]:
 
 
 def _selected(spec: Spec, options: Options) -> tuple[str, ...]:
-    asked = CHECKS if options.checks is None else options.checks
+    asked = set(CHECKS) - ON_DEMAND | set(spec.checks) if options.checks is None else options.checks
+    if options.checks is None and options.dtypes is not None:
+        asked = set(asked) - {"dtypes"}  # they are run in all checks
     return tuple(name for name in CHECKS if name in asked and CHECKS[name].applies(spec))
 
 

@@ -15,9 +15,8 @@ from gradcheck_sym.run.domains import is_bounded, is_elementwise, sizes_of, spac
 from gradcheck_sym.run.function import Function
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.plan import Plan, shrunk
+from gradcheck_sym.run.probing import probed
 from gradcheck_sym.run.trial import Trial
-from gradcheck_sym.sampling.ordinals import round_to
-from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.seeds import generator, number
 from gradcheck_sym.sampling.shapes import assignments
 from gradcheck_sym.sampling.space import Space
@@ -43,7 +42,8 @@ class Subject:
     @cached_property
     def implementation(self) -> Implementation:
         """The callable under test; ImplementationError where it cannot be had."""
-        return implementation(self.spec, self.options.allow_import)
+        options = self.options
+        return implementation(self.spec, options.allow_import, options.implementations)
 
     @cached_property
     def sizes(self) -> tuple[Mapping[str, int], ...]:
@@ -79,6 +79,7 @@ class Subject:
             all(map(is_bounded, self.spec.inputs)),
             self._stream,
             self._together,
+            kinks=self.spec.kinks,
         )
 
     @property
@@ -98,11 +99,16 @@ class Subject:
         """All points, with claims and truths; the search comes last, if nothing is wrong yet."""
         if self.options.point is not None:
             return (self.at(self.sizes[0], self.options.point, self.options.cotangent, "example"),)
-        planned = (*self._examples(), *self.plan.edges(), *self.plan.bulk())
+        planned = (*self._examples(), *self.plan.edges(), *self.plan.bulk(), *self._probed())
         if any(map(self.function.is_wrong, planned)):
             return planned
         found = self.plan.searched()
         return planned if found is None else (*planned, found)
+
+    @cached_property
+    def is_wrong(self) -> bool:
+        """Whether the value or a gradient is wrong at some point, run as ever."""
+        return any(map(self.function.is_wrong, self.trials))
 
     @cached_property
     def unsound(self) -> str:
@@ -119,19 +125,17 @@ class Subject:
             sizes = sizes_of(self.spec, example.point, {})
             yield self.at(sizes, example.point, None, "example")
 
+    def _probed(self) -> Iterator[Trial]:
+        """Points at which a user's own code takes another way; torch's own is not traced."""
+        if self.implementation.kind == "user":
+            found = probed(self.function, self.sizes[min(1, len(self.sizes) - 1)])
+            yield from () if found is None else (found,)
+
     def at(
         self, dims: Mapping[str, int], point: Mapping[str, Any], cotangent: Any, origin: str
     ) -> Trial:
         """The trial of one point; a cotangent of None is drawn."""
-        values = {}
-        for entry in self.spec.inputs:
-            given = point.get(entry.name, entry.value)
-            if given is None:
-                raise ValueError(f"the point names no value for {entry.name}")
-            values[entry.name] = round_to(self.dtype.name, given)[None]
-        fed = None if cotangent is None else round_to(self.dtype.name, cotangent)[None]
-        batch = Batch(dims, self.dtype.name, values, (origin,))
-        return self.function.trial(batch, "each", fed)
+        return self.function.at(dims, point, cotangent, origin)
 
     def shrunk(
         self, function: Function, trial: Trial, lane: int, fails: Callable[[Trial], bool]
@@ -144,6 +148,11 @@ class Subject:
 
     def _number(self, purpose: str) -> int:
         return number(self.options.seed, self.spec.name, self.dtype.name, purpose)
+
+    @property
+    def graded(self) -> tuple[str, ...]:
+        """The inputs that require a gradient."""
+        return tuple(entry.name for entry in self.spec.inputs if entry.requires_grad)
 
     @property
     def formula(self) -> str:

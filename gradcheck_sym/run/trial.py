@@ -10,12 +10,13 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.autograd.support import Unsupported
 from gradcheck_sym.sampling.ordinals import ulp
 from gradcheck_sym.sampling.points import nested
 from gradcheck_sym.spec.dtypes import Format
-from gradcheck_sym.symbolic.balls import SPARE
 from gradcheck_sym.symbolic.careful import Loss, Settled, Truth
 from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.symbolic.vectors import GUARD
 from gradcheck_sym.verdict.bound import allowed, roundings, tolerated
 from gradcheck_sym.verdict.records import Case, Measured, Verdict
 from gradcheck_sym.verdict.ruling import Gap, Ruling, rule
@@ -34,6 +35,7 @@ class Fault:
     column: int
     ruling: Ruling
     error_ulp: float
+    nearest: float | None = None  # at a kink, the member of the generalized gradient next to it
 
     @property
     def order(self) -> tuple[int, float]:
@@ -59,6 +61,9 @@ class Trial:
     bounded: bool = True  # the author states where the inputs lie
     setting: str = ""  # what was special about the run, such as "x transposed"
     smooth: bool = False  # only regular points are judged: the value itself is a derivative
+    unsupported: Mapping[int, Unsupported] = field(default_factory=dict)  # lane -> what it lacks
+    raised: frozenset[int] = frozenset()  # lanes that raised
+    kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
 
     def take(self, lanes: Sequence[int]) -> Trial:
         """Some of the points, with what is known of them already."""
@@ -89,7 +94,7 @@ class Trial:
 
     @cached_property
     def _enclosed(self) -> tuple[Floats, Floats]:
-        return self.derivation.kernel.enclose(self.rows, self.dtype.precision)
+        return self.derivation.enclose(self.rows, self.dtype.precision)
 
     @property
     def unit(self) -> float:
@@ -118,21 +123,34 @@ class Trial:
         middle, radius = self._enclosed
         step = self._steps[:, None]
         with np.errstate(invalid="ignore", over="ignore"):
-            blur = radius * 2.0**-SPARE + np.abs(middle) * 2.0**-53  # of the midpoint as a float
+            blur = radius * 2.0**-GUARD + np.abs(middle) * 2.0**-53  # of the midpoint as a float
             most = (self.errors + blur) * (1 + 2.0**-50)
             tight = self._bound(0.0, self._norms, step) + _PLAINLY_CLOSE * self._norms
             loose = self._bound(radius, self._norms, step)
-            return most / np.minimum(tight, loose), most / loose
+            shares = most / np.minimum(tight, loose), most / loose
+        for share in shares:
+            share[self._infinite_rightly] = 0.0
+        return shares
+
+    @cached_property
+    def _infinite_rightly(self) -> npt.NDArray[np.bool_]:
+        """Claims of an infinity where the truth is far beyond the dtype's range, on that side."""
+        middle, radius = self._enclosed
+        with np.errstate(invalid="ignore", over="ignore"):
+            beyond = (np.abs(middle) - radius >= 2 * self.dtype.max) | np.isinf(middle)
+            same = np.isinf(self.claimed) & (np.sign(self.claimed) == np.sign(middle))
+        return np.asarray(beyond & same)
 
     @cached_property
     def _norms(self) -> Floats:
         """One unit in the last place of each value, and of the largest element of each gradient.
 
-        The elements of a gradient are computed together: what is sound is sound normwise
-        (Higham, 7.2), and a small element next to large ones carries their rounding.
+        The elements of a gradient, and the parts of a complex value, are computed together: what
+        is sound is sound normwise (Higham, 7.2), and a small element next to large ones carries
+        their rounding.
         """
         found = self.ulps.copy()
-        for part in self.derivation.columns().values():
+        for part in self.derivation.together:
             if part.stop > part.start:
                 found[:, part] = np.fmax.reduce(self.ulps[:, part], axis=1, keepdims=True)
         return found
@@ -142,7 +160,7 @@ class Trial:
         """The numbers that are 0, as far as shows without care."""
         middle, radius = self._enclosed
         with np.errstate(invalid="ignore"):
-            return np.asarray(np.abs(middle) <= radius * 2.0**-SPARE)
+            return np.asarray(np.abs(middle) <= radius * 2.0**-GUARD)
 
     @cached_property
     def valued_plainly(self) -> npt.NDArray[np.bool_]:
@@ -170,6 +188,11 @@ class Trial:
     @cached_property
     def judged(self) -> dict[tuple[int, int], Any]:
         """The judgements that were made already, by columns: a search asks twice for each."""
+        return {}
+
+    @cached_property
+    def around(self) -> dict[int, Any]:
+        """The generalized gradients that were looked for already, by lane."""
         return {}
 
     @cached_property
@@ -287,6 +310,17 @@ class Trial:
         step = float(ulp(self.dtype.name, np.float64(value)))
         return step if np.isfinite(step) and step else 1.0
 
+    def sound(self, lane: int, sensitivity: float, spacing: float) -> float:
+        """What a sound evaluation may lose of a number at a point."""
+        return float(self._bound(sensitivity, spacing, float(self._steps[lane])))
+
+    def part_of(self, column: int) -> slice:
+        """The columns that belong to the same input's gradient."""
+        for part in self.derivation.columns().values():
+            if part.start <= column < part.stop:
+                return part
+        raise IndexError(column)
+
     def _ungiven(self, column: int) -> bool:
         return any(
             part.start <= column < part.stop and name in self.missing
@@ -295,20 +329,27 @@ class Trial:
 
     def case(self, fault: Fault, numerical: Measured | None = None) -> Case:
         """A fault as a report shows it."""
-        gap, truth = self.gap(fault.lane, fault.column), self.truth(fault.lane, fault.column)
-        assert truth is not None
+        claim = float(self.claimed[fault.lane, fault.column])
+        if fault.nearest is None:
+            gap, truth = self.gap(fault.lane, fault.column), self.truth(fault.lane, fault.column)
+            assert truth is not None
+            symbolic, error = Measured(gap.truth, float(truth.ball.rad())), gap.least
+            bound = gap.allowed
+        else:
+            symbolic, error = Measured(fault.nearest), abs(claim - fault.nearest)
+            bound = self.sound(fault.lane, 0.0, self.spacing(fault.nearest))
         return Case(
             point={name: nested(array[fault.lane]) for name, array in self.values.items()},
             cotangent=None
             if fault.column < self.derivation.values
             else nested(self.cotangents[fault.lane]),
             index=self.index(fault.column),
-            symbolic=Measured(gap.truth, float(truth.ball.rad())),
-            autograd=None if self._ungiven(fault.column) else gap.claim,
+            symbolic=symbolic,
+            autograd=None if self._ungiven(fault.column) else claim,
             numerical=numerical,
             error_ulp=fault.error_ulp,
-            error_abs=gap.least,
-            allowed=gap.allowed,
+            error_abs=error,
+            allowed=bound,
             reason=fault.ruling.reason,
             setting=self.setting,
         )
@@ -333,10 +374,9 @@ class Trial:
         """Which element of the value, or of an input's gradient, a column is."""
         if column < self.derivation.values:
             return _unravel(column, self.derivation.out_shape)
-        for name, part in self.derivation.columns().items():
-            if part.start <= column < part.stop:
-                return _unravel(column - part.start, self.derivation.shapes[name])
-        raise IndexError(column)
+        part = self.part_of(column)
+        name = next(name for name, own in self.derivation.columns().items() if own == part)
+        return _unravel(column - part.start, self.derivation.shapes[name])
 
 
 def _unravel(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from gradcheck_sym.verdict.ruling import culprit
 
 def measure(subject: Subject, trial: Trial, fault: Fault) -> Measured | None:
     """The slope that finite differences find for one element of a gradient; None for a value."""
-    if fault.column < trial.derivation.values:
+    if fault.column < trial.derivation.values or fault.nearest is not None:
         return None
     for name, part in trial.derivation.columns().items():
         if part.start <= fault.column < part.stop:
@@ -77,6 +77,8 @@ def accuse(trial: Trial, fault: Fault, numerical: Measured | None) -> str:
     """The culprit, by two witnesses against one."""
     if fault.column < trial.derivation.values:
         return "the forward"
+    if fault.nearest is not None:  # differences measure no member of a hull
+        return "the backward"
     gap = trial.gap(fault.lane, fault.column)
     with_symbolic = agree(gap.truth, gap.allowed, numerical)
     with_autograd = agree(gap.claim, gap.allowed, numerical)

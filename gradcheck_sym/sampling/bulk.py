@@ -15,7 +15,6 @@ import numpy as np
 
 from gradcheck_sym.sampling.ordinals import Floats, from_ordinals, ordinals, round_to
 from gradcheck_sym.sampling.points import Batch, concatenate
-from gradcheck_sym.sampling.shapes import shape_of
 from gradcheck_sym.sampling.space import (
     Drawn,
     Mask,
@@ -72,7 +71,7 @@ def spread(
     for argument in space.inputs:
         if argument.value is None:
             parts = pieces(space.dtype, argument.domain)
-            shape = (lanes, *shape_of(argument, dims))
+            shape = (lanes, *argument.sizes(dims))
             values[argument.name] = _pieced(space.dtype, parts, rng, shape, draw)
         else:
             values[argument.name] = fixed(space, argument, lanes)

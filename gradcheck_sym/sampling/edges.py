@@ -10,7 +10,6 @@ import numpy as np
 from gradcheck_sym.sampling.bulk import by_ordinal, by_value, spread
 from gradcheck_sym.sampling.ordinals import Floats, next_after, round_to
 from gradcheck_sym.sampling.points import Batch, Values, concatenate
-from gradcheck_sym.sampling.shapes import shape_of
 from gradcheck_sym.sampling.space import (
     Drawn,
     Piece,
@@ -149,7 +148,7 @@ def _together(
     free: Sequence[Input], dims: Mapping[str, int], dtype: str, sample: Mapping[str, Floats]
 ) -> Iterator[Change]:
     """All inputs at the same edge, and inputs of one shape equal or opposite."""
-    shapes = {argument.name: shape_of(argument, dims) for argument in free}
+    shapes = {argument.name: argument.sizes(dims) for argument in free}
     for value in (*_CORE, 0.5, 2.0, format_of(dtype).max / 2, format_of(dtype).smallest_normal):
         yield {name: np.full(shape, value) for name, shape in shapes.items()}
     for name, shape in shapes.items():
@@ -165,8 +164,8 @@ def _in_pairs(free: Sequence[Input], dims: Mapping[str, int]) -> Iterator[Change
     for one, other in islice(combinations(free, 2), _MOST_PAIRS):
         for a, b in product(_CORE, repeat=2):
             yield {
-                one.name: np.full(shape_of(one, dims), a),
-                other.name: np.full(shape_of(other, dims), b),
+                one.name: np.full(one.sizes(dims), a),
+                other.name: np.full(other.sizes(dims), b),
             }
 
 

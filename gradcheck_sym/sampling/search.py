@@ -20,7 +20,6 @@ from gradcheck_sym.sampling.edges import edge_values, edges
 from gradcheck_sym.sampling.ordinals import Floats, step
 from gradcheck_sym.sampling.points import Batch, concatenate
 from gradcheck_sym.sampling.seeds import generator, number
-from gradcheck_sym.sampling.shapes import shape_of
 from gradcheck_sym.sampling.simple import SIMPLE, costs
 from gradcheck_sym.sampling.space import (
     Piece,
@@ -49,7 +48,7 @@ Dims = Mapping[str, int]
 
 # A backward multiplies what it is fed by slopes one after the other: fed a tiny number, a right one
 # underflows on the way and comes back with other digits.
-_COTANGENTS = Domain(
+COTANGENTS = Domain(
     (
         Interval(-(2.0**10), -(2.0**-10), low_closed=True, high_closed=True),
         Interval(0.0, 0.0, low_closed=True, high_closed=True),
@@ -301,7 +300,7 @@ class _Maker:
         self._seed = seed
         self._pools = {a.name: self._pool(a) for a in space.free}
         self._starts: dict[int, tuple[Batch, Floats]] = {}  # place among the shapes -> where from
-        simple, parts = np.array(SIMPLE), pieces(space.dtype, _COTANGENTS)
+        simple, parts = np.array(SIMPLE), pieces(space.dtype, COTANGENTS)
         self._fed = _Pool(simple[within(parts, simple)], simple[within(parts, simple)], parts)
 
     def point(self, draw: DrawFn) -> tuple[Dims, dict[str, Floats], Floats] | None:
@@ -375,7 +374,7 @@ class _Maker:
         """All elements alike, and simple and different, in all inputs at once."""
         values = {}
         for argument in self._space.free:
-            numbers, shape = self._pools[argument.name].numbers, shape_of(argument, dims)
+            numbers, shape = self._pools[argument.name].numbers, argument.sizes(dims)
             alike = [np.full(shape, numbers[i % len(numbers)]) for i in range(_ALIKE)]
             different = np.resize(numbers, int(np.prod(shape))).reshape(shape)
             values[argument.name] = np.stack([*alike, different])

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
-from gradcheck_sym.spec.records import Dim, Input
+from gradcheck_sym.spec.records import Dim
 
 _EVERY_SIZE = 8  # a range of at most so many sizes is visited whole
 
 Pair = tuple[tuple[int, int], tuple[int, int]]  # (dim, choice) of one dim and of another
-
-
-def shape_of(argument: Input, dims: Mapping[str, int]) -> tuple[int, ...]:
-    """The sizes of an input once its dims are chosen; KeyError for a dim without a size."""
-    return tuple(dims[size] if isinstance(size, str) else size for size in argument.shape)
 
 
 def sizes(dim: Dim) -> tuple[int, ...]:

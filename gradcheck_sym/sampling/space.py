@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from gradcheck_sym.sampling.ordinals import Floats, ends, from_ordinals, ordinals, round_to
 from gradcheck_sym.sampling.points import Batch, Values
-from gradcheck_sym.sampling.shapes import shape_of
 from gradcheck_sym.spec.records import Dim, Domain, Input, Interval
 
 REAL = Domain((Interval(-np.inf, np.inf, low_closed=False, high_closed=False),))
@@ -178,7 +177,7 @@ def filtered(space: Space, batch: Batch) -> Drawn:
 
 def element_count(space: Space, dims: Mapping[str, int]) -> int:
     """How many numbers the free inputs of one point hold."""
-    return sum(int(np.prod(shape_of(argument, dims))) for argument in space.free)
+    return sum(int(np.prod(argument.sizes(dims))) for argument in space.free)
 
 
 def piece_ordinals(dtype: str, piece: Piece) -> tuple[int, int]:

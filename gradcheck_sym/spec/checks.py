@@ -1,6 +1,11 @@
-"""The names of the checks, as a spec's `checks` and `xfail` and the command line use them."""
+"""The names of the checks, and of the inputs that derived functions have besides the spec's own.
+
+As a spec's `checks` and `xfail`, the command line and the reports use them.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 CHECKS = (
     "forward",
@@ -18,3 +23,16 @@ CHECKS = (
     "expect",
     "proof",
 )
+
+# The gradient is a function of the inputs and of this; second_order looks at it.
+GRAD_OUTPUT = "grad_output"
+
+
+def tangent_name(name: str) -> str:
+    """The input that holds the direction in which an input moves; forward_mode looks at these."""
+    return f"tangent of {name}"
+
+
+def derived_names(inputs: Iterable[str]) -> frozenset[str]:
+    """What a point may name besides a spec's inputs."""
+    return frozenset({GRAD_OUTPUT, *map(tangent_name, (*inputs, GRAD_OUTPUT))})

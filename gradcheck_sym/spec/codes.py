@@ -55,6 +55,7 @@ class Code(StrEnum):
     SHAPE_MISMATCH = "S208"
     UNUSED_DIM = "S209"
     BAD_NUMBER = "S210"
+    BAD_MEMBER = "S211"
     TEXT_TOO_LONG = "S301"
     NESTED_TOO_DEEP = "S302"
     TOO_MANY_PARTS = "S303"
@@ -261,7 +262,8 @@ CODES: Mapping[Code, Entry] = MappingProxyType(
         ),
         Code.BAD_DTYPE: Entry(
             "bad dtype",
-            "An input's dtype is float64, float32, bfloat16 or float16.",
+            "An input's dtype is float64, float32, bfloat16 or float16; or complex128, complex64,"
+            " or complex, in whichever precision is checked.",
             "Write one of these names.",
         ),
         Code.OUTSIDE_DOMAIN: Entry(
@@ -288,6 +290,12 @@ CODES: Mapping[Code, Entry] = MappingProxyType(
             "bad number",
             "The number is too large for float64.",
             "Write a number below 1.8e308, or inf.",
+        ),
+        Code.BAD_MEMBER: Entry(
+            "bad member at kinks",
+            "At a kink any slope between those on both sides may be returned. kinks demands one"
+            " of them: left, right, mean, or minimum norm; of all inputs, or of each by name.",
+            "Write kinks: left, or kinks: {x: right, y: left}.",
         ),
         # expressions
         Code.TEXT_TOO_LONG: Entry(

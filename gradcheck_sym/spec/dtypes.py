@@ -58,6 +58,9 @@ _FORMATS = (
 
 DTYPES = tuple(row.name for row in _FORMATS)
 
+# What a spec may say of a complex input: the dtype of its two parts; None: whatever is checked.
+COMPLEX_DTYPES = {"complex": None, "complex128": "float64", "complex64": "float32"}
+
 
 def format_of(dtype: str) -> Format:
     """The format of a dtype by its torch name; ValueError for one that is not checked."""

@@ -25,7 +25,7 @@ class Function:
     sympy: str = ""  # the SymPy function, where it is a primitive of the derivation
     ball: str = ""  # the flint.arb method, where it encloses more sharply than the definition
     lower: str = ""  # the rule of symbolic.lower, for functions of whole arrays
-    torch: str = ""  # dotted operator; empty: autograd.functions has a rule of that name
+    torch: str = ""  # dotted operator; empty: autograd.rules has one of that name
     domain: str = "real"  # where the value is defined, for functions of one number
     singular: str = ""  # points of the domain without a finite derivative: "{0}"
     kinks: str = ""  # points of the domain where the derivative jumps: "{0}", "integers"
@@ -120,6 +120,13 @@ _ROWS = (
     Function("minimum", "x, y", "the smaller of two", sympy="min", ball="min"),
     _array("clamp", "x, min=none, max=none", "x held between min and max", ""),
     _array("where", "condition, x, y", "x where the condition holds, else y", ""),
+    # complex numbers
+    _defined("real", "x", "x", "real part"),
+    _defined("imag", "x", "0*x", "imaginary part", torch=""),
+    _defined("conj", "x", "x", "complex conjugate"),
+    _defined("angle", "x", "where(x < 0, pi, 0)", "argument of a complex number, in radians"),
+    _array("complex", "real, imag", "complex number of two real ones"),
+    _array("polar", "abs, angle", "complex number of that absolute value and angle"),
     # reductions
     _array("sum", "x, dim=none, keepdim=false", "sum of elements", ""),
     _array("mean", "x, dim=none, keepdim=false", "mean of elements", ""),

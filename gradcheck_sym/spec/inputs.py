@@ -9,22 +9,20 @@ from typing import final
 
 from gradcheck_sym.spec.codes import Code
 from gradcheck_sym.spec.domain import format_domain, parse_domain
-from gradcheck_sym.spec.dtypes import DTYPES
+from gradcheck_sym.spec.dtypes import COMPLEX_DTYPES, DTYPES
 from gradcheck_sym.spec.keys import EXAMPLE, INPUT
+from gradcheck_sym.spec.numbers import MAX_RANK, Form, leaves, values
 from gradcheck_sym.spec.reading import (
-    MAX_RANK,
     Report,
     boolean,
     choice,
     fields,
     identifier,
     items,
-    leaves,
     pairs,
     plain,
     position,
     shown,
-    values,
     wrong_type,
 )
 from gradcheck_sym.spec.records import Dim, Domain, Example, Input, Nested
@@ -54,28 +52,32 @@ def _input(report: Report, key: Scalar, node: YamlNode, taken: Collection[str]) 
     before = len(report.problems)
     nothing = isinstance(node, Scalar) and not node.text
     known = {} if nothing else fields(report, node, INPUT, "an input")
-    value, shape = _value_and_shape(report, known, taken)
+    dtype = _dtype(report, known["dtype"]) if "dtype" in known else None
+    paired = dtype in COMPLEX_DTYPES
+    value, shape = _value_and_shape(report, known, taken, "complex" if paired else "real")
     domain = read_domain(report, known["domain"]) if "domain" in known else None
-    dtype = None
-    if "dtype" in known:
-        dtype = choice(report, known["dtype"], DTYPES, Code.BAD_DTYPE, "a dtype")
     tracked = boolean(report, known["requires_grad"]) if "requires_grad" in known else True
     if value is not None and domain is not None:
         check_inside(report, known["value"], value, domain)
     if len(report.problems) > before:
         return None
     where = key.source.position(key.start)
-    return Input(key.text, value, shape, domain, dtype, tracked is not False, where)
+    dtype = COMPLEX_DTYPES.get(dtype, dtype) if dtype is not None else None
+    return Input(key.text, value, shape, domain, dtype, tracked is not False, where, paired)
+
+
+def _dtype(report: Report, node: YamlNode) -> str | None:
+    return choice(report, node, (*DTYPES, *COMPLEX_DTYPES), Code.BAD_DTYPE, "a dtype")
 
 
 def _value_and_shape(
-    report: Report, known: Mapping[str, YamlNode], taken: Collection[str]
+    report: Report, known: Mapping[str, YamlNode], taken: Collection[str], form: Form
 ) -> tuple[Nested | None, Shape]:
     if "value" in known and "shape" in known:
         message = "value and shape exclude each other: a value has its own shape"
         report.add(Code.CONFLICT, known["shape"], message)
     if "value" in known:
-        return values(report, known["value"]) or (None, ())
+        return values(report, known["value"], form) or (None, ())
     return None, read_shape(report, known["shape"], taken) if "shape" in known else ()
 
 
@@ -188,7 +190,7 @@ def _example(report: Report, node: YamlNode, inputs: tuple[Input, ...]) -> Examp
     for name, (value_node, _) in grad.items():
         if not arguments.inputs[name].requires_grad:
             report.add(Code.CONFLICT, value_node, f"{quoted(name)} has requires_grad: false")
-    value = values(report, known["value"]) if "value" in known else None
+    value = values(report, known["value"], "either") if "value" in known else None
     if len(report.problems) > before:
         return None
     return Example(
@@ -237,7 +239,8 @@ class _Arguments:
             if key.text not in self.inputs:
                 self.unknown(key)
                 continue
-            read = values(self.report, item)
+            form: Form = "complex" if self.inputs[key.text].complex else "real"
+            read = values(self.report, item, form)
             if read is not None and self.fits(item, key.text, read[1]):
                 found[key.text] = (item, read[0])
         return found

@@ -13,7 +13,7 @@ Kind = Literal[
     "checks",  # check -> {}, or {skip: reason}
     "dims",  # name -> size or "low..high"
     "domain",  # interval notation
-    "dtype",  # a floating dtype's name
+    "dtype",  # a floating or complex dtype's name
     "examples",  # list of EXAMPLE
     "exception",  # the name of an exception
     "expectations",  # what -> expression or null
@@ -21,6 +21,7 @@ Kind = Literal[
     "expressions",  # list of expressions
     "inputs",  # name -> INPUT
     "lets",  # name -> expression, in order
+    "members",  # left, right, mean or minimum norm; or input -> one of these
     "name",  # letters, digits and _ . + -
     "names",  # a tensor's name, or a list of them
     "reasons",  # check -> text
@@ -33,7 +34,7 @@ Kind = Literal[
     "targets",  # tensor or a part of it -> expression
     "text",
     "uses",  # name -> package.module:attribute
-    "values",  # a number, or nested lists of numbers
+    "values",  # a number, or nested lists of numbers; a complex one is written 1+2i
     "values by input",  # name -> values
 ]
 
@@ -65,6 +66,9 @@ SPEC: Keys = (
     Key("torch", "expression", "The implementation under test; without it, expr in torch."),
     Key("use", "uses", "Names for the user's own functions, for torch to call."),
     Key("examples", "examples", "Points that are always checked."),
+    Key(
+        "kinks", "members", "The slope that is demanded at kinks; any between those on both sides."
+    ),
     Key("steps", "steps", "A program over autograd's mechanics."),
     Key("checks", "checks", "Checks to turn on, or to skip with a reason."),
     Key("xfail", "reasons", "Checks that must fail, and why."),
@@ -78,15 +82,23 @@ FAMILY: Keys = (
 INPUT: Keys = (
     Key("value", "values", "The value at every point."),
     Key("shape", "shape", "Sizes, as numbers or names; [] or nothing is a scalar."),
-    Key("domain", "domain", "Where values are drawn; inferred from the expression if not given."),
-    Key("dtype", "dtype", "The only dtype the input is checked in."),
+    Key(
+        "domain",
+        "domain",
+        "Where values are drawn, of complex numbers re and im each; inferred if not given.",
+    ),
+    Key("dtype", "dtype", "The only dtype the input is checked in; complex means any precision."),
     Key("requires_grad", "boolean", "Whether a gradient is computed; true if not given."),
 )
 
 EXAMPLE: Keys = (
     Key("point", "values by input", "The value of every input that has no fixed one."),
     Key("value", "values", "The value of expr there."),
-    Key("grad", "values by input", "The gradient of sum(expr) there."),
+    Key(
+        "grad",
+        "values by input",
+        "The gradient of sum(expr) there; where expr is complex, its product with 1.",
+    ),
 )
 
 CHECK: Keys = (Key("skip", "text", "Why the check is left out.", required=True),)

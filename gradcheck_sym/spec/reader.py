@@ -19,6 +19,7 @@ from gradcheck_sym.spec.checks import CHECKS
 from gradcheck_sym.spec.codes import Code
 from gradcheck_sym.spec.inputs import read_dims, read_examples, read_inputs
 from gradcheck_sym.spec.keys import CHECK, FAMILY, SPEC
+from gradcheck_sym.spec.kinks import read_kinks
 from gradcheck_sym.spec.parser import closest
 from gradcheck_sym.spec.reading import (
     EnoughError,
@@ -37,7 +38,7 @@ from gradcheck_sym.spec.reading import (
     word,
     wrong_type,
 )
-from gradcheck_sym.spec.records import Expression, Skip, Spec
+from gradcheck_sym.spec.records import Expression, Input, Skip, Spec
 from gradcheck_sym.spec.steps import read_steps, used_names
 from gradcheck_sym.spec.tokens import identifier_complaint, quoted
 from gradcheck_sym.spec.yaml_nodes import Scalar, Source, Table, YamlNode, compose
@@ -207,7 +208,7 @@ def _family(report: Report, root: Table) -> Iterator[Spec]:
             yield spec
 
 
-_NEED_EXPR = ("where", "let", "torch", "use", "examples")
+_NEED_EXPR = ("where", "let", "torch", "use", "examples", "kinks")
 _USE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -258,6 +259,7 @@ class _Reading:
             examples=read_examples(report, known["examples"], inputs)
             if "examples" in known
             else (),
+            kinks=self.kinks(inputs),
             steps=steps,
             checks=self.checks(),
             xfail=self.xfail(),
@@ -323,6 +325,13 @@ class _Reading:
                 found.append((key.text, bound))
             scope.add(key.text)
         return tuple(found)
+
+    def kinks(self, inputs: tuple[Input, ...]) -> dict[str, str]:
+        """The members that are demanded at kinks."""
+        node = self.known.get("kinks")
+        if node is None:
+            return {}
+        return read_kinks(self.report, node, inputs, sorted(self.keys("inputs")))
 
     def expression(self, key: str, language: Language) -> Expression | None:
         if key not in self.known:
@@ -407,6 +416,7 @@ class _Reading:
     def check_use_of_parts(self, spec: Spec) -> None:
         """Refuse what the spec says and nothing reads."""
         self.check_skips(spec)
+        self.check_steps(spec)
         self.check_use(spec)
         self.check_unused(spec)
 
@@ -424,6 +434,12 @@ class _Reading:
         if all(isinstance(spec.checks.get(name), Skip) for name in judged):
             message = "every check is skipped, so the spec checks nothing"
             self.report.add(Code.CHECKS_NOTHING, self.known["checks"], message)
+
+    def check_steps(self, spec: Spec) -> None:
+        complex_ones = [entry.name for entry in spec.inputs if entry.complex]
+        if spec.steps and complex_ones:
+            message = f"steps take real inputs only; {quoted(complex_ones[0])} is complex"
+            self.report.add(Code.CONFLICT, self.known["steps"], message)
 
     def check_use(self, spec: Spec) -> None:
         called = _called(spec.torch)

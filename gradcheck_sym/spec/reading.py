@@ -6,27 +6,22 @@ reading goes on, and everything that is wrong with a file is told at once.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import final
 
 from gradcheck_sym.errors import Position, Problem
 from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.codes import Code
-from gradcheck_sym.spec.constants import nearest
 from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.spec.keys import Keys
 from gradcheck_sym.spec.parser import PROPERTIES, Dialect, closest, parse, unparse
-from gradcheck_sym.spec.records import Expression, Nested
+from gradcheck_sym.spec.records import Expression
 from gradcheck_sym.spec.scalars import Plain
 from gradcheck_sym.spec.tokens import ParseError, identifier_complaint, quoted
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.spec.yaml_nodes import MAX_PROBLEMS, Listing, Scalar, Table, YamlNode, locate
-
-MAX_RANK = 8  # dimensions of a value or shape
 
 
 @final
@@ -239,85 +234,6 @@ def require(report: Report, node: YamlNode, known: Collection[str], keys: Keys, 
         place = (node.start, node.start + 1)
         report.put(Code.MISSING_KEY, node, f"{what}: {message}" if what else message, place, "")
     return not missing
-
-
-# ---- numbers
-
-_HEXADECIMAL = re.compile(r"[-+]?0x[0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?[pP][-+]?[0-9]{1,5}")
-
-
-def values(report: Report, node: YamlNode) -> tuple[Nested, tuple[int, ...]] | None:
-    """A number or a nested list of them, with its shape."""
-    found = _nested(report, node, 0)
-    if found is None:
-        return None
-    shape = shape_of(found)
-    if shape is None:
-        report.add(Code.RAGGED, node, "the rows of this list differ in length or depth")
-        return None
-    return found, shape
-
-
-def _nested(report: Report, node: YamlNode, depth: int) -> Nested | None:
-    if isinstance(node, Scalar):
-        return _number(report, node)
-    if isinstance(node, Table) or depth >= MAX_RANK:
-        wrong_type(report, node, f"a number is wanted, or lists of numbers {MAX_RANK} deep at most")
-        return None
-    parts = [_nested(report, item, depth + 1) for item in node.items]
-    kept = tuple(part for part in parts if part is not None)
-    return kept if len(kept) == len(parts) else None
-
-
-def _number(report: Report, node: Scalar) -> float | None:
-    """A number: of YAML, in C's hexadecimals, or a constant such as 1/3, pi/2 or -inf."""
-    before = len(report.problems)
-    value = plain(report, node)
-    if len(report.problems) > before:
-        return None
-    number: float | None = None
-    try:
-        if isinstance(value, str):
-            number = _spelled(value)
-        elif isinstance(value, int | Fraction | float) and not isinstance(value, bool):
-            number = float(value)
-    except OverflowError:
-        report.add(Code.BAD_NUMBER, node, f"got {quoted(node.text, 30)}; float64 ends at 1.8e308")
-        return None
-    if number is None:
-        wrong_type(report, node, "a number is wanted, such as 2, 0.5, 1e-3, 1/3, pi/2 or inf")
-    return number
-
-
-def _spelled(value: str) -> float | None:
-    if _HEXADECIMAL.fullmatch(value):
-        return float.fromhex(value)
-    if value in ("nan", "NaN"):
-        return math.nan
-    try:
-        return nearest(parse(value, names=()))
-    except ParseError:
-        return None
-
-
-def shape_of(value: Nested) -> tuple[int, ...] | None:
-    """The sizes of a nest of numbers; None where its rows differ."""
-    if not isinstance(value, tuple):
-        return ()
-    shapes = {shape_of(item) for item in value}
-    if not shapes:
-        return (0,)
-    inner = shapes.pop()
-    return None if shapes or inner is None else (len(value), *inner)
-
-
-def leaves(value: Nested) -> Iterator[float]:
-    """The numbers of a nest, in order."""
-    if isinstance(value, tuple):
-        for item in value:
-            yield from leaves(item)
-    else:
-        yield value
 
 
 # ---- expressions

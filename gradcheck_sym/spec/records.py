@@ -54,15 +54,29 @@ class Expression:
 @final
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One argument of the function: either a fixed value, or a shape with a domain."""
+    """One argument of the function: either a fixed value, or a shape with a domain.
+
+    A complex input is an array of real numbers with one more axis, [re, im], everywhere but in
+    the mathematics and in torch: in values, points, gradients and reports.
+    """
 
     name: str
     value: Nested | None  # given: the input is fixed to it at every point
     shape: tuple[int | str, ...]  # sizes; a str names a dim. Of a value: its own shape
-    domain: Domain | None  # None: to be inferred from the expression
-    dtype: str | None  # "float64", "float32", ...; None: whatever is checked
+    domain: Domain | None  # None: to be inferred. Of a complex input: of re and of im, each
+    dtype: str | None  # "float64", "float32", ... (of the parts); None: whatever is checked
     requires_grad: bool
     position: Position = field(compare=False)
+    complex: bool = False
+
+    @property
+    def real_shape(self) -> tuple[int | str, ...]:
+        """The sizes as an array of real numbers: those of shape, and 2 for [re, im]."""
+        return (*self.shape, 2) if self.complex else self.shape
+
+    def sizes(self, dims: Mapping[str, int]) -> tuple[int, ...]:
+        """The sizes of real_shape once the dims are chosen; KeyError for a dim without a size."""
+        return tuple(dims[size] if isinstance(size, str) else size for size in self.real_shape)
 
 
 @final
@@ -81,7 +95,7 @@ class Dim:
 class Example:
     """A point that is always checked, with what the author expects there, if anything."""
 
-    point: Mapping[str, Nested]  # input name -> value
+    point: Mapping[str, Nested]  # input name -> value; complex numbers as [re, im]
     value: Nested | None  # expected value of expr
     grad: Mapping[str, Nested]  # input name -> expected gradient of sum(expr)
     position: Position = field(compare=False)
@@ -147,6 +161,7 @@ class Spec:
     torch: Expression | None = None
     use: tuple[tuple[str, str], ...] = ()  # name -> "package.module:attribute"
     examples: tuple[Example, ...] = ()
+    kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
     steps: tuple[Step, ...] = ()
     checks: Mapping[str, Mapping[str, object] | Skip] = field(default_factory=dict)
     xfail: Mapping[str, str] = field(default_factory=dict)  # check -> reason

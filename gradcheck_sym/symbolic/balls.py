@@ -23,7 +23,7 @@ Ball = Any  # flint.arb has no type information
 
 NAN: Ball = arb.nan()
 
-_LARGEST_WHOLE = 1024  # integer exponents up to here are multiplied out
+LARGEST_WHOLE = 1024  # integer exponents up to here are multiplied out
 
 
 def rational(value: Fraction) -> Ball:
@@ -71,7 +71,7 @@ def power(base: Ball, exponent: Ball) -> Ball:
     """base**exponent for positive bases and for integer exponents; NaN elsewhere."""
     if not base.is_finite():
         return NAN
-    if exponent.is_integer() and abs(exponent) <= _LARGEST_WHOLE:
+    if exponent.is_integer() and abs(exponent) <= LARGEST_WHOLE:
         whole = int(exponent.unique_fmpz())
         if whole == 0:
             return arb(1)

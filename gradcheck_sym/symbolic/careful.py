@@ -111,13 +111,14 @@ class Careful:
                 sharp = Run.decided(self.program, row, run.decisions)
         return [_truth(sharp.balls[at], dtype) for at in outputs]
 
-    def sensitivities(self, row: Sequence[float], dtype: Format) -> list[float]:
+    def sensitivities(self, row: Sequence[float], dtype: Format, precision: int = 0) -> list[float]:
         """What one rounding of every input and constant moves each output by, to first order.
 
         By differences: each is moved alone by 2**-SPARE of one rounding, in arithmetic so fine
-        that only the mathematics shows. Inf where the outputs are not finite there.
+        that only the mathematics shows. Inf where the outputs are not finite there. A row of
+        balls may lie so close to a kink that it takes a higher precision to tell the side.
         """
-        with ctx.workprec(4 * dtype.precision + 4 * balls.SPARE):
+        with ctx.workprec(max(precision, 4 * dtype.precision + 4 * balls.SPARE)):
             factor = 1 + arb(2) ** -(dtype.precision + balls.SPARE)
             base = Run.exact(self.program, row)
             total = [arb(0)] * len(self.program.outputs)

@@ -18,11 +18,13 @@ from gradcheck_sym.spec.records import Expression, Spec
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.symbolic.balls import Ball, Kernel
 from gradcheck_sym.symbolic.careful import Careful, Loss, Settled
+from gradcheck_sym.symbolic.complexes import is_complex, packed, unpacked
 from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
-from gradcheck_sym.symbolic.lower import Array, input_array, lower, lower_condition
+from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
 from gradcheck_sym.symbolic.taylor import recomputed
+from gradcheck_sym.symbolic.vectors import FEWEST, FINEST, Vectors
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,10 +38,11 @@ class Derivation:
     """Value and gradient of sum(cotangent*expr) at one assignment of the dims."""
 
     shapes: Mapping[str, tuple[int, ...]]  # of every input, in order
-    out_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]  # of a complex value with a last axis [re, im]
     wrt: tuple[str, ...]  # the inputs with a gradient, in order
     forward: Program  # outputs: the elements of the value
     joint: Program  # outputs: the value, then the gradient with respect to each of wrt
+    complex_value: bool = False
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -51,10 +54,48 @@ class Derivation:
         """The value alone compiled for balls."""
         return Kernel(self.forward)
 
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The joint program for whole batches, in dtypes of up to vectors.FINEST bits."""
+        return Vectors(self.joint)
+
+    def enclose(self, rows: Floats, precision: int) -> tuple[Floats, Floats]:
+        """Value and gradient at each point, with what one rounding of every input moves them by.
+
+        Args:
+            rows: (points, inputs) of the joint program, exact.
+            precision: bits of the dtype under test.
+
+        Returns:
+            Two arrays (points, outputs): a value next to the truth, and the sensitivity: the
+            truth lies within 2**-vectors.GUARD of it, plus half a float64 ulp, of the value.
+            NaN where it takes a closer look.
+        """
+        if precision > FINEST or len(rows) < FEWEST:
+            return self.kernel.enclose(rows, precision)
+        middle, radius = self.vectors.enclose(rows, precision)
+        lanes = np.flatnonzero(np.isnan(middle).any(axis=1))
+        middle[lanes], radius[lanes] = self.kernel.enclose(rows[lanes], precision)
+        return middle, radius
+
     @property
     def values(self) -> int:
         """How many elements the value has."""
         return math.prod(self.out_shape)
+
+    @property
+    def ones(self) -> Floats:
+        """The cotangent of 1 for every element of the value; of a complex one it is 1+0i."""
+        fed = np.ones(self.out_shape)
+        if self.complex_value:
+            fed[..., 1] = 0
+        return fed
+
+    @property
+    def together(self) -> Sequence[slice]:
+        """The outputs that are one thing: a complex element of the value, an input's gradient."""
+        pairs = range(0, self.values, 2) if self.complex_value else ()
+        return [*(slice(k, k + 2) for k in pairs), *self.columns().values()]
 
     def columns(self) -> Mapping[str, slice]:
         """Where each input's gradient stands among the joint program's outputs."""
@@ -123,9 +164,11 @@ def derive(spec: Spec, dims: Mapping[str, int]) -> Derivation:
     Raises LowerError where the expression has no meaning at these sizes.
     """
     builder = Builder()
-    shapes = {entry.name: concrete(entry.shape, dims) for entry in spec.inputs}
+    shapes = {entry.name: entry.sizes(dims) for entry in spec.inputs}
     arrays = {name: input_array(builder, name, shape) for name, shape in shapes.items()}
-    value = lower_spec(spec, arrays, dims, builder)
+    mathematical = _lowered(spec, arrays, dims, builder)
+    paired = is_complex(mathematical) if mathematical.size else _complex_elsewhere(spec, dims)
+    value = unpacked(mathematical) if paired else mathematical
     outputs = list(value.reshape(-1))
     names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
     fed = list(input_array(builder, COTANGENT, value.shape).reshape(-1))
@@ -134,18 +177,44 @@ def derive(spec: Spec, dims: Mapping[str, int]) -> Derivation:
     gradient = vjp(outputs, fed, targets)
     every = [*names, *flat_names(COTANGENT, value.shape)]
     return Derivation(
-        shapes, value.shape, wrt, finish(names, outputs), finish(every, outputs + gradient)
+        shapes,
+        value.shape,
+        wrt,
+        finish(names, outputs),
+        finish(every, outputs + gradient),
+        paired,
     )
+
+
+def _complex_elsewhere(spec: Spec, dims: Mapping[str, int]) -> bool:
+    """Whether a value without elements is complex where no size is 0: its kind, not its numbers."""
+    larger = {name: max(size, 1) for name, size in dims.items()}
+    builder = Builder()
+    arrays = {e.name: input_array(builder, e.name, e.sizes(larger)) for e in spec.inputs}
+    try:
+        return is_complex(_lowered(spec, arrays, larger, builder))
+    except LowerError:
+        return False
 
 
 def lower_spec(
     spec: Spec, arrays: Mapping[str, Array], dims: Mapping[str, int], builder: Builder
 ) -> Array:
-    """The elements of a spec's expr; its lets are lowered in order, dims stand for their size."""
+    """The elements of a spec's expr; its lets are lowered in order, dims stand for their size.
+
+    Arrays and elements are real: complex ones have a last axis [re, im].
+    """
+    value = _lowered(spec, arrays, dims, builder)
+    return unpacked(value) if is_complex(value) else value
+
+
+def _lowered(
+    spec: Spec, arrays: Mapping[str, Array], dims: Mapping[str, int], builder: Builder
+) -> Array:
     bindings: dict[str, Array] = {}
     for name, size in dims.items():
         bindings[name] = np.array(builder.constant(size), dtype=object)
-    bindings |= arrays
+    bindings |= _packed(spec, arrays)
     for name, expression in spec.let:
         bindings[name] = lower(expression.tree, bindings, builder)
     return lower(_tree(spec), bindings, builder)
@@ -158,15 +227,21 @@ def condition(spec: Spec, expression: Expression, shapes: Mapping[str, tuple[int
     """
     builder = Builder()
     arrays = {name: input_array(builder, name, shape) for name, shape in shapes.items()}
-    bindings = _sizes(spec, shapes, builder) | arrays
+    bindings = _sizes(spec, shapes, builder) | _packed(spec, arrays)
     holds = lower_condition(expression.tree, bindings, builder)
     names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
     return finish(names, list(holds.reshape(-1)))
 
 
+def _packed(spec: Spec, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays of the inputs as the mathematics has them."""
+    given = {entry.name: entry for entry in spec.inputs}
+    return {name: packed(a) if given[name].complex else a for name, a in arrays.items()}
+
+
 def _sizes(spec: Spec, shapes: Mapping[str, tuple[int, ...]], builder: Builder) -> dict[str, Array]:
     """The dims that the shapes of the inputs imply, as constants."""
-    pairs = [zip(entry.shape, shapes[entry.name], strict=True) for entry in spec.inputs]
+    pairs = [zip(entry.real_shape, shapes[entry.name], strict=True) for entry in spec.inputs]
     sizes = {name: size for name, size in chain(*pairs) if isinstance(name, str)}
     return {name: np.array(builder.constant(size), dtype=object) for name, size in sizes.items()}
 
@@ -175,8 +250,3 @@ def _tree(spec: Spec) -> Node:
     if spec.expr is None:
         raise ValueError(f"{spec.address} has no expr")
     return spec.expr.tree
-
-
-def concrete(shape: Sequence[int | str], dims: Mapping[str, int]) -> tuple[int, ...]:
-    """A shape with its symbolic sizes replaced by numbers."""
-    return tuple(dims[size] if isinstance(size, str) else size for size in shape)

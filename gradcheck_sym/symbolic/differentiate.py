@@ -44,6 +44,8 @@ def vjp(
 
     wrt are inputs of the same builder. What does not depend on one gives the constant 0.
     """
+    if not outputs:
+        return [scalar.builder.constant(0) for scalar in wrt]
     builder = cotangents[0].builder
     return _Reverse(builder, {scalar.index for scalar in wrt}).run(outputs, cotangents, wrt)
 
@@ -306,6 +308,11 @@ _NATIVE: dict[str, Callable[..., sympy.Expr]] = {
     "tanh": tanh,
     "erfc": erfc,
 }
+
+
+def written(formula: sympy.Expr, builder: Builder, symbols: dict[sympy.Symbol, Scalar]) -> Scalar:
+    """The scalar that computes a formula of SymPy's over the symbols."""
+    return _Writer(builder, symbols).scalar(formula)
 
 
 @final

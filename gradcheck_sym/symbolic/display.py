@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 from gradcheck_sym.spec.records import Spec
-from gradcheck_sym.symbolic.derivation import concrete, lower_spec
+from gradcheck_sym.symbolic.derivation import lower_spec
 from gradcheck_sym.symbolic.differentiate import expression_of
 from gradcheck_sym.symbolic.lower import input_array
 from gradcheck_sym.symbolic.program import Builder
@@ -22,8 +22,7 @@ def derivative_text(spec: Spec, name: str) -> str:
     dims = {dim.name: dim.low for dim in spec.dims}
     builder = Builder()
     arrays = {
-        entry.name: input_array(builder, entry.name, concrete(entry.shape, dims))
-        for entry in spec.inputs
+        entry.name: input_array(builder, entry.name, entry.sizes(dims)) for entry in spec.inputs
     }
     value = lower_spec(spec, arrays, dims, builder)
     if not value.size or not arrays[name].size or value.flat[0].instruction.op == "const":

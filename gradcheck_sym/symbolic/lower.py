@@ -7,6 +7,7 @@ NumPy's own indexing, and every function that combines them is a few scalar oper
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,9 +20,18 @@ from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.functions import CONSTANTS, FUNCTIONS, Function, parameters
 from gradcheck_sym.spec.parser import parse
 from gradcheck_sym.spec.tree import Node
+from gradcheck_sym.symbolic.complexes import FUNCTIONS as FUNCTIONS_OF_COMPLEX
+from gradcheck_sym.symbolic.complexes import ComplexError, is_complex
 from gradcheck_sym.symbolic.program import Builder, ProgramError, Scalar, flat_names
 from gradcheck_sym.symbolic.rules import RULES
-from gradcheck_sym.symbolic.rules.common import Array, LowerError, as_array, mapped, numbers
+from gradcheck_sym.symbolic.rules.common import (
+    Array,
+    LowerError,
+    as_array,
+    mapped,
+    numbers,
+    uniform,
+)
 from gradcheck_sym.symbolic.rules.linear_algebra import product
 
 
@@ -77,7 +87,7 @@ class _Lowering:
 
     def _value(self, node: Node) -> Array:
         try:
-            return self._array(node)
+            return uniform(self._array(node))
         except LowerError:
             raise
         except (ValueError, TypeError, IndexError, ZeroDivisionError) as err:
@@ -94,7 +104,7 @@ class _Lowering:
             case tree.Binary(op, left, right):
                 return self._binary(op, self.array(left), self.array(right))
             case tree.Compare(op, left, right):
-                return self._elementwise(_COMPARE[op], self.array(left), self.array(right))
+                return self._compare(op, self.array(left), self.array(right))
             case tree.Logic(op, operands):
                 return reduce(
                     lambda a, b: self._elementwise(op, a, b),
@@ -113,10 +123,15 @@ class _Lowering:
         if op == "not":
             return self._elementwise("not", self.conditions(operand))
         value = self.array(operand)
-        return value if op == "+" else self._elementwise("neg", value)
+        return value if op == "+" else mapped(operator.neg, value)
 
     def _binary(self, op: str, left: Array, right: Array) -> Array:
-        return product(left, right) if op == "@" else self._elementwise(_BINARY[op], left, right)
+        return product(left, right) if op == "@" else mapped(_BINARY[op], left, right)
+
+    def _compare(self, op: str, left: Array, right: Array) -> Array:
+        if is_complex(left) or is_complex(right):
+            raise ValueError(f"{op} compares real numbers; here are complex ones")
+        return self._elementwise(_COMPARE[op], left, right)
 
     def _scalar(self, value: Scalar) -> Array:
         array = np.empty((), dtype=object)
@@ -179,14 +194,31 @@ class _Lowering:
         given = _bind(row, node)
         if row.elementwise:
             return self._apply(row, [self.array(value) for value in given.values()])
-        rule = RULES[row.lower]
-        return as_array(rule(self, **given))
+        try:
+            return as_array(RULES[row.lower](self, **given))
+        except ComplexError:
+            raise _not_complex(row) from None
 
     def _apply(self, row: Function, operands: Sequence[Array]) -> Array:
+        if any(map(is_complex, operands)):
+            return self._apply_complex(row, operands)
         if row.sympy in ("max", "min"):
             return mapped(lambda *scalars: self.builder.extreme(row.sympy, scalars), *operands)
         if row.ball:
             return mapped(lambda *scalars: self.builder.emit(row.name, scalars), *operands)
+        return self._defined(row, operands)
+
+    def _apply_complex(self, row: Function, operands: Sequence[Array]) -> Array:
+        if rule := FUNCTIONS_OF_COMPLEX.get(row.name):
+            return mapped(rule, *operands)
+        try:
+            if row.define:
+                return self._defined(row, operands)
+        except LowerError:
+            pass  # what it is defined by is not
+        raise _not_complex(row)
+
+    def _defined(self, row: Function, operands: Sequence[Array]) -> Array:
         names = [parameter.name for parameter in parameters(row.signature)]
         inner = _Lowering(dict(zip(names, operands, strict=True)), self.builder)
         return inner.array(definition(row.name))
@@ -235,8 +267,18 @@ def _default(text: str) -> Node:
     return options[text] if text in options else parse(text)
 
 
-_BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow"}
+_BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+}
 _COMPARE = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+
+
+def _not_complex(row: Function) -> ValueError:
+    return ValueError(f"{row.name} is not defined for complex arguments here")
 
 
 def _plain(err: Exception) -> str:

@@ -71,32 +71,38 @@ class Scalar:
     def __repr__(self) -> str:
         return f"%{self.index}"
 
+    def _op(self, op: str, other: object) -> Scalar:
+        """The operation with another exact number; what else there is knows its own rules."""
+        if isinstance(other, (Scalar, int, Fraction)):
+            return self.builder.op(op, self, other)
+        return NotImplemented  # type: ignore[no-any-return]
+
     def __add__(self, other: object) -> Scalar:
-        return self.builder.op("add", self, other)
+        return self._op("add", other)
 
     def __radd__(self, other: object) -> Scalar:
         return self.builder.op("add", other, self)
 
     def __sub__(self, other: object) -> Scalar:
-        return self.builder.op("sub", self, other)
+        return self._op("sub", other)
 
     def __rsub__(self, other: object) -> Scalar:
         return self.builder.op("sub", other, self)
 
     def __mul__(self, other: object) -> Scalar:
-        return self.builder.op("mul", self, other)
+        return self._op("mul", other)
 
     def __rmul__(self, other: object) -> Scalar:
         return self.builder.op("mul", other, self)
 
     def __truediv__(self, other: object) -> Scalar:
-        return self.builder.op("div", self, other)
+        return self._op("div", other)
 
     def __rtruediv__(self, other: object) -> Scalar:
         return self.builder.op("div", other, self)
 
     def __pow__(self, other: object) -> Scalar:
-        return self.builder.op("pow", self, other)
+        return self._op("pow", other)
 
     def __rpow__(self, other: object) -> Scalar:
         return self.builder.op("pow", other, self)

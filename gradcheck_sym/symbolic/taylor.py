@@ -102,6 +102,11 @@ def _series(
             return _UNKNOWN if decision is None else args[int(decision)]
         case "sign" | "floor" | "ceil":
             return _UNKNOWN if decision is None else _constant(arb(int(decision)))
+        case "wins":
+            winner = int(str(step.data).partition(":")[2])
+            return _UNKNOWN if decision is None else _constant(arb(decision == winner))
+        case "polygamma":
+            return _polygamma(int(step.data or 0), args[0])
         case "detach":
             return _constant(args[0][0])
         case "abs":
@@ -138,6 +143,18 @@ def _power(base: Series, exponent: Series) -> Series:
         whole = int(power.unique_fmpz())
         return base**whole if whole >= 0 else arb_series([1]) / base**-whole
     return (exponent * base.log()).exp()
+
+
+def _scale(gate: Series, value: Series) -> Series:
+    """gate*value; 0 where the gate is exactly 0, because the branch was not taken."""
+    shut = gate[0].is_zero() and gate[1].is_zero() and gate[2].is_zero()
+    return _constant(arb(0)) if shut else gate * value
+
+
+def _polygamma(order: int, x: Series) -> Series:
+    """From the Taylor coefficients: the derivative of polygamma(n) is polygamma(n + 1)."""
+    coefficients = [balls.polygamma(order + k, x[0]) / arb(k).fac() for k in range(x.prec)]
+    return _composed(arb_series(coefficients, prec=x.prec), x)
 
 
 def _expm1(x: Series) -> Series:
@@ -182,6 +199,7 @@ _SERIES: dict[str, Callable[..., Series]] = {
     "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b,
     "pow": _power,
+    "scale": _scale,
     "expm1": _expm1,
     "log1p": lambda x: _integrated(x[0].log1p(), arb_series([1]) / (1 + x), x),
     "sinh": lambda x: (x.exp() - (-x).exp()) / 2,

@@ -29,10 +29,6 @@ SUBNORMAL_STEPS = 2.0
 # evaluation rounds every input and every step; other unstable formulas lose a small multiple.
 UNSTABLE_FACTOR = 16.0
 
-# Rounding errors at one point vary from dtype to dtype by luck; a mistake varies by the ratio of
-# the unit roundoffs, at least 2**13 between the dtypes that are compared.
-ROUNDING_SPREAD = 64.0
-
 
 def allowed(sensitivity: Number, ulp: Number, depth: int, smallest: float) -> Number:
     """The error that any sound evaluation may have, in units of the result.

@@ -77,6 +77,9 @@ class Result:
     derivative: str = ""
     line: int = 0  # where the spec begins in its file
     column: int = 0
+    pattern: str = ""  # the known mistake as a stable word, out of verdict.diagnosis.Pattern
+    id: str = ""  # of the failing case, for `replay`; "" where nothing failed
+    pin: str = ""  # the failing point as an entry of the spec's `examples`
 
     @property
     def outcome(self) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
-from gradcheck_sym.verdict.bound import ROUNDING_SPREAD
 from gradcheck_sym.verdict.records import Verdict
 
 
@@ -76,28 +75,6 @@ def _rule(gap: Gap, largest: float) -> Ruling:
     if gap.least > gap.allowed:
         return Ruling(Verdict.INACCURATE)
     return Ruling(Verdict.UNDECIDED, dropped="the truth is too vague")
-
-
-def is_rounding(error: float, unit: float, other_error: float, other_unit: float) -> bool:
-    """Whether an error is no more than roundoff makes it, judging by that in another dtype.
-
-    It's not symmetric: what is right in the other dtype and far off in this one is a mistake.
-
-    Args:
-        error: the error in the dtype under test.
-        unit: that dtype's unit roundoff.
-        other_error: the error at the same point in another dtype.
-        other_unit: that one's unit roundoff.
-    """
-    if not math.isfinite(error) or not math.isfinite(other_error):
-        return False
-    return error / unit <= ROUNDING_SPREAD * other_error / other_unit
-
-
-def rounding_mask(errors: Any, unit: float, other_errors: Any, other_unit: float) -> Any:
-    """As is_rounding, for arrays of errors; False where any is not finite."""
-    near = errors / unit <= ROUNDING_SPREAD * other_errors / other_unit
-    return near & (other_errors < math.inf)
 
 
 def culprit(

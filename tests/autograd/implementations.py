@@ -131,10 +131,6 @@ def half(x: Tensor) -> Tensor:
     return x.to(torch.float32)
 
 
-def complex_result(x: Tensor) -> Tensor:
-    return torch.complex(x, x)
-
-
 def sparse(x: Tensor) -> Tensor:
     return x.to_sparse()
 

@@ -151,7 +151,6 @@ def test_a_modules_parameters_follow_the_inputs(user: User) -> None:
         ("pair", r"returned a tuple \(Tensor, int\), not a tensor"),
         ("six", r"returned a list \(Tensor, Tensor, Tensor, Tensor, \.\.\.\), not a tensor"),
         ("half", "returned a tensor of float32; the inputs are float64"),
-        ("complex_result", "returned a tensor of complex128; the inputs are float64"),
         ("sparse", "returned a tensor of layout sparse_coo, not a dense one"),
     ],
 )

@@ -76,6 +76,12 @@ SAMPLES: dict[str, tuple[tuple[str, object], ...]] = {
     "matmul": (("matmul(s, a)", S @ A), ("s @ a", S @ A), ("a @ v", A @ V)),
     "einsum": (("einsum('ij,kj->ik', a, a)", A @ A.T),),
     "trace": (("trace(s)", np.trace(S)),),
+    "complex": (
+        ("real(complex(v, 2))", V),
+        ("imag(complex(v, 2))", np.full(3, 2.0)),
+        ("real(complex(0, v) @ complex(1, v))", -(V @ V)),
+    ),
+    "polar": (("imag(polar(v, pi/6))", V / 2),),
     "det": (("det(s)", np.linalg.det(S)),),
     "inv": (("inv(s)", np.linalg.inv(S)),),
     "transpose": (("transpose(a, 0, 1)", A.T),),

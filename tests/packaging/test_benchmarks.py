@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import runpy
@@ -64,3 +65,45 @@ def test_the_document_is_json(harness: dict[str, Any], row: Callable[..., Any]) 
     document = json.loads(json.dumps(harness["document"]([row(1.0, 2.0)])))
     assert document["rows"][0]["met"] is True
     assert document["machine"]["cores"] >= 1
+
+
+def test_what_takes_minutes_runs_on_request(harness: dict[str, Any]) -> None:
+    """Each such benchmark is there, and measures."""
+    for name in harness["ON_REQUEST"]:
+        assert "def measure() -> " in _text(name)
+
+
+@pytest.fixture
+def bank(harness: dict[str, Any]) -> Any:
+    """benchmarks/bank.py, found beside the harness."""
+    return importlib.import_module("bank")
+
+
+def _spec(bank: Any, name: str, side: str) -> Any:
+    (spec,) = (spec for spec in bank.bank(side) if spec.name == name)
+    return spec
+
+
+def test_what_gradcheck_makes_of_the_bank(bank: Any) -> None:
+    """It finds a factor of 2, misses one of 1 + 1e-9, and does not mind what is right."""
+    assert bank.gradcheck_objects(_spec(bank, "square_without_two", "wrong"))
+    assert not bank.gradcheck_objects(_spec(bank, "off_by_1e9_of_sine", "wrong"))
+    assert not bank.gradcheck_objects(_spec(bank, "sine_of_pi", "right"))
+
+
+@pytest.mark.slow
+def test_what_we_make_of_the_bank(bank: Any) -> None:
+    """A run with all defaults finds a fault."""
+    assert bank.objects(_spec(bank, "square_without_two", "wrong"))
+
+
+def test_the_bank_by_family(bank: Any) -> None:
+    """All faults and no alarm are wanted; a fault that is missed misses the target."""
+    found = [
+        bank.Outcome("a", "kinks", "wrong", ours=True, theirs=False),
+        bank.Outcome("b", "kinks", "wrong", ours=False, theirs=False),
+        bank.Outcome("c", "kinks", "right", ours=False, theirs=True),
+    ]
+    faults, alarms = bank.rows(found)
+    assert (faults.ours, faults.theirs, faults.ratio, faults.met) == (1, 0, 0.5, False)
+    assert (alarms.ours, alarms.theirs, alarms.ratio, alarms.met) == (0, 1, 0, True)

@@ -80,6 +80,24 @@ def _fields(case: Case) -> dict[str, object]:
     return {name: getattr(case, name) for name in case.__slots__}
 
 
+def test_a_failure_ends_with_the_ways_back() -> None:
+    """A line for the spec, the name of the case, and the command last of all."""
+    report = shown([result(id="3f9a1c7e02", pin="- point: {x: 3.0}")])
+    lines = report.split("\n\n")[-2].splitlines()[-4:]
+    assert lines == [
+        "  to check this point always, add to the spec's examples:",
+        "    - point: {x: 3.0}",
+        "  to see exactly this again (ID 3f9a1c7e02):",
+        "  python -m gradcheck_sym specs/a.yaml::gelu --seed 0",
+    ]
+
+
+def test_a_long_point_is_not_pinned_in_words() -> None:
+    """The command has it all; a line of YAML that is cut off would be wrong."""
+    report = shown([result(pin=f"- point: {{x: [{', '.join(['1.0'] * 200)}]}}")])
+    assert "add to the spec" not in report
+
+
 def test_the_witnesses_stand_under_their_names() -> None:
     """Symbolic, autograd and numerical are aligned columns in this order."""
     lines = shown([result()]).splitlines()

@@ -19,6 +19,7 @@ from gradcheck_sym.spec.yaml_nodes import Source
 from gradcheck_sym.verdict.records import Result
 
 ALLOWED = ("run_implementations",)
+FIRST = ("forward", "reverse", "finite_difference", "steps", "expect")
 
 
 def _read(text: str) -> Spec:
@@ -47,12 +48,13 @@ def subject_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Subject]:
 
 @pytest.fixture
 def results_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Result, ...]]:
-    """Run one spec of YAML text with few points; options as keywords."""
+    """Run one spec of YAML text with few points and the first checks; options as keywords."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
     def made(text: str | Spec, **options: Any) -> tuple[Result, ...]:
         spec = _read(text) if isinstance(text, str) else text
-        chosen = Options(**({"points": 60, "allow_import": ALLOWED} | options))
+        ordinary = {"points": 60, "allow_import": ALLOWED, "checks": FIRST}
+        chosen = Options(**(ordinary | options))
         return run([spec], chosen, lambda result: None)
 
     return made

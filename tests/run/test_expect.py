@@ -106,11 +106,21 @@ def test_who_is_wrong(value: str, torch: str, culprit: str, results_of: Any) -> 
     assert value[:4] in result.message
 
 
-def test_what_cannot_be_expected(results_of: Any) -> None:
-    """A gradient at a kink has no truth: the example is told so, with the place."""
-    found = _results(results_of, "{point: {x: [0]}, grad: {x: [1]}}", expr="abs(x)")
-    assert found["x"].verdict is not Verdict.AGREES
-    assert "kink" in found["x"].message
+@pytest.mark.parametrize(
+    "grad, message",
+    [("0", ""), ("1", "gives it, torch does not"), ("2", "neither the mathematics")],
+)
+def test_a_member_is_expected_at_a_kink(grad: str, message: str, results_of: Any) -> None:
+    """abs at 0: torch gives 0; 1 is a member as well, 2 is none."""
+    found = _results(results_of, f"{{point: {{x: [0]}}, grad: {{x: [{grad}]}}}}", expr="abs(x)")
+    assert (found["x"].verdict is Verdict.AGREES) is not bool(message)
+    assert message in found["x"].message
+
+
+def test_an_infinite_slope_is_expected(results_of: Any) -> None:
+    """sqrt at 0: what torch gives is what the author expects, and the limit of the slopes."""
+    found = _results(results_of, "{point: {x: [0]}, grad: {x: [.inf]}}", expr="sqrt(x)")
+    assert found["x"].verdict is Verdict.AGREES
 
 
 def test_an_implementation_that_raises_there(results_of: Any, tanh: Any) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from gradcheck_sym.run import guard
 from gradcheck_sym.run.checks import CHECKS
-from gradcheck_sym.run.options import CHECKS as NAMED
 from gradcheck_sym.run.domains import sizes_of
+from gradcheck_sym.run.options import CHECKS as NAMED
 from gradcheck_sym.run.trial import Fault
 from gradcheck_sym.run.witness import accuse, agree, measure
 from gradcheck_sym.verdict.records import Measured, Verdict

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from itertools import combinations, product
-from math import prod
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcheck_sym.errors import Position
-from gradcheck_sym.sampling.shapes import assignments, shape_of, sizes
-from gradcheck_sym.spec.records import Dim, Input
+from gradcheck_sym.sampling.shapes import assignments, sizes
+from gradcheck_sym.spec.records import Dim
 
 RANGES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=4)
 
@@ -57,13 +54,3 @@ def test_long_ranges() -> None:
     """Of a long range the ends, their neighbours and the powers of two are visited."""
     assert sizes(dim("n", 3, 100)) == (3, 4, 8, 16, 32, 64, 99, 100)
     assert sizes(dim("n", 0, 7)) == tuple(range(8))
-
-
-def test_shape_of() -> None:
-    """Named sizes are looked up; numbers stay; an unknown name is an error."""
-    here = Position("x.yaml", 1, 1)
-    entry = Input("x", None, ("n", 3, "n"), None, None, requires_grad=True, position=here)
-    assert shape_of(entry, {"n": 2}) == (2, 3, 2)
-    assert prod(shape_of(entry, {"n": 0})) == 0
-    with pytest.raises(KeyError):
-        shape_of(entry, {"m": 2})

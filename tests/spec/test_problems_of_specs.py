@@ -120,6 +120,16 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     (GOOD + "dims: {m: 2}\n", [(3, 8, Code.UNUSED_DIM)]),
     ("inputs: {x: {value: 1e309}}\nexpr: x\n", [(1, 21, Code.BAD_NUMBER)]),
     ("inputs: {x: {value: 1e99999}}\nexpr: x\n", [(1, 21, Code.BAD_NUMBER)]),
+    (GOOD + "kinks: lef\n", [(3, 8, Code.BAD_MEMBER)]),
+    (GOOD + "kinks: [left]\n", [(3, 8, Code.BAD_MEMBER)]),
+    (GOOD + "kinks: {x: {y: left}}\n", [(3, 12, Code.BAD_MEMBER)]),
+    (GOOD + "kinks: {y: left, x: up}\n", [(3, 9, Code.UNKNOWN_NAME), (3, 21, Code.BAD_MEMBER)]),
+    (
+        "inputs: {x: , y: {requires_grad: false}}\nexpr: x*y\nkinks: {x: mean, y: left}\n",
+        [(3, 18, Code.CONFLICT)],
+    ),
+    ("inputs: {x: {dtype: a}}\nexpr: x\nkinks: {x: left}\n", [(1, 21, Code.BAD_DTYPE)]),
+    (STEPS + "kinks: left\n", [(4, 8, Code.MISSING_KEY)]),
     # examples
     (GOOD + "examples: [{value: 1}]\n", [(3, 12, Code.MISSING_KEY)]),
     (GOOD + "examples: [point: {x: [1], y: 2}]\n", [(3, 28, Code.UNKNOWN_NAME)]),
@@ -276,6 +286,8 @@ def test_problems_come_in_the_order_of_files_and_lines(tmp_path):
         (GOOD + "checks: {Reverse: true}", "did you mean 'reverse'?"),
         ("inputs: {x: {dtype: float46}}", "did you mean 'float64'?"),
         ("inputs: {exp: }", "rename it, to exp_ for example"),
+        (GOOD + "kinks: minimum_norm", "did you mean 'minimum norm'?"),
+        ("inputs: {slope: }\nexpr: slope\nkinks: {slpoe: left}", "did you mean 'slope'?"),
     ],
 )
 def test_mistakes_come_with_help(tmp_path, text, hint):

@@ -149,6 +149,14 @@ def test_examples_are_points_with_expected_numbers():
     assert second.position == Position("dir/it.yaml", 6, 9)
 
 
+def test_kinks_are_said_of_all_inputs_or_by_name():
+    """A single word is said of every input that has a gradient."""
+    inputs = "inputs: {x: , y: , z: {requires_grad: false}}\nexpr: x*y*z\n"
+    assert spec(inputs).kinks == {}
+    assert spec(inputs + "kinks: minimum norm\n").kinks == dict.fromkeys("xy", "minimum norm")
+    assert spec(inputs + "kinks: {y: right}\n").kinks == {"y": "right"}
+
+
 def test_an_expression_may_span_lines_in_any_style():
     """Its tree is the same; its text is as written."""
     trees = {

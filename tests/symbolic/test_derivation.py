@@ -15,7 +15,7 @@ from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.spec.parser import parse
 from gradcheck_sym.spec.records import Dim, Expression, Spec
 from gradcheck_sym.symbolic.careful import Loss
-from gradcheck_sym.symbolic.derivation import COTANGENT, concrete, condition, derive
+from gradcheck_sym.symbolic.derivation import COTANGENT, condition, derive
 from gradcheck_sym.symbolic.floats import evaluate
 from gradcheck_sym.symbolic.lower import LowerError
 
@@ -74,8 +74,6 @@ def test_dims_and_lets(spec_of: Any) -> None:
         assert [float(column[0]) for column in found] == pytest.approx(
             [1 + 2 * size] + [1 / size + 2] * size
         )
-    assert concrete(("n", 3), {"n": 2}) == (2, 3)
-    assert concrete((), {}) == ()
 
 
 def test_an_input_may_be_called_anything(spec_of: Any) -> None:

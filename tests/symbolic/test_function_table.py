@@ -51,6 +51,9 @@ _REFERENCE: dict[str, Callable[..., Any]] = {
     "maximum": max,
     "minimum": min,
     "clone": lambda x: x,
+    "real": lambda x: x,
+    "imag": lambda x: 0 * x,
+    "angle": mpmath.arg,
 }
 
 

@@ -44,6 +44,7 @@ where(x<-1or(x>1),x,0) where(0<x,1,0)
 dot(v,v) dot(v,v+1) outer(v,w) matmul(m,transpose(m,0,1)) matmul(q,q) m@w v@m v@v q@q m@q
 einsum("ij,jk->ik",m,q) einsum("ij->ji",q) einsum("ii->",q) einsum("ii->i",q) einsum("i,j->ij",v,w)
 einsum("...i,i->...",m,w) einsum("ij,ij->i",q,q) einsum("i->",v)
+real(complex(x,2)*complex(2,x)) imag(complex(s,v)) real(polar(x,3)) imag(polar(v,s))
 trace(q) trace(m) det(q) inv(q) det([q,2*q]) inv([q,2*q])
 transpose(x,D,0) transpose(x,-1,D) transpose(m,0,1) T(m) T(v) T(s) m.T mT(m) q.mT mT([q,q])
 reshape(m,[-1]) reshape(m,(3,-1)) reshape(x,(-1,1)) reshape(s,(1,1)) flatten(x) flatten([m,m],1,2)

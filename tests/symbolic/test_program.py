@@ -131,8 +131,10 @@ def test_reflected_operators_and_foreign_numbers() -> None:
         assert result.instruction.op == op
         assert builder.code[result.instruction.args[0]].data == Fraction(2)
     assert (x + Fraction(1, 10)).instruction.op == "add"
-    with pytest.raises(TypeError, match=r"0\.1 is no exact number"):
+    with pytest.raises(TypeError, match="'Scalar' and 'float'"):
         x + 0.1
+    with pytest.raises(TypeError, match=r"0\.1 is no exact number"):
+        builder.op("add", x, 0.1)
     assert repr(x) == "%0"
 
 

@@ -6,13 +6,12 @@ import itertools
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
-from gradcheck_sym.verdict.ruling import Gap, culprit, is_rounding, rounding_mask, rule
+from gradcheck_sym.verdict.ruling import Gap, culprit, rule
 
 QUICK = settings(deadline=None, derandomize=True, max_examples=400)
 MAX = 3.0e38
@@ -154,32 +153,6 @@ def test_two_witnesses_against_one(agreements: tuple[bool | None, ...]) -> None:
         (False, False, False): "the forward and the backward",
     }
     assert culprit(*agreements) == named.get(agreements, "")  # type: ignore[arg-type]
-
-
-def test_rounding_scales_with_the_roundoff() -> None:
-    """An error that shrinks with the dtype's roundoff is rounding; one that stays is a mistake."""
-    double, single = 2.0**-53, 2.0**-24
-    cases = [
-        (1e-14, double, 1e-5, single, True),
-        (1e-5, single, 1e-14, double, True),
-        (1e-3, double, 1e-3, single, False),
-        (1e-9, double, 1e-6, single, False),
-        (1e-3, single, 1e-3, double, True),  # the other dtype is worse by far
-        (1e-3, single, 1e-16, double, False),  # wrong in single precision only
-        (1e-3, single, 0.0, double, False),
-        (0.0, double, 0.0, single, True),
-        (0.0, double, 1e-5, single, True),
-        (1e-14, double, 0.0, single, False),
-        (math.nan, double, 1e-5, single, False),
-        (math.inf, double, 1e-5, single, False),
-        (1e-14, double, math.nan, single, False),
-        (1e-14, double, math.inf, single, False),
-        (math.inf, double, math.inf, single, False),
-    ]
-    for error, unit, other, other_unit, expected in cases:
-        assert is_rounding(error, unit, other, other_unit) is expected, (error, other)
-        mask = rounding_mask(np.array([error]), unit, np.array([other]), other_unit)
-        assert mask.tolist() == [expected], (error, other)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.domains import sizes_of
+from gradcheck_sym.run.kinks import JUDGED, nearest_member
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.spec.records import Example
@@ -42,7 +43,7 @@ def expect(subject: Subject) -> Iterator[Result]:
 def _trial(subject: Subject, example: Example) -> Trial:
     """The example with a cotangent of ones: its gradients are those of sum(expr)."""
     sizes = sizes_of(subject.spec, example.point, {})
-    ones = np.ones(subject.derivation(sizes).out_shape)
+    ones = subject.derivation(sizes).ones
     return subject.at(sizes, example.point, ones, "example")
 
 
@@ -97,15 +98,14 @@ def _result(subject: Subject, name: str | None, found: list[list[_Expected] | st
 def _compared(one: _Expected) -> tuple[Case, str]:
     """The author's number with both witnesses, and who is wrong, if anyone."""
     trial, column = one.trial, one.column
-    truth = trial.truth(0, column)
-    if 0 in trial.problems or truth is None:
-        settled = trial.settled(0)
-        reason = trial.problems.get(0, f"the point is {settled.place}: {settled.reason}")
-        return trial.unjudged(0, reason), "the example"
-    gap = trial.gap(0, column)
-    slack = gap.allowed + written(one.value)
-    symbolic = abs(one.value - gap.truth) <= slack
-    autograd = abs(one.value - gap.claim) <= slack
+    known = _known(one)
+    if isinstance(known, str):
+        return trial.unjudged(0, known), "the example"
+    truth, allowed = known
+    claim = float(trial.claimed[0, column])
+    slack = allowed + written(one.value)
+    symbolic = _near(one.value, truth.value, slack)
+    autograd = _near(one.value, claim, slack)
     reason = {
         (True, True): "",
         (False, False): "neither the mathematics nor torch gives it",
@@ -122,15 +122,37 @@ def _compared(one: _Expected) -> tuple[Case, str]:
         point=trial.unjudged(0, "").point,
         cotangent=trial.unjudged(0, "").cotangent,
         index=trial.index(column),
-        symbolic=Measured(gap.truth, float(truth.ball.rad())),
-        autograd=gap.claim,
+        symbolic=truth,
+        autograd=claim,
         numerical=None,
-        error_ulp=abs(one.value - gap.truth) / trial.spacing(gap.truth),
-        error_abs=abs(one.value - gap.truth),
+        error_ulp=abs(one.value - truth.value) / trial.spacing(truth.value),
+        error_abs=abs(one.value - truth.value),
         allowed=slack,
         reason=reason,
     )
     return case, culprit
+
+
+def _known(one: _Expected) -> tuple[Measured, float] | str:
+    """The truth that a number is held against, and what it may be off by; or why there is none.
+
+    At a point without a gradient, the member of the generalized gradient next to the number.
+    """
+    trial, column = one.trial, one.column
+    if 0 in trial.problems:
+        return trial.problems[0]
+    truth, settled = trial.truth(0, column), trial.settled(0)
+    if truth is not None:
+        gap = trial.gap(0, column)
+        return Measured(gap.truth, float(truth.ball.rad())), gap.allowed
+    if column < trial.derivation.values or settled.place not in JUDGED:
+        return f"the point is {settled.place}: {settled.reason}"
+    nearest, bound = nearest_member(trial, 0, column, one.value)
+    return Measured(nearest), bound
+
+
+def _near(value: float, other: float, slack: float) -> bool:
+    return value == other or abs(value - other) <= slack
 
 
 def written(value: float) -> float:

@@ -9,6 +9,7 @@ from gradcheck_sym.symbolic.rules.common import Rule
 
 _NAMED: dict[str, Rule] = {
     "sum": reductions.sum_,
+    "complex": pieces.complex_,
     "max": reductions.extreme("max"),
     "min": reductions.extreme("min"),
     "amax": reductions.extreme("max"),
@@ -33,6 +34,7 @@ _BY_THEIR_NAME: tuple[Rule, ...] = (
     pieces.clamp,
     pieces.where,
     pieces.detach,
+    pieces.polar,
     linear_algebra.matmul,
     linear_algebra.dot,
     linear_algebra.outer,

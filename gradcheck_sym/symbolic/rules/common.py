@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.spec.tree import Node, Span
+from gradcheck_sym.symbolic import complexes
 from gradcheck_sym.symbolic.program import Builder, Scalar
 
-Array = npt.NDArray[Any]  # of Scalar
+Array = npt.NDArray[Any]  # of Scalar, or of Complex
 Rule = Callable[..., Array]  # takes the lowering, then the function's arguments as nodes
 
 MAX_ELEMENTS = 100_000  # of one array; larger shapes are not written out scalar by scalar
@@ -51,7 +52,7 @@ def roomy(*sizes: int) -> None:
         raise ValueError(f"an array of {count} elements; at most {MAX_ELEMENTS} are written out")
 
 
-def mapped(function: Callable[..., Scalar], *operands: Array) -> Array:
+def mapped(function: Callable[..., complexes.Number], *operands: Array) -> Array:
     """An elementwise operation with broadcasting, over object arrays."""
     broadcast = np.broadcast_arrays(*operands)
     roomy(*broadcast[0].shape)
@@ -84,6 +85,12 @@ def _number(scalar: Scalar) -> Scalar:
         return scalar
     one, zero = scalar.builder.constant(1), scalar.builder.constant(0)
     return scalar.builder.emit("select", [scalar, one, zero])
+
+
+def uniform(operand: Array) -> Array:
+    """An array in which all numbers are complex if one is, as in torch."""
+    kinds = {isinstance(number, complexes.Complex) for number in operand.reshape(-1)}
+    return mapped(complexes.promoted, operand) if len(kinds) > 1 else operand
 
 
 def axes_of(lowering: Lowering, dim: Node, ndim: int) -> tuple[int, ...]:
@@ -131,6 +138,8 @@ def total(values: Sequence[Scalar]) -> Scalar:
     return reduce(lambda a, b: a + b, values)
 
 
-def called(name: str, value: Scalar) -> Scalar:
+def called(name: str, value: complexes.Number) -> complexes.Number:
     """An elementwise function of the table, of one scalar."""
+    if isinstance(value, complexes.Complex):
+        return complexes.FUNCTIONS[name](value)
     return value.builder.emit(name, [value])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_sym.spec.tree import Node
+from gradcheck_sym.symbolic import complexes
 from gradcheck_sym.symbolic.program import Scalar
 from gradcheck_sym.symbolic.rules.common import Array, Lowering, Rule, axes_of, called, total
 
@@ -52,7 +53,7 @@ def _variance(values: Sequence[Scalar], correction: Any) -> Scalar:
     count = len(values) - correction
     if count <= 0:
         raise ValueError(f"a variance over {len(values)} elements with correction {correction}")
-    return total([(value - centre) ** 2 for value in values]) / Fraction(count)
+    return total([complexes.norm(value - centre) for value in values]) / Fraction(count)
 
 
 def sum_(lowering: Lowering, x: Node, dim: Node, keepdim: Node) -> Array:
@@ -99,10 +100,10 @@ def norm(lowering: Lowering, x: Node, p: Node, dim: Node, keepdim: Node) -> Arra
     """p-norm; p may be inf or -inf."""
     order = lowering.plain(p)
 
-    def combine(values: list[Scalar]) -> Scalar:
+    def combine(values: list[complexes.Number]) -> complexes.Number:
         sizes = [called("abs", value) for value in values]
         if order == 2:
-            return called("sqrt", total([value * value for value in values]))
+            return called("sqrt", total([complexes.norm(value) for value in values]))
         if order == 1:
             return total(sizes)
         if order in (math.inf, -math.inf):

@@ -1,0 +1,73 @@
+"""What memory a graph holds on to, and whether two tensors share any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+_DEEPEST = 4  # containers in containers that are looked into, where a backward keeps its tensors
+
+
+def overlap(left: Tensor, right: Tensor) -> bool:
+    """Whether some element of one tensor lies where an element of the other does.
+
+    Sharing a storage is not enough: the even and the odd elements of a buffer do not overlap.
+    """
+    if any(tensor.layout is not torch.strided or not tensor.numel() for tensor in (left, right)):
+        return False
+    one, other = _bytes(left), _bytes(right)
+    return bool(np.isin(one, other).any())
+
+
+def _bytes(tensor: Tensor) -> NDArray[np.int64]:
+    """The addresses of all bytes of a tensor."""
+    places = np.zeros((), dtype=np.int64)
+    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        places = np.add.outer(places, np.arange(size) * stride)
+    first = np.unique(places) * tensor.element_size() + tensor.data_ptr()
+    return np.add.outer(first, np.arange(tensor.element_size())).ravel()
+
+
+def held(result: Tensor) -> list[Tensor]:
+    """What the graph of a result keeps for backward: saved tensors, attributes of ctx, leaves."""
+    return [tensor for node in _nodes(result) for tensor in _kept(node)]
+
+
+def parameters(result: Tensor) -> list[Tensor]:
+    """The leaves that a backward through the graph of a result leads to."""
+    leaves = [getattr(node, "variable", None) for node in _nodes(result)]
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+
+
+def _nodes(result: Tensor) -> Iterator[Any]:
+    waiting, seen = [result.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+            yield node
+
+
+def _kept(node: Any) -> Iterator[Tensor]:
+    names = [name for name in dir(node) if name.startswith("_saved_")]
+    for name in (*names, "saved_tensors", "variable"):
+        try:
+            yield from _tensors(getattr(node, name, None))
+        except RuntimeError:  # freed, or written to since it was saved
+            continue
+    yield from _tensors(getattr(node, "__dict__", None))
+
+
+def _tensors(kept: object, depth: int = 0) -> Iterator[Tensor]:
+    if isinstance(kept, Tensor):
+        yield kept.detach()
+    elif depth < _DEEPEST and isinstance(kept, (dict, list, tuple)):
+        parts: Iterable[object] = kept.values() if isinstance(kept, dict) else kept
+        for part in parts:
+            yield from _tensors(part, depth + 1)

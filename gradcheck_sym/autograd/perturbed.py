@@ -1,0 +1,172 @@
+"""One perturbed run: a mode under which every operation that rounds, rounds otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, final
+from zlib import crc32
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from gradcheck_sym.autograd.implementation import RAISED
+from gradcheck_sym.autograd.kernels import (
+    Kind,
+    axes_together,
+    kind_of,
+    may_underflow,
+    tensors,
+    written,
+    written_out,
+)
+from gradcheck_sym.autograd.noise import Integers, Mask, key_of, moved, nowhere_zero, rounds
+
+
+@final
+class Perturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Moves what rounds, forward and backward; without a seed it only watches."""
+
+    def __init__(self, seed: int | None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.outcomes: list[bytes] = []  # of comparisons, in order
+        self.narrowest: torch.dtype | None = None  # in which anything was moved
+        self._seed = seed
+        self._begun = False
+        self._inside = False  # a fused operation that is written out
+        self._constants: dict[int, Tensor] = {}  # by storage; kept, or its address is used again
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: nothing here is compiled, and to skip the compiler imports it first: a second."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The operation; where it rounds, with other errors."""
+        kwargs = kwargs or {}
+        if not self._begun:
+            return func(*args, **kwargs)
+        kind = kind_of(func, args)
+        if kind is Kind.FACTORY or all(map(self._is_constant, tensors(args, kwargs))):
+            result = func(*args, **kwargs)
+            self._constants |= {_storage(tensor): tensor for tensor in tensors(result)}
+            return result
+        result = self._computed(func, kind, args, kwargs)
+        for tensor in written(func, args, kwargs):  # a buffer that is filled is no constant
+            self._constants.pop(_storage(tensor), None)
+        if not self._inside:
+            self.outcomes += [_bytes(t) for t in tensors(result) if t.dtype is torch.bool]
+        return result
+
+    def begin(self, inputs: Iterable[Tensor]) -> None:
+        """From now on what is made of literals is constant; not the inputs, and what was before."""
+        self._begun = True
+        for tensor in inputs:
+            self._constants.pop(_storage(tensor), None)
+
+    def _is_constant(self, tensor: Tensor) -> bool:
+        return _storage(tensor) in self._constants
+
+    def _computed(self, func: Any, kind: Kind, args: Any, kwargs: Any) -> Any:
+        if kind is Kind.EXACT:
+            return func(*args, **kwargs)
+        if kind is Kind.STABLE and (parts := written_out(func)) is not None:
+            return self._through(parts, func, args, kwargs)
+        if self._seed is None:
+            return func(*args, **kwargs)
+        salt = crc32(f"{self._seed} {func}".encode())
+        if kind is Kind.CAST:
+            source = list(tensors(args))[-1]  # of a copy into another, the second
+            key = key_of([source])
+            return _changed(func, args, kwargs, lambda out: self._cast(out, source, salt, key))
+        if kind is Kind.ELEMENTARY:
+            key = key_of(tensors(args))
+            lost = nowhere_zero(tensors(args)) if may_underflow(func, args) else None
+            return _changed(func, args, kwargs, lambda out: self._moved(out, salt, key, lost=lost))
+        given = self._given(func, kind, args, salt, kwargs)
+        return _changed(func, given, kwargs, lambda out: self._moved(out, salt, None))
+
+    def _through(self, parts: Callable[..., Any], func: Any, args: Any, kwargs: Any) -> Any:
+        """A fused operation by the simpler ones that it consists of, if that can be done."""
+        outer, self._inside = self._inside, True
+        try:
+            with self:
+                result = parts(*args, **kwargs)
+        except RAISED:
+            result = NotImplemented
+        finally:
+            self._inside = outer
+        return func(*args, **kwargs) if result is NotImplemented else result
+
+    def _given(self, func: Any, kind: Kind, args: Any, salt: int, kwargs: Any) -> Any:
+        """The arguments moved as far as a stable algorithm may be wrong about them."""
+        untouched = {id(tensor) for tensor in written(func, args, kwargs)}
+
+        def change(tensor: Tensor) -> Tensor:
+            if id(tensor) in untouched:
+                return tensor
+            size = None
+            if kind is Kind.NORMWISE and tensor.numel() and rounds(tensor):
+                axes = axes_together(func, args, tensor.dim())
+                size = tensor.abs().amax(axes, keepdim=True)
+            return self._moved(tensor, ~salt, None, size)
+
+        return _replaced(change, args)
+
+    def _cast(self, out: Tensor, source: Tensor, salt: int, key: Integers) -> Tensor:
+        """Moved where the numbers did not fit the dtype."""
+        if out.dtype.is_complex or source.dtype.is_complex:
+            return out
+        fits = out.double() == source.double()
+        return out if fits.all() else torch.where(fits, out, self._moved(out, salt, key))
+
+    def _moved(
+        self,
+        out: Tensor,
+        salt: int,
+        key: Integers | None,
+        size: Tensor | None = None,
+        lost: Mask | None = None,
+    ) -> Tensor:
+        if not rounds(out):
+            return out
+        if self.narrowest is None or _roundoff(out.dtype) > _roundoff(self.narrowest):
+            self.narrowest = out.dtype
+        return moved(out, salt, key, size, lost)
+
+
+def _replaced(change: Callable[[Tensor], Tensor], given: Any) -> Any:
+    """Arguments or results with every tensor changed."""
+    if isinstance(given, Tensor):
+        return change(given)
+    if isinstance(given, (tuple, list)):
+        return type(given)([_replaced(change, item) for item in given])
+    return given
+
+
+def _changed(func: Any, args: Any, kwargs: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The operation's result, changed; what it wrote to is changed in place."""
+    result = func(*args, **kwargs)
+    places = written(func, args, kwargs)
+    for place in places:
+        if rounds(place):
+            place.copy_(change(place))
+    return result if places else _replaced(change, result)
+
+
+def _roundoff(dtype: torch.dtype) -> float:
+    return torch.finfo(dtype).eps
+
+
+def _storage(tensor: Tensor) -> int:
+    """What tells memory from other memory; sparse tensors have none in common."""
+    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # as vmap hands to a function
+        tensor = torch._C._functorch.get_unwrapped(tensor)
+    if tensor.layout is not torch.strided:
+        return id(tensor)
+    address: int = tensor.untyped_storage()._cdata
+    return address
+
+
+def _bytes(outcome: Tensor) -> bytes:
+    return bytes(outcome.flatten().tolist())

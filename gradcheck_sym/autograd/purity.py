@@ -1,0 +1,280 @@
+"""Whether a backward leaves alone what is not its own, and says the same whenever it is asked.
+
+What counts is what shows: that a function writes into a scratch buffer of its own, or hands out a
+view of grad_output, as torch's view functions do, is no fault; that a number changes which
+somebody holds, or which comes out, is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from types import MappingProxyType
+from typing import final
+
+import torch
+from torch import Tensor
+
+from gradcheck_sym.autograd.graphs import Gradients, Point, copied, points_of, same
+from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
+from gradcheck_sym.autograd.ledger import Array, job_of
+from gradcheck_sym.autograd.memory import held, overlap, parameters
+from gradcheck_sym.autograd.state import repeatable, undisturbed
+
+
+@final
+class Kind(StrEnum):
+    """What an impure function does."""
+
+    MUTATED_INPUT = "mutated input"
+    MUTATED_COTANGENT = "mutated grad_output"
+    MUTATED_RESULT = "mutated result"
+    MUTATED_SAVED = "mutated saved tensor"
+    MUTATED_PARAMETER = "mutated parameter"
+    STALE = "stale buffer"
+    ALIASED = "aliased gradient"
+    RANDOM = "not deterministic"
+    ACCUMULATION = "accumulation"
+    CONSUMED = "consumed graph"  # loud: a second backward raises, although it was asked for
+    RAISED = "raised"  # the forward or the first backward
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Impurity:
+    """One thing that a function does and should not."""
+
+    kind: Kind
+    text: str  # a sentence without its full stop
+    name: str | None = None  # the input that it concerns
+
+
+def impurities(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+    others: Mapping[str, Array] | None = None,
+) -> Mapping[int, tuple[Impurity, ...]]:
+    """What is impure at each lane; lanes without fault are left out. Arguments as of `reverse`.
+
+    A result that is alive is tried beside one at the next lane, where there are several, and
+    beside one of `others`, the same inputs at other shapes: (lanes of their own, *shape). Never
+    raises for what the implementation does; torch's global state stays as it was.
+    """
+    with undisturbed(), repeatable():
+        points = points_of(job_of(implementation, values, wrt, cotangents, dtype))
+        shaped = {} if others is None else others
+        strange = points_of(job_of(implementation, shaped, wrt, None, dtype))
+        found = {
+            lane: tuple(_impurities(point, _rivals(lane, points, strange)))
+            for lane, point in enumerate(points)
+        }
+    return MappingProxyType({lane: faults for lane, faults in found.items() if faults})
+
+
+def reverse_grad(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> Mapping[int, str]:
+    """Where torch.autograd.grad and .backward() disagree, in words, by lane.
+
+    On one graph: grad must leave .grad alone; a first backward must put the same bits there, a
+    second one twice as much (`.grad` accumulates). Arguments as of `reverse`.
+    """
+    with undisturbed(), repeatable():
+        points = points_of(job_of(implementation, values, wrt, cotangents, dtype))
+        found = {lane: _found(_accumulated, point) for lane, point in enumerate(points)}
+    return MappingProxyType({lane: faults[0].text for lane, faults in found.items() if faults})
+
+
+# --- one point ----------------------------------------------------------------------------
+
+_Rivals = Sequence[tuple[str, Point]]  # where the function is called besides, in words, and there
+_Probe = Callable[[Point], Iterator[Impurity]]
+
+
+def _rivals(lane: int, points: Sequence[Point], strange: Sequence[Point]) -> _Rivals:
+    found = [("at other values", points[(lane + 1) % len(points)])] if len(points) > 1 else []
+    return found + ([("at another shape", strange[lane % len(strange)])] if strange else [])
+
+
+def _impurities(point: Point, rivals: _Rivals) -> Iterator[Impurity]:
+    """What is impure at a point, but not what would only follow from that."""
+    aliased = _found(_aliased, point)
+    for probe in (_written, _repeated, _retained, _accumulated, partial(_crowded, rivals=rivals)):
+        faults = _found(probe, point)
+        yield from faults
+        if faults:
+            break
+    yield from dict.fromkeys(fault for fault in aliased if fault.kind is not Kind.RAISED)
+
+
+def _found(probe: _Probe, point: Point) -> list[Impurity]:
+    found = []
+    try:
+        for fault in probe(point):
+            found.append(fault)  # noqa: PERF402 - what comes before an exception stays
+    except RAISED as error:
+        found.append(Impurity(Kind.RAISED, told(error)))
+    return found
+
+
+def _written(point: Point) -> Iterator[Impurity]:
+    """Writes to what is lent, to the result, to parameters.
+
+    A forward may write to buffers, as batch normalization does; what comes of it shows elsewhere.
+    """
+    graph = point.graph()
+    lent = {name: (tensor, tensor.detach().clone()) for name, tensor in graph.tensors.items()}
+    for name, (now, _) in lent.items():
+        if not same(now, point.inputs[name]):
+            yield Impurity(Kind.MUTATED_INPUT, f"the forward writes to the input {name}", name)
+    own = [(tensor, tensor.detach().clone()) for tensor in parameters(graph.result)]
+    fed = graph.fed.clone()
+    graph.pull(fed)
+    for name, (now, before) in lent.items():
+        if not same(now, before):
+            yield Impurity(Kind.MUTATED_INPUT, f"the backward writes to the input {name}", name)
+    if not same(fed, graph.fed):
+        yield Impurity(Kind.MUTATED_COTANGENT, "the backward writes to grad_output")
+    is_input = any(overlap(graph.result, tensor) for tensor in graph.tensors.values())
+    if not is_input and not same(graph.result, graph.value):
+        yield Impurity(Kind.MUTATED_RESULT, "the backward writes to the result")
+    if not all(same(now, before) for now, before in own if not _is_among(now, graph.leaves)):
+        yield Impurity(Kind.MUTATED_PARAMETER, "the backward writes to a parameter")
+
+
+def _aliased(point: Point) -> Iterator[Impurity]:
+    """Gradients in memory that is somebody else's: who scales one in place scales that as well.
+
+    Tried with ones, too: where there is nothing to multiply by, some hand out what they saved.
+    """
+    for cotangent in (point.cotangent, None):
+        graph = replace(point, cotangent=cotangent).graph()
+        owners = [(f"the input {name}", tensor) for name, tensor in graph.tensors.items()]
+        owners += [("the result", graph.result)]
+        owners += [("a tensor that the graph keeps", tensor) for tensor in held(graph.result)]
+        for name, gradient in zip(graph.wrt, graph.pull(), strict=True):
+            for owner, tensor in owners:
+                if gradient is not None and overlap(gradient, tensor):
+                    text = f"the gradient of {name} lies in the memory of {owner}"
+                    yield Impurity(Kind.ALIASED, text, name)
+                    break
+
+
+def _repeated(point: Point) -> Iterator[Impurity]:
+    """The same answer twice, on fresh graphs and with the same random numbers."""
+    one = point.graph()
+    first = copied(one.pull())
+    other = point.graph()
+    if not same(one.value, other.value):
+        yield Impurity(Kind.RANDOM, "a second forward at the same point gives another value")
+    for name in _different(one.wrt, other.pull(), first):
+        text = f"a second forward and backward at the same point give another gradient of {name}"
+        yield Impurity(Kind.RANDOM, text, name)
+
+
+def _retained(point: Point) -> Iterator[Impurity]:
+    """The same answer twice on one graph, as retain_graph=True has it."""
+    graph = point.graph()
+    saved = [(tensor, tensor.clone()) for tensor in held(graph.result)]
+    first = copied(graph.pull(retain=True))
+    try:
+        second = graph.pull(retain=True)
+    except RAISED as error:
+        written = "modified by an inplace operation" in str(error)
+        kind = Kind.MUTATED_SAVED if written else Kind.CONSUMED
+        yield Impurity(kind, f"a second backward on the same graph raises {told(error)}")
+        return
+    written = not all(same(now, before) for now, before in saved)
+    for name in _different(graph.wrt, second, first):
+        text = f"a second backward on the same graph gives another gradient of {name}"
+        yield Impurity(Kind.MUTATED_SAVED if written else Kind.RANDOM, text, name)
+
+
+def _accumulated(point: Point) -> Iterator[Impurity]:
+    """What backward() puts into .grad: what grad() gives, and twice that the second time."""
+    graph = point.graph()
+    if not graph.result.requires_grad:
+        return
+    found = copied(graph.pull(retain=True))
+    if any(leaf.grad is not None for leaf in graph.leaves):
+        yield Impurity(Kind.ACCUMULATION, "torch.autograd.grad left something in .grad")
+        return
+    for factor, ordinal in ((1, "first"), (2, "second")):
+        torch.autograd.backward(graph.result, graph.fed.clone(), retain_graph=True)
+        expected = tuple(None if gradient is None else gradient * factor for gradient in found)
+        for name in _different(graph.wrt, tuple(leaf.grad for leaf in graph.leaves), expected):
+            text = f"{name}.grad after the {ordinal} backward is not what grad() gives"
+            yield Impurity(Kind.ACCUMULATION, text, name)
+            return
+
+
+def _crowded(point: Point, rivals: _Rivals) -> Iterator[Impurity]:
+    """The same answer while another result is alive; the first rival that disturbs is told."""
+    for where, rival in rivals:
+        try:
+            theirs = _Answer.of(rival)
+        except RAISED:
+            continue  # a fault of that point, if any
+        faults = [*_disturbed(point, rival, where, _Answer.of(point), theirs)]
+        if faults:
+            yield from faults
+            return
+
+
+def _disturbed(
+    point: Point, rival: Point, where: str, alone: _Answer, theirs: _Answer
+) -> Iterator[Impurity]:
+    one, other = point.graph(), rival.graph()
+    again = f"the function was called again, {where}"
+    if not same(one.result, alone.value):
+        yield Impurity(Kind.STALE, f"the result is another after {again}")
+        return
+    try:
+        mine = one.pull()
+    except RAISED as error:
+        yield Impurity(Kind.STALE, f"the backward raises after {again}: {told(error)}")
+        return
+    for name in _different(one.wrt, mine, alone.gradients):
+        yield Impurity(Kind.STALE, f"the gradient of {name} is another after {again}", name)
+    kept = copied(mine)
+    beside = f"while another result is alive, {where}"
+    for name in _different(one.wrt, other.pull(), theirs.gradients):
+        yield Impurity(Kind.STALE, f"the gradient of {name} is another {beside}", name)
+    for name in _different(one.wrt, mine, kept):
+        text = f"the gradient of {name}, once given, is written to by the next backward, {where}"
+        yield Impurity(Kind.STALE, text, name)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Copies of what a function says at a point when nothing else is going on."""
+
+    value: Tensor
+    gradients: Gradients
+
+    @staticmethod
+    def of(point: Point) -> _Answer:
+        """The answer at a point; raises what the function raises."""
+        graph = point.graph()
+        return _Answer(graph.value, copied(graph.pull()))
+
+
+def _different(wrt: tuple[str, ...], found: Gradients, expected: Gradients) -> Iterator[str]:
+    """The inputs whose gradients are not the same bits."""
+    for name, gradient, other in zip(wrt, found, expected, strict=True):
+        if not same(gradient, other):
+            yield name
+
+
+def _is_among(tensor: Tensor, tensors: Sequence[Tensor]) -> bool:
+    return any(tensor is other for other in tensors)

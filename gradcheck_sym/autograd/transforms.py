@@ -1,0 +1,224 @@
+"""Functions made of a function: its gradient, its directional derivative, its map over lanes.
+
+The first two are implementations again: whatever judges a function and its backward can judge
+them and theirs. The backward of a gradient is the second derivative; the tangent of a gradient is
+forward over reverse, the gradient of a tangent reverse over forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
+from gradcheck_sym.autograd.ledger import (
+    COTANGENT,
+    Array,
+    Claims,
+    FormError,
+    Job,
+    Ledger,
+    changed,
+    dense,
+    job_of,
+)
+from gradcheck_sym.autograd.memory import parameters
+from gradcheck_sym.autograd.reverse import fixed_inputs
+from gradcheck_sym.autograd.state import undisturbed
+from gradcheck_sym.autograd.support import Feature, UnsupportedError
+from gradcheck_sym.spec.checks import tangent_name
+
+# --- the gradient -------------------------------------------------------------------------
+
+
+def gradient_of(
+    implementation: Implementation, wrt: tuple[str, ...], fed: str = COTANGENT
+) -> Implementation:
+    """The gradients by `wrt` as a function of the inputs and of the cotangent, an input `fed`.
+
+    They are flat, one after the other: (number of elements of all in wrt,); an input that the
+    graph does not reach has zeros. Computed with create_graph=True. The call raises
+    UnsupportedError where the gradient has no graph at all, so that nobody can mistake it for one
+    that can be differentiated again; a graph that lacks a part shows in wrong numbers only.
+    """
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        given = {name: tensor for name, tensor in tensors.items() if name != fed}
+        leaves = {name: _tracked(given[name]) for name in wrt}
+        with torch.enable_grad():
+            result = implementation.call({**given, **leaves})
+            found = _pulled(result, list(leaves.values()), _tracked(tensors[fed]))
+            flat = torch.cat(
+                [
+                    torch.zeros_like(leaf).flatten() if part is None else dense(part).flatten()
+                    for leaf, part in zip(leaves.values(), found, strict=True)
+                ]
+            )
+            return _reaching(flat, tensors)
+
+    return replace(
+        implementation, call=call, description=f"gradient of {implementation.description}"
+    )
+
+
+def reached(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array,
+    dtype: str,
+) -> frozenset[str]:
+    """The inputs that the graph of the gradient leads to at some lane; arguments as of `reverse`.
+
+    A backward that none goes into is not differentiable twice, whatever it gives. A lane that
+    raises leads nowhere.
+    """
+    found: set[str] = set()
+    with undisturbed():
+        job = job_of(implementation, values, wrt, cotangents, dtype)
+        for lane in range(job.lanes):
+            tensors = {name: batch[lane].detach() for name, batch in job.inputs.items()}
+            leaves = {name: tensors[name].requires_grad_() for name in wrt}
+            assert job.cotangents is not None
+            fed = job.cotangents[lane].detach().requires_grad_()
+            try:
+                with torch.enable_grad():
+                    parts = _pulled(job.call(tensors), list(leaves.values()), fed)
+            except RAISED:
+                continue
+            ends = [leaf for part in parts if part is not None for leaf in parameters(part)]
+            found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
+    return frozenset(found)
+
+
+def _tracked(tensor: Tensor) -> Tensor:
+    """A tensor that requires a gradient: itself, or a view, which keeps its tangent if any."""
+    return tensor if tensor.requires_grad else tensor.view_as(tensor).requires_grad_()
+
+
+def _reaching(result: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
+    """The result, in whose graph all tensors are that require a gradient.
+
+    A derivative may depend on an input at some points only, as that of where(x > 0, x**2, x)
+    does; there its own derivative is 0, and no missing one.
+    """
+    for tensor in tensors.values():
+        if tensor.requires_grad:
+            result = result + tensor.flatten()[:0].sum().to(result.dtype)  # the empty sum: 0
+    return result
+
+
+def _pulled(result: Tensor, leaves: list[Tensor], fed: Tensor) -> tuple[Tensor | None, ...]:
+    if result.shape != fed.shape:
+        raise ImplementationError(f"returned shape {tuple(result.shape)}, not {tuple(fed.shape)}")
+    if not result.requires_grad:
+        return (None,) * len(leaves)
+    found = torch.autograd.grad(result, leaves, fed, create_graph=True, allow_unused=True)
+    parts = [part for part in found if part is not None]  # type: ignore[redundant-expr]
+    # linear in what is fed: where it is not 0, it has a graph, if there is one to be had
+    if not any(part.requires_grad for part in parts) and any(bool(part.any()) for part in parts):
+        reason = "the gradient has no graph, although create_graph=True asks for one"
+        raise UnsupportedError(Feature.DERIVATIVE, reason)
+    return found
+
+
+# --- the directional derivative -----------------------------------------------------------
+
+
+def tangent_of(implementation: Implementation, wrt: tuple[str, ...]) -> Implementation:
+    """The Jacobian times tangents of `wrt`, as forward mode has it: of the shape of the result.
+
+    A function of the inputs and of tangent_name(name) for each of wrt. A result without tangent,
+    which depends on none of them, gives zeros. The inputs require a gradient as well: without one,
+    an operator of torch.library that lacks a formula gives none and says nothing. What the call
+    raises for a function without forward mode, `unsupported` knows.
+    """
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        along = {name: tensors[tangent_name(name)] for name in wrt}
+        given = {k: v for k, v in tensors.items() if k not in map(tangent_name, wrt)}
+        with forward_ad.dual_level():
+            duals = {k: _dual(_tracked(given[k]), tangent) for k, tangent in along.items()}
+            result = implementation.call({**given, **duals})
+            return _reaching(_tangent(result), tensors)
+
+    return replace(
+        implementation, call=call, description=f"tangent of {implementation.description}"
+    )
+
+
+def _dual(primal: Tensor, tangent: Tensor) -> Tensor:
+    dual: Tensor = forward_ad.make_dual(primal, tangent)  # type: ignore[no-untyped-call]
+    return dual
+
+
+def _tangent(dual: Tensor) -> Tensor:
+    tangent: Tensor | None = forward_ad.unpack_dual(dual).tangent  # type: ignore[no-untyped-call]
+    return torch.zeros_like(dual) if tangent is None else tangent
+
+
+# --- mapped over lanes --------------------------------------------------------------------
+
+
+def vmapped(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> Claims:
+    """What torch.func.vmap of torch.func.vjp claims at all lanes at once; arguments of `reverse`.
+
+    Inputs without gradient that are the same at all lanes are not mapped over. What is raised is
+    a problem of all lanes. Where an input is not used, torch.func gives zeros.
+    """
+    with undisturbed():
+        job = job_of(implementation, values, wrt, cotangents, dtype)
+        ledger, before = Ledger(job), job.watched()
+        try:
+            _enter(ledger, job)
+        except FormError as fault:
+            for lane in range(job.lanes):
+                ledger.problem(lane, str(fault))
+        except RAISED as error:
+            for lane in range(job.lanes):
+                ledger.raised(lane, error)
+        for name, batch in job.watched().items():
+            for lane in changed(before[name], batch):
+                ledger.written(lane, name)
+        return replace(ledger.claims(), mode="vmap of vjp")
+
+
+def _enter(ledger: Ledger, job: Job) -> None:
+    if not job.lanes:
+        return
+    results, gradients = _mapped(job)
+    for lane in range(job.lanes):
+        ledger.value(lane, results[lane].detach())
+        for name in job.wrt:
+            ledger.gradient(lane, name, gradients[name][lane].detach(), job.inputs[name][lane])
+
+
+def _mapped(job: Job) -> tuple[Tensor, Mapping[str, Tensor]]:
+    fixed = {name: job.inputs[name][0] for name in fixed_inputs(job)}
+    graded = {name: job.inputs[name] for name in job.wrt}
+    others = {k: v for k, v in job.inputs.items() if k not in fixed and k not in graded}
+
+    def one(
+        graded: Mapping[str, Tensor], others: Mapping[str, Tensor], fed: Tensor | None
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        def function(graded: Mapping[str, Tensor]) -> Tensor:
+            return job.call({**fixed, **others, **graded})
+
+        result, pull, *_ = torch.func.vjp(function, graded)
+        return result, pull(torch.ones_like(result) if fed is None else fed)[0]
+
+    along = (0, 0, None if job.cotangents is None else 0)
+    mapped: tuple[Tensor, Mapping[str, Tensor]] = torch.func.vmap(one, along)(
+        graded, others, job.cotangents
+    )
+    return mapped

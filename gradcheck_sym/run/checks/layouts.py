@@ -1,0 +1,173 @@
+"""layouts: tensors that lie in memory as they do in practice, and further shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from gradcheck_sym.autograd.implementation import Implementation
+from gradcheck_sym.autograd.layouts import (
+    LAYOUTS,
+    Layout,
+    constant,
+    fitting,
+    reverse_in,
+    widening,
+)
+from gradcheck_sym.autograd.ledger import COTANGENT, Claims
+from gradcheck_sym.autograd.support import Feature
+from gradcheck_sym.run.conclude import Evidence, conclude_each
+from gradcheck_sym.run.function import Claimant, Dims, Floats, Function
+from gradcheck_sym.run.sample import Sample, sampled
+from gradcheck_sym.run.shapes import broadcast, empty_sizes, larger_sizes
+from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.sampling.space import SamplingError, kept
+from gradcheck_sym.symbolic.lower import LowerError
+from gradcheck_sym.symbolic.program import ProgramError
+from gradcheck_sym.verdict.records import Result
+
+_SAMPLE = Sample(edges=0, bulk=6)  # in each layout, and at each choice of sizes
+
+_EXCUSES = frozenset({Feature.LAYOUT})
+
+Layouts = Mapping[str, Layout]  # by input, and by COTANGENT for what is fed
+
+
+def layouts(subject: Subject) -> Iterator[Result]:
+    """One result for the value and one for each input that requires a gradient.
+
+    Every input and grad_output alone in every layout that its shape admits, all of them
+    together, and at sizes that are larger, empty, or broadcast against each other. What an
+    implementation refuses to take, it need not take; a backward that fails on what its forward
+    took is an error.
+    """
+    refused: list[str] = []
+    evidence = list(_in_layouts(subject, refused))
+    if subject.options.point is None:
+        evidence += _at_sizes(subject, refused)
+    said = f"not taken: {', '.join(dict.fromkeys(refused))}" if refused else ""
+    entries = (None, *subject.graded)
+    for result in conclude_each(subject, "layouts", entries, evidence, _EXCUSES):
+        yield replace(result, message=result.message or said)
+
+
+# --- layouts in memory --------------------------------------------------------------------
+
+
+def _in_layouts(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
+    point = subject.options.point
+    if point is not None:
+        first = subject.at(subject.sizes[0], point, subject.options.cotangent, "example")
+        yield from _laid_out(subject.function, first, refused)
+        return
+    for dims in subject.sizes[1:3] or subject.sizes:
+        first = sampled(subject, subject.function, _SAMPLE, (dims,))[-1].trial
+        yield from _laid_out(subject.function, first, refused)
+
+
+def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[Evidence]:
+    """The points of a trial again, in every layout that is worth a look."""
+    yield Evidence(function, first)
+    arrays = {**first.values, COTANGENT: first.cotangents}
+    for chosen in _choices(arrays):
+        alike = {name: constant(arrays[name], layout) for name, layout in chosen.items()}
+        values = {name: alike.get(name, array) for name, array in first.values.items()}
+        told = ", ".join(f"{name} {layout}" for name, layout in chosen.items())
+        laid = replace(function, claimant=_claimant(chosen), setting=told, together="each")
+        batch = Batch(first.dims, first.dtype.name, values, first.origins)
+        good, _ = kept(function.space, batch)
+        if not good.any():  # equal elements may break a condition between inputs
+            continue
+        trial = laid.trial(batch.take(good), "each", alike.get(COTANGENT, first.cotangents)[good])
+        if _refuses(trial):
+            refused.append(told)
+        else:
+            yield Evidence(laid, trial, _tied(chosen, arrays))
+
+
+def _tied(chosen: Layouts, arrays: Mapping[str, Floats]) -> frozenset[str]:
+    """The inputs whose elements share memory: how a gradient is shared among them is open."""
+    return frozenset(
+        name for name, layout in chosen.items() if layout.expands(arrays[name].ndim - 1)
+    )
+
+
+def _choices(arrays: Mapping[str, Floats]) -> Iterator[Layouts]:
+    """Each tensor alone in each layout, then all that admit it together in one."""
+    fits = {name: _layouts_of(array) for name, array in arrays.items()}
+    for name, found in fits.items():
+        for layout in found:
+            yield {name: layout}
+    if len(fits) > 1:
+        for layout in LAYOUTS:
+            together = {name: layout for name, found in fits.items() if layout in found}
+            if len(together) > 1:
+                yield together
+
+
+def _layouts_of(array: Floats) -> Sequence[Layout]:
+    shape = array.shape[1:]
+    return (*fitting(shape), *widening(shape))
+
+
+def _claimant(chosen: Layouts) -> Claimant:
+    def claim(
+        implementation: Implementation,
+        values: Mapping[str, Floats],
+        wrt: tuple[str, ...],
+        fed: Floats,
+        dtype: str,
+        mode: str,
+    ) -> Claims:
+        arrays = {**values, COTANGENT: fed}
+        fit = {
+            name: layout
+            for name, layout in chosen.items()
+            if layout in fitting(arrays[name].shape[1:], arrays[name])
+        }
+        return reverse_in(implementation, values, wrt, fed, dtype, fit)
+
+    return claim
+
+
+def _refuses(trial: Trial) -> bool:
+    """Whether the forward raised at every point: what it does not take is not judged."""
+    return len(trial.raised - trial.valued) == len(trial.claimed)
+
+
+# --- shapes -------------------------------------------------------------------------------
+
+
+def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
+    for dims in larger_sizes(subject):
+        yield from _at(subject, dims, _told(dims), refused)
+    for dims in empty_sizes(subject):
+        found = list(_at(subject, dims, _told(dims), refused))
+        taken = [item for item in found if not item.trial.raised]
+        refused += [] if len(taken) == len(found) else [_told(dims)]
+        yield from taken
+    for variant, told in broadcast(subject):
+        for item in _at(variant, variant.sizes[-1], told, refused):
+            if item.trial.raised:
+                refused.append(told)
+            else:
+                yield item
+
+
+def _told(dims: Dims) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in dims.items())
+
+
+def _at(subject: Subject, dims: Dims, told: str, refused: list[str]) -> Iterator[Evidence]:
+    """A few points at one choice of sizes; none where the mathematics or a domain has none."""
+    try:
+        made = replace(subject.function, setting=told, together="each")
+        trial = sampled(subject, made, _SAMPLE, (dims,))[-1].trial
+    except (LowerError, ProgramError, SamplingError):
+        return
+    if _refuses(trial):
+        refused.append(told)
+    else:
+        yield Evidence(made, trial)

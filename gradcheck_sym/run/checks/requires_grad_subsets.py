@@ -1,0 +1,75 @@
+"""requires_grad_subsets: each subset of the inputs requires a gradient, the others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from gradcheck_sym.autograd.implementation import Implementation
+from gradcheck_sym.autograd.ledger import Claims
+from gradcheck_sym.autograd.reverse import reverse
+from gradcheck_sym.autograd.subsets import reverse_alone, subsets
+from gradcheck_sym.autograd.support import Feature
+from gradcheck_sym.run.conclude import Evidence, conclude_each
+from gradcheck_sym.run.function import Claimant, Floats, Function
+from gradcheck_sym.run.sample import Sample, sampled
+from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.verdict.records import Result
+
+_EXCUSES = frozenset({Feature.GRAD})
+_SAMPLE = Sample(edges=2, bulk=4)
+
+Subset = tuple[str, ...]
+
+
+def requires_grad_subsets(subject: Subject) -> Iterator[Result]:
+    """One result for each input: its gradient in every subset that it belongs to."""
+    wrt = subject.graded
+    by_subset = {
+        subset: sampled(subject, _restricted(subject.function, subset), _SAMPLE)
+        for subset in subsets(wrt)
+        if subset and subset != wrt
+    }
+    for name in wrt:
+        evidence: list[Evidence] = [
+            item for subset, items in by_subset.items() if name in subset for item in items
+        ]
+        evidence += sampled(subject, _alone(subject.function, name), _SAMPLE)
+        yield from conclude_each(subject, "requires_grad_subsets", [name], evidence, _EXCUSES)
+
+
+def _restricted(function: Function, subset: Subset) -> Function:
+    """The function run with a gradient for some of the inputs only."""
+    told = f"only {', '.join(subset)} {'requires' if len(subset) == 1 else 'require'} a gradient"
+    return replace(function, claimant=_claimant(subset), setting=told, together="each")
+
+
+def _claimant(subset: Subset) -> Claimant:
+    def claim(
+        implementation: Implementation,
+        values: Mapping[str, Floats],
+        wrt: Subset,
+        fed: Floats,
+        dtype: str,
+        mode: str,
+    ) -> Claims:
+        return reverse(implementation, values, subset, fed, dtype, mode)
+
+    return claim
+
+
+def _alone(function: Function, name: str) -> Function:
+    """The function run with a gradient for all inputs, of which one is asked for."""
+
+    def claim(
+        implementation: Implementation,
+        values: Mapping[str, Floats],
+        wrt: Subset,
+        fed: Floats,
+        dtype: str,
+        mode: str,
+    ) -> Claims:
+        return reverse_alone(implementation, values, wrt, fed, dtype)[name]
+
+    told = f"torch.autograd.grad of {name} alone"
+    return replace(function, claimant=claim, setting=told, together="each")

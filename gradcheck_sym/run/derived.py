@@ -1,0 +1,84 @@
+"""Functions derived from the one under test: its gradient, and its directional derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck_sym.autograd import transforms as torch_side
+from gradcheck_sym.autograd.ledger import COTANGENT
+from gradcheck_sym.autograd.reverse import reverse
+from gradcheck_sym.run.function import Dims, Function
+from gradcheck_sym.sampling.search import COTANGENTS
+from gradcheck_sym.sampling.space import Space
+from gradcheck_sym.spec.checks import tangent_name
+from gradcheck_sym.spec.records import Input
+from gradcheck_sym.symbolic import transforms as symbolic_side
+from gradcheck_sym.symbolic.derivation import Derivation
+
+Shape = tuple[int, ...]
+
+
+def gradient_at(base: Function, dims: Dims) -> Function:
+    """The function (inputs, grad_output) -> gradient, at one choice of sizes.
+
+    Its own gradient is what a backward through the backward must give. Raises ProgramError where
+    the derivatives are too large.
+    """
+    derivation = base.derivation(dims)
+    derived = symbolic_side.gradient_of(derivation, COTANGENT)
+    return replace(
+        _like(base, derived, {COTANGENT: derivation.out_shape}, "gradient"),
+        implementation=torch_side.gradient_of(base.implementation, derivation.wrt),
+    )
+
+
+def tangent_at(base: Function, dims: Dims) -> Function:
+    """The function (inputs, tangents) -> directional derivative, at one choice of sizes.
+
+    Raises ProgramError where the derivatives are too large.
+    """
+    derivation = base.derivation(dims)
+    along = {name: tangent_name(name) for name in derivation.wrt}
+    derived = symbolic_side.tangent_of(derivation, along)
+    shapes = {along[name]: derivation.shapes[name] for name in derivation.wrt}
+    return replace(
+        _like(base, derived, shapes, "tangent"),
+        implementation=torch_side.tangent_of(base.implementation, derivation.wrt),
+    )
+
+
+def _like(
+    base: Function, derived: Derivation, shapes: Mapping[str, Shape], purpose: str
+) -> Function:
+    """The base with another derivation and more inputs; its implementation is still the base's."""
+
+    def stream(words: str, dims: Dims) -> np.random.Generator:
+        return base.stream(f"{purpose} {words}", dims)
+
+    return replace(
+        base,
+        derivation=lambda dims: derived,
+        space=_extended(base.space, derived, shapes),
+        stream=stream,
+        together="each",
+        claimant=reverse,
+        smooth=True,
+    )
+
+
+def _extended(space: Space, derived: Derivation, shapes: Mapping[str, Shape]) -> Space:
+    """The space at concrete sizes, with more inputs that are drawn as cotangents are."""
+    own = tuple(
+        entry
+        if entry.value is not None
+        else replace(entry, shape=derived.shapes[entry.name][: len(entry.shape)])
+        for entry in space.inputs
+    )
+    position = space.inputs[0].position
+    more = tuple(
+        Input(name, None, shape, COTANGENTS, None, True, position) for name, shape in shapes.items()
+    )
+    return replace(space, inputs=own + more, dims=())

@@ -1,0 +1,162 @@
+"""What a fault may depend on: a number, or a yes or no, for each number that is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Sample
+from gradcheck_sym.verdict.diagnosis import Pattern
+
+# In a shape that fits the claim's; None where there is no such number.
+Feature = Callable[[Sample], Floats | None]
+
+
+def features(evidence: Evidence) -> Iterator[tuple[str, Feature]]:
+    """What a fault may depend on, the likeliest first; in the words of the report."""
+    names = list(evidence.samples[0].values) if evidence.samples else []
+    own = [name for name in names if name == evidence.name]
+    for name in own + [name for name in names if name not in own]:
+        yield name, _Own(name)
+    if evidence.name is not None:
+        yield "grad_output", _Fed()
+    for name in own + [name for name in names if name not in own]:
+        yield f"the largest element of {name}", _Reduced(name, np.max)
+        yield f"the smallest element of {name}", _Reduced(name, np.min)
+        yield f"the largest |element| of {name}", _Reduced(name, _largest)
+        yield f"the spread of {name}", _Reduced(name, np.ptp)
+
+
+def _largest(array: Floats, axis: int) -> Floats:
+    return np.asarray(np.abs(array).max(axis=axis))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The element of an input at the same place; None where there is none."""
+
+    name: str
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = sample.values[self.name]
+        if array.shape == sample.claim.shape:
+            return array
+        if array.ndim == 1:
+            return array.reshape(-1, *[1] * len(sample.shape))
+        return None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Fed:
+    """The cotangent at the same place."""
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        fed = sample.cotangents
+        return fed if fed.shape == sample.claim.shape else None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Reduced:
+    """One number of a point's input."""
+
+    name: str
+    of: Callable[..., Floats]
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = sample.values[self.name].reshape(sample.lanes, -1)
+        if array.shape[1] == 0:
+            return None
+        return self.of(array, axis=1).reshape(-1, *[1] * len(sample.shape))
+
+
+# ---- yes or no
+
+
+def conditions(evidence: Evidence) -> Iterator[tuple[Pattern, str, Feature]]:
+    """What may hold at a point, in words; 1 where it does."""
+    names = list(evidence.samples[0].values) if evidence.samples else []
+    for name in names:
+        yield Pattern.TIES, f"where elements of {name} are equal", _Tied(name)
+    for one in names:
+        for other in names:
+            if one < other:
+                yield Pattern.TIES, f"where {one} and {other} are equal", _Equal(one, other)
+    for name in names:
+        yield Pattern.TIES, f"where an element of {name} is 0", _HasZero(name)
+        yield Pattern.INTERVAL, f"where {name} is a whole number", _Whole(name)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Tied:
+    """Whether two elements of an input are equal, anywhere in it."""
+
+    name: str
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = np.sort(sample.values[self.name].reshape(sample.lanes, -1), axis=1)
+        tied = (np.diff(array, axis=1) == 0).any(axis=1)
+        return np.asarray(tied.astype(np.float64).reshape(-1, *[1] * len(sample.shape)))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Equal:
+    """Whether two inputs are equal at the same place."""
+
+    one: str
+    other: str
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        one, other = _Own(self.one)(sample), _Own(self.other)(sample)
+        if one is None or other is None:
+            return None
+        return np.broadcast_to(one == other, sample.claim.shape).astype(np.float64)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _HasZero:
+    """Whether any element of an input is 0."""
+
+    name: str
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = sample.values[self.name].reshape(sample.lanes, -1)
+        zeros = (array == 0).any(axis=1).astype(np.float64)
+        return np.asarray(zeros.reshape(-1, *[1] * len(sample.shape)))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Whether the element at the same place is a whole number."""
+
+    name: str
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        own = _Own(self.name)(sample)
+        return None if own is None else (own == np.rint(own)).astype(np.float64)
+
+
+# ---- places
+
+
+def numberings(axis: int) -> Iterator[tuple[str, Feature]]:
+    """The number of each element along a dimension, from both ends."""
+
+    def forwards(sample: Sample) -> Floats:
+        number = np.arange(sample.shape[axis], dtype=np.float64)
+        return number.reshape([-1 if k == axis else 1 for k in range(-1, len(sample.shape))])
+
+    def backwards(sample: Sample) -> Floats:
+        return sample.shape[axis] - 1 - forwards(sample)
+
+    yield "element ? of", forwards
+    yield "the last element but ? of", backwards

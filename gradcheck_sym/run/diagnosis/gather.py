@@ -1,0 +1,269 @@
+"""The evidence of a check, out of its trials: the only place of a diagnosis that knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+
+from gradcheck_sym.run.diagnosis.evidence import (
+    Alternative,
+    Evidence,
+    Floats,
+    Gradient,
+    Mask,
+    Sample,
+    Values,
+)
+from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.sampling.ordinals import round_to
+from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.spec.records import Spec
+from gradcheck_sym.symbolic import floats
+from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.symbolic.program import Program
+from gradcheck_sym.symbolic.terms import variants
+
+# What torch claims at new values and cotangents, beside the truths: a trial like the one given.
+Again = Callable[[Trial, Values, Floats], Trial]
+
+_ULPS = 4.0  # a claim may always be off by so many
+
+
+def evidence_of(
+    spec: Spec | None,
+    name: str | None,
+    trials: Sequence[Trial],
+    *,
+    purity: Sequence[str] = (),
+    again: Again | None = None,
+) -> Evidence:
+    """What a diagnosis of one input's gradient (None: of the value) goes by.
+
+    Args:
+        spec: whose derivative the trials are held against; None where it is another one.
+        name: the input that the gradient is by.
+        trials: all of the check in one dtype, those that agree included.
+        purity: what the purity check found, in words.
+        again: runs the implementation at new points of a trial's sizes, to narrow a threshold.
+    """
+    used = [trial for trial in trials if _numbers(name, trial)]
+    made = {_sizes(trial): trial for trial in reversed(used)}
+    return Evidence(
+        name,
+        trials[0].dtype,
+        tuple(_sample(name, trial, made[_sizes(trial)]) for trial in used),
+        bool(used) and all(name in trial.missing for trial in used),
+        tuple(purity),
+        _Alternatives(spec, name, made) if spec is not None and name is not None else _nothing,
+        None if again is None else _Probe(name, made, again),
+    )
+
+
+def asking(function: Function) -> Again:
+    """How a function is run at new points."""
+
+    def again(trial: Trial, values: Values, cotangents: Floats) -> Trial:
+        dtype = trial.dtype.name
+        rounded = {name: round_to(dtype, array) for name, array in values.items()}
+        batch = Batch(trial.dims, dtype, rounded, ("search",) * len(cotangents))
+        return function.trial(batch, "each", cotangents)
+
+    return again
+
+
+def _sizes(of: Trial | Sample) -> object:
+    """What points have in common that can be held together."""
+    shapes = tuple((name, array.shape[1:]) for name, array in of.values.items())
+    return tuple(sorted(of.dims.items())), shapes
+
+
+def _nothing(sample: Sample) -> Iterator[Alternative]:
+    return iter(())
+
+
+# ---- samples
+
+
+def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
+    derivation = trial.derivation
+    columns, shape = _columns(name, derivation)
+    lanes = len(trial.claimed)
+    truth = trial.derivation.kernel.enclose(trial.rows, trial.dtype.precision)[0][:, columns]
+    claim = trial.claimed[:, columns]
+    failing, agreeing = _ruled(trial, columns, truth, claim)
+
+    def shaped(array: Floats) -> Floats:
+        return array.reshape(lanes, *shape)
+
+    return Sample(
+        trial.dims,
+        trial.values,
+        trial.cotangents,
+        shaped(truth),
+        shaped(claim),
+        shaped(_slack(trial, columns)),
+        failing.reshape(lanes, *shape),
+        agreeing.reshape(lanes, *shape),
+        _others(name, trial),
+        _before(trial),
+        {key: np.repeat(array[:1], lanes, axis=0) for key, array in earliest.values.items()},
+        None if name is None else _gradient(derivation.joint, derivation, name),
+        _value(derivation),
+        None if name is None else _naive(trial, name),
+        trial.setting,
+    )
+
+
+def _numbers(name: str | None, trial: Trial) -> int:
+    """How many numbers of a trial are claims about the gradient in question."""
+    columns, _ = _columns(name, trial.derivation)
+    return len(trial.claimed) * len(range(columns.start, columns.stop))
+
+
+def _columns(name: str | None, derivation: Derivation) -> tuple[slice, tuple[int, ...]]:
+    if name is None:
+        return slice(0, derivation.values), derivation.out_shape
+    return derivation.columns()[name], derivation.shapes[name]
+
+
+def _ruled(trial: Trial, columns: slice, truth: Floats, claim: Floats) -> tuple[Mask, Mask]:
+    """Which numbers are wrong, and which are right; neither where nobody knows or claims."""
+    known = np.isfinite(truth)
+    for lane in trial.problems:
+        known[lane] = False
+    right = trial.shares[1][:, columns] <= 1
+    return known & ~right, known & right
+
+
+def _slack(trial: Trial, columns: slice) -> Floats:
+    """By how much a right implementation may miss the truth."""
+    errors, shares = trial.errors[:, columns], trial.shares[1][:, columns]
+    least = _ULPS * trial.ulps[:, columns]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        bound = errors / shares
+    return np.asarray(np.where(np.isfinite(bound), np.fmax(bound, least), least))
+
+
+def _others(name: str | None, trial: Trial) -> dict[str, Floats]:
+    """The true gradients by the other inputs."""
+    derivation = trial.derivation
+    if name is None:
+        return {}
+    found = _evaluated(derivation.joint, trial.rows)
+    return {
+        other: found[:, part].reshape(-1, *derivation.shapes[other])
+        for other, part in derivation.columns().items()
+        if other != name
+    }
+
+
+def _before(trial: Trial) -> dict[str, Floats]:
+    """The values of the point before each; of the first point, its own."""
+    lanes = np.maximum(np.arange(len(trial.claimed)) - 1, 0)
+    return {key: array[lanes] for key, array in trial.values.items()}
+
+
+# ---- truths in floats
+
+
+def _evaluated(program: Program, rows: Floats) -> Floats:
+    if not program.outputs:
+        return np.zeros((len(rows), 0))
+    return np.stack(floats.evaluate(program, rows), axis=1).astype(np.float64)
+
+
+def _gradient(program: Program, derivation: Derivation, name: str) -> Gradient:
+    """The gradient by one input, out of a program with the outputs of the joint one."""
+    columns, shape = _columns(name, derivation)
+
+    def of(values: Values, cotangents: Floats) -> Floats:
+        found = _evaluated(program, derivation.pack(values, cotangents))[:, columns]
+        return found.reshape(-1, *shape)
+
+    return of
+
+
+def _value(derivation: Derivation) -> Callable[[Values], Floats]:
+    def of(values: Values) -> Floats:
+        lanes = len(next(iter(values.values())))
+        fed = np.zeros((lanes, *derivation.out_shape))
+        rows = derivation.pack(values, fed)[:, : len(derivation.forward.inputs)]
+        return _evaluated(derivation.forward, rows).reshape(-1, *derivation.out_shape)
+
+    return of
+
+
+def _naive(trial: Trial, name: str) -> Gradient:
+    """The gradient with unselected branches multiplied by 0, in the range of the dtype."""
+    derivation = trial.derivation
+    code = tuple(
+        replace(step, op="mul") if step.op == "scale" else step for step in derivation.joint.code
+    )
+    program = replace(derivation.joint, code=code)
+    narrow = trial.dtype.exponent_max < 1023
+    columns, shape = _columns(name, derivation)
+
+    def of(values: Values, cotangents: Floats) -> Floats:
+        rows = derivation.pack(values, cotangents)
+        cast: Any = rows.astype(np.float32) if narrow else rows
+        return _evaluated(program, cast)[:, columns].reshape(-1, *shape)
+
+    return of
+
+
+# ---- what is asked only where it is needed
+
+
+@final
+@dataclass(frozen=True)
+class _Alternatives:
+    """The gradient at the sizes of a sample, without each of its parts."""
+
+    spec: Spec
+    name: str
+    trials: Mapping[object, Trial]
+
+    def __call__(self, sample: Sample) -> Iterator[Alternative]:
+        trial = self.trials[_sizes(sample)]
+        alone = replace(
+            self.spec,
+            inputs=tuple(
+                replace(entry, requires_grad=entry.name == self.name) for entry in self.spec.inputs
+            ),
+        )
+        whole = trial.derivation
+        derivation = replace(whole, wrt=(self.name,), joint=_only(whole, self.name))
+        for found in variants(alone, derivation, trial.dims):
+            gradient = _gradient(found.gradient, derivation, self.name)
+            key = "" if found.hidden else found.part
+            yield Alternative(found.part, key, found.flaw, found.summand, gradient)
+
+
+def _only(derivation: Derivation, name: str) -> Program:
+    """The joint program with the gradient by one input alone."""
+    part = derivation.columns()[name]
+    outputs = derivation.joint.outputs
+    return replace(
+        derivation.joint, outputs=outputs[: derivation.values] + outputs[part.start : part.stop]
+    )
+
+
+@final
+@dataclass(frozen=True)
+class _Probe:
+    """Which numbers are wrong at new points."""
+
+    name: str | None
+    trials: Mapping[object, Trial]
+    again: Again
+
+    def __call__(self, sample: Sample, values: Values, cotangents: Floats) -> Mask:
+        trial = self.again(self.trials[_sizes(sample)], values, cotangents)
+        columns, shape = _columns(self.name, trial.derivation)
+        truth = trial.derivation.kernel.enclose(trial.rows, trial.dtype.precision)[0][:, columns]
+        failing, _ = _ruled(trial, columns, truth, trial.claimed[:, columns])
+        return failing.reshape(-1, *shape)

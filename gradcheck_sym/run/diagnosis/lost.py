@@ -1,0 +1,79 @@
+"""Failures without a number to compare: no gradient, NaN, buffers that were written to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradcheck_sym.run.diagnosis.evidence import Evidence, Mask, Sample
+from gradcheck_sym.run.diagnosis.regions import none, region
+from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
+
+_NEARLY_ALL = 0.9
+
+
+def written_to(evidence: Evidence) -> Diagnosis | None:
+    """What the purity check has seen explains all else."""
+    if not evidence.purity:
+        return None
+    return Diagnosis(Pattern.MUTATION, f"not pure: {'; '.join(evidence.purity)}")
+
+
+def no_gradient(evidence: Evidence) -> Diagnosis | None:
+    """Autograd gave none at all."""
+    if not evidence.ungiven:
+        return None
+    words = f"no gradient by {evidence.name}: the graph is cut (detach, no_grad, .item(), or None)"
+    return Diagnosis(Pattern.NO_GRADIENT, words)
+
+
+def not_finite(evidence: Evidence) -> Diagnosis | None:
+    """All that is wrong is NaN or infinite; with the reason where the formula shows one."""
+    failing = sum(int(sample.failing.sum()) for sample in evidence.samples)
+    broken = sum(int(_broken(sample).sum()) for sample in evidence.samples)
+    if not failing or broken < _NEARLY_ALL * failing:
+        return None
+    thinned = evidence.thinned(256)
+    if _share(thinned, _unselected) >= _NEARLY_ALL:
+        words = "NaN through the branch of a where that is not selected: 0 times an infinity"
+        return Diagnosis(Pattern.UNSELECTED_BRANCH, f"{words}{_where(evidence)}")
+    if _share(thinned, _as_written) >= _NEARLY_ALL:
+        words = "NaN or infinite: so is the formula as written, which overflows there"
+        return Diagnosis(Pattern.NOT_FINITE, f"{words}{_where(evidence)}")
+    return Diagnosis(Pattern.NOT_FINITE, f"NaN or infinite{_where(evidence)}")
+
+
+def _where(evidence: Evidence) -> str:
+    found = region(evidence, none)
+    return "" if found is None else f", {found.sentence}"
+
+
+def _broken(sample: Sample) -> Mask:
+    return np.asarray(sample.failing & ~np.isfinite(sample.claim))
+
+
+def _share(evidence: Evidence, of: Callable[[Sample], Mask]) -> float:
+    """The share of the broken numbers that have a property."""
+    broken = explained = 0
+    for sample in evidence.samples:
+        found = of(sample)
+        broken += int(_broken(sample).sum())
+        explained += int((_broken(sample) & found).sum())
+    return explained / broken if broken else 0.0
+
+
+def _unselected(sample: Sample) -> Mask:
+    """Numbers that are finite only since what isn't selected is dropped."""
+    if sample.gradient is None or sample.naive is None:
+        return np.zeros_like(sample.failing)
+    dropped = sample.gradient(sample.values, sample.cotangents)
+    kept = sample.naive(sample.values, sample.cotangents)
+    return np.asarray(np.isfinite(dropped) & ~np.isfinite(kept))
+
+
+def _as_written(sample: Sample) -> Mask:
+    """Numbers for which the formula as written overflows in the dtype's range."""
+    if sample.naive is None:
+        return np.zeros_like(sample.failing)
+    return np.asarray(~np.isfinite(sample.naive(sample.values, sample.cotangents)))

@@ -1,0 +1,117 @@
+"""The right formula at other values: the output, a transposed operand, those of another call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Sample, Values
+from gradcheck_sym.run.diagnosis.fit import Guess
+from gradcheck_sym.verdict.diagnosis import Pattern
+
+
+def other_points(evidence: Evidence) -> Iterator[Guess]:
+    """The gradient as it would be at other values of the inputs."""
+    if evidence.name is None or not evidence.samples:
+        return
+    for words, change in _changes(tuple(evidence.samples[0].values), evidence):
+        yield Guess(Pattern.OTHER_POINT, words, _at(change))
+
+
+def stale(evidence: Evidence) -> Iterator[Guess]:
+    """The gradient at the values of an earlier call; or the sum of several calls."""
+    if evidence.name is None:
+        return
+    previous = "the slope at the inputs of the call before: a stale buffer"
+    yield Guess(Pattern.STALE, previous, _at(lambda sample: sample.before))
+    first = "the slope at the inputs of the first call of these sizes: a stale buffer"
+    yield Guess(Pattern.STALE, first, _at(lambda sample: sample.first))
+
+
+_Change = Callable[[Sample], Values | None]
+
+
+def _at(change: _Change) -> Callable[[Sample], Floats | None]:
+    def predicted(sample: Sample) -> Floats | None:
+        values = change(sample)
+        if values is None or sample.gradient is None:
+            return None
+        return sample.gradient(values, sample.cotangents)
+
+    return predicted
+
+
+def _changes(names: tuple[str, ...], evidence: Evidence) -> Iterator[tuple[str, _Change]]:
+    for name in names:
+        yield (
+            f"the slope where {name} is the output: the output was saved, not the input",
+            _output(name),
+        )
+        yield f"the slope where {name} is transposed", _exchanged(name, _transposed)
+        yield f"the slope where {name} has the other sign", _exchanged(name, np.negative)
+        yield f"the slope where {name} is its absolute value", _exchanged(name, np.abs)
+        yield f"the slope where {name} is in reversed order", _exchanged(name, _reversed)
+        for shift, where in ((1, "before"), (-1, "after")):
+            words = f"the slope at the element {where}: {name} is read one element off"
+            yield words, _exchanged(name, _rolled(shift))
+        if evidence.dtype.precision > 24:
+            words = f"the slope where {name} is rounded to float32"
+            yield words, _exchanged(name, _to(np.float32))
+        if evidence.dtype.precision > 11:
+            words = f"the slope where {name} is rounded to float16"
+            yield words, _exchanged(name, _to(np.float16))
+    for one in names:
+        for other in names:
+            if one < other:
+                yield f"the slope where {one} and {other} are exchanged", _swapped(one, other)
+
+
+def _output(name: str) -> _Change:
+    def change(sample: Sample) -> Values | None:
+        if sample.value is None or sample.cotangents.shape != sample.values[name].shape:
+            return None
+        return {**sample.values, name: sample.value(sample.values)}
+
+    return change
+
+
+def _exchanged(name: str, of: Callable[[Floats], Floats | None]) -> _Change:
+    def change(sample: Sample) -> Values | None:
+        with np.errstate(all="ignore"):
+            new = of(sample.values[name])
+        return None if new is None else {**sample.values, name: new}
+
+    return change
+
+
+def _swapped(one: str, other: str) -> _Change:
+    def change(sample: Sample) -> Values | None:
+        values: Mapping[str, Floats] = sample.values
+        if values[one].shape != values[other].shape:
+            return None
+        return {**values, one: values[other], other: values[one]}
+
+    return change
+
+
+def _transposed(array: Floats) -> Floats | None:
+    square = array.ndim > 2 and array.shape[-1] == array.shape[-2] > 1
+    return np.ascontiguousarray(array.swapaxes(-1, -2)) if square else None
+
+
+def _reversed(array: Floats) -> Floats | None:
+    flat = array.reshape(len(array), -1)
+    return np.ascontiguousarray(flat[:, ::-1]).reshape(array.shape) if flat.shape[1] > 1 else None
+
+
+def _rolled(shift: int) -> Callable[[Floats], Floats | None]:
+    def of(array: Floats) -> Floats | None:
+        flat = array.reshape(len(array), -1)
+        return np.roll(flat, shift, axis=1).reshape(array.shape) if flat.shape[1] > 1 else None
+
+    return of
+
+
+def _to(dtype: type[np.floating]) -> Callable[[Floats], Floats | None]:
+    return lambda array: array.astype(dtype).astype(np.float64)

@@ -1,0 +1,242 @@
+"""Where it is wrong: beyond a threshold, in an interval, at ties, at some sizes or elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from gradcheck_sym.run.diagnosis.bisect import refined
+from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Mask, Sample
+from gradcheck_sym.run.diagnosis.features import Feature, conditions, features, numberings
+from gradcheck_sym.run.diagnosis.fit import LEAST
+from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
+from gradcheck_sym.verdict.names import simplest
+
+_LEAST_RIGHT = 8  # agreeing numbers outside a region; with fewer, luck could draw it
+_STRAY = 0.01  # share of the failing, and of the agreeing, numbers on the wrong side
+_TOLD = 3  # settings that are listed; the simplest say most
+_MOSTLY = 0.5  # of the numbers of some sizes are wrong, if it is the sizes that matter
+_LEAST_SHARE_OUTSIDE = 0.02  # of all numbers; a region of nearly everything says nothing
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Cloud:
+    """A feature of all numbers that tell, and which of them are wrong."""
+
+    feature: Floats
+    wrong: Mask
+
+    def splits(self, inside: Mask) -> bool:
+        """Whether what is inside is wrong, and what is outside is right."""
+        bad, good = int(self.wrong.sum()), int((~self.wrong).sum())
+        missed = int((self.wrong & ~inside).sum())
+        stray = int((~self.wrong & inside).sum())
+        return (
+            bad >= LEAST
+            and good - stray >= max(_LEAST_RIGHT, _LEAST_SHARE_OUTSIDE * (bad + good))
+            and missed <= 2 * _STRAY * bad
+            and stray <= _STRAY * good
+            and stray < bad
+        )
+
+
+def region(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> Diagnosis | None:
+    """Where the numbers are wrong, if that takes few words; None where it does not.
+
+    unchanged: the numbers at which the mistake shows nothing, so that they agree anywhere.
+    """
+    samples = [
+        (sample, sample.failing | (sample.agreeing & ~unchanged(sample)))
+        for sample in evidence.samples
+    ]
+    wrong = sum(int(sample.failing.sum()) for sample in evidence.samples)
+    return None if wrong < LEAST else next(_every(evidence, samples), None)
+
+
+def vanishing(sample: Sample) -> Mask:
+    """The numbers that are 0, or as small as what they may be off by: factors show nothing."""
+    return np.asarray(np.abs(sample.truth) <= sample.slack)
+
+
+def none(sample: Sample) -> Mask:
+    """Of a mistake that shows everywhere."""
+    return np.zeros_like(sample.failing)
+
+
+_Told = list[tuple[Sample, Mask]]
+
+
+def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
+    yield from _settings(samples)
+    for words, feature in features(evidence):
+        cloud = _cloud(samples, feature)
+        if cloud is not None:
+            yield from _line(evidence, words, cloud)
+    yield from _by_truth(evidence)
+    yield from _sizes(samples, _MOSTLY)
+    yield from _marked(evidence, samples)
+    yield from _places(evidence, samples)
+    yield from _sizes(samples, 0.0)
+
+
+def _cloud(samples: _Told, feature: Feature) -> _Cloud | None:
+    numbers, wrong = [np.zeros(0)], [np.zeros(0, dtype=np.bool_)]
+    for sample, telling in samples:
+        found = feature(sample)
+        if found is None:
+            return None
+        numbers.append(np.broadcast_to(found, sample.claim.shape)[telling])
+        wrong.append(sample.failing[telling])
+    return _Cloud(np.concatenate(numbers), np.concatenate(wrong))
+
+
+# ---- on a line
+
+
+def _line(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
+    """Beyond or below a threshold of the feature or of its size, or between two."""
+    clouds = [(words, cloud)]
+    if " " not in words:  # of words such as "the largest element of x" the size says no more
+        clouds.append((f"|{words}|", _Cloud(np.abs(cloud.feature), cloud.wrong)))
+    for said, each in clouds:
+        yield from _beyond(evidence, said, each)
+    for said, each in clouds:
+        yield from _between(said, each)
+
+
+def _beyond(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
+    if not cloud.wrong.any() or cloud.wrong.all():
+        return
+    for sign, mark in ((1, ">"), (-1, "<")):
+        feature = sign * cloud.feature
+        first = _low(feature[cloud.wrong])
+        if cloud.splits(feature >= first):
+            right = feature[~cloud.wrong & (feature < first)]
+            last = float(right.max())
+            last, first = refined(evidence, words, sign * last, sign * first)
+            threshold = simplest(*sorted((last, first)))
+            text = (
+                f"only where {words} {mark} {threshold:.15g}{_between_what(threshold, last, first)}"
+            )
+            yield Diagnosis(Pattern.THRESHOLD, text)
+
+
+def _between_what(threshold: float, right: float, wrong: float) -> str:
+    """Between which numbers the threshold lies, where these leave much room."""
+    if threshold == 0 or abs(right - wrong) <= 1e-3 * abs(threshold):
+        return ""
+    return f" (right at {right:.4g}, wrong at {wrong:.4g})"
+
+
+def _low(numbers: Floats) -> float:
+    """The smallest of some numbers but for strays."""
+    ordered = np.sort(numbers)
+    return float(ordered[int(_STRAY * len(ordered))])
+
+
+def _between(words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
+    if not cloud.wrong.any() or cloud.wrong.all():
+        return
+    low, high = _low(cloud.feature[cloud.wrong]), -_low(-cloud.feature[cloud.wrong])
+    if not cloud.splits((cloud.feature >= low) & (cloud.feature <= high)):
+        return
+    if low == high:
+        yield Diagnosis(Pattern.INTERVAL, f"only where {words} is {low:.15g}")
+        return
+    right = cloud.feature[~cloud.wrong]
+    below, above = right[right < low].max(initial=-np.inf), right[right > high].min(initial=np.inf)
+    start = simplest(float(below), low) if np.isfinite(below) else low
+    end = simplest(high, float(above)) if np.isfinite(above) else high
+    text = f"only where {words} lies between {start:.15g} and {end:.15g}"
+    yield Diagnosis(Pattern.INTERVAL, text)
+
+
+def _by_truth(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Beyond some size of the truth itself; the numbers that are 0 count there, too."""
+    samples = [(sample, sample.failing | sample.agreeing) for sample in evidence.samples]
+    cloud = _cloud(samples, lambda sample: np.abs(sample.truth))
+    if cloud is not None:
+        words = f"the true |{'gradient' if evidence.name is not None else 'value'}|"
+        yield from _beyond(evidence, words, cloud)
+
+
+# ---- one of several
+
+
+def _settings(samples: _Told) -> Iterator[Diagnosis]:
+    """One layout, say, and no other."""
+    kinds = [sample.setting for sample, _ in samples]
+    wrong = {sample.setting for sample, telling in samples if (sample.failing & telling).any()}
+    right = {sample.setting for sample, telling in samples if (sample.agreeing & telling).any()}
+    if wrong and right - wrong and "" not in wrong and len(set(kinds)) > 1:
+        some = sorted(wrong, key=lambda setting: (len(setting), setting))
+        more = f" and {len(some) - _TOLD} others" if len(some) > _TOLD else ""
+        yield Diagnosis(Pattern.ONE_SETTING, f"only with {'; '.join(some[:_TOLD])}{more}")
+
+
+def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
+    """Some sizes of a dimension, at which at least that share of the numbers is wrong."""
+    for dim in dict.fromkeys(dim for sample, _ in samples for dim in sample.dims):
+        wrong, right = set(), set()
+        for sample, telling in samples:
+            size = sample.dims.get(dim, 0)
+            if (sample.failing & telling).any():
+                wrong.add(size)
+                if sample.failing[telling].mean() < share:
+                    return
+            elif (sample.agreeing & telling).any():
+                right.add(size)
+        right -= wrong
+        if not wrong or not right:
+            continue
+        if min(wrong) > max(right):
+            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} > {max(right)}")
+        elif max(wrong) < min(right):
+            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} < {min(right)}")
+        else:
+            listed = ", ".join(map(str, sorted(wrong)))
+            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} = {listed}")
+
+
+def _marked(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
+    """Where something holds: equal elements, equal operands, zeros, whole numbers."""
+    for code, words, feature in conditions(evidence):
+        cloud = _cloud(samples, feature)
+        if cloud is not None and cloud.splits(cloud.feature != 0):
+            yield Diagnosis(code, f"only {words}")
+
+
+def _places(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
+    """Some elements along a dimension."""
+    kind = "gradient" if evidence.name is not None else "value"
+    ranks = {len(sample.shape) for sample, _ in samples}
+    rank = ranks.pop() if len(ranks) == 1 else 0
+    for axis in range(rank):
+        for words, feature in numberings(axis):
+            cloud = _cloud(samples, feature)
+            if cloud is None:
+                continue
+            for said, inside in _runs(cloud):
+                if cloud.splits(inside):
+                    place = words.replace("?", said).replace(" but 0 of", " of")
+                    where = f"dimension {axis} of the {kind}" if rank > 1 else f"the {kind}"
+                    yield Diagnosis(Pattern.SOME_ELEMENTS, f"only {place} {where}")
+
+
+def _runs(cloud: _Cloud) -> Iterator[tuple[str, Mask]]:
+    """The number of an element: one, from one on, up to one, each second."""
+    wrong = cloud.feature[cloud.wrong]
+    if not wrong.size:
+        return
+    low, high = float(wrong.min()), float(wrong.max())
+    if low == high:
+        yield f"{low:g}", cloud.feature == low
+    yield f"{low:g} and after", cloud.feature >= low
+    yield f"{high:g} and before", cloud.feature <= high
+    for step in (2, 3, 4, 7, 8, 10, 16, 32):
+        if step <= high:
+            yield f"{low:g}, {low + step:g}, …", cloud.feature % step == low % step

@@ -1,0 +1,164 @@
+"""Claims at points without a gradient, held against the generalized gradient there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from gradcheck_sym.run.trial import Fault, Trial
+from gradcheck_sym.symbolic.contained import Membership, Outcome
+from gradcheck_sym.symbolic.generalized import Generalized, generalized
+from gradcheck_sym.symbolic.places import Place
+from gradcheck_sym.verdict.records import Verdict
+from gradcheck_sym.verdict.ruling import Ruling
+
+JUDGED = frozenset({Place.KINK, Place.SINGULAR, Place.JUMP, Place.REGULAR})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of the gradient's claims of one input at such a point."""
+
+    member: str = ""  # which member of the generalized gradient, in words
+    faults: tuple[Fault, ...] = ()
+    unknown: str = ""  # why it cannot be told
+
+
+def at_kink(trial: Trial, lane: int, columns: slice) -> Found:
+    """Whether what is claimed of one input's gradient is a member of the generalized gradient.
+
+    All inputs are judged together, for the gradient is one vector; where only the whole is
+    outside, each of its parts is to blame.
+    """
+    if quirk := _quirk(trial, lane, columns):
+        return Found(unknown=quirk)
+    kink = _Kink(trial, lane, _around(trial, lane))
+    mine = range(columns.start, columns.stop)
+    own = kink.judged(mine)
+    if own.outcome is Outcome.OUTSIDE:
+        return Found(faults=kink.faults(mine, own, f"not a generalized gradient: {own.words}"))
+    if own.outcome is Outcome.UNKNOWN:
+        return Found(unknown=own.words)
+    demanded = kink.demanded(mine)
+    if demanded:
+        return Found(faults=kink.faults(mine, own, demanded))
+    parts = kink.parts()
+    if len(parts) > 1:
+        whole = kink.judged([column for part in parts for column in part])
+        alone = [kink.judged(part).outcome for part in parts]
+        if whole.outcome is Outcome.OUTSIDE and Outcome.OUTSIDE not in alone:
+            reason = f"with the other inputs no generalized gradient: {whole.words}"
+            return Found(faults=kink.faults(mine, own, reason))
+    return Found(member=own.words)
+
+
+def nearest_member(trial: Trial, lane: int, column: int, value: float) -> tuple[float, float]:
+    """What an element of the gradient may be that is next to a value, and what it may be off by.
+
+    At a point without a gradient; NaN where nothing is known.
+    """
+    around = _around(trial, lane)
+    kink = _Kink(trial, lane, around)
+    (bound,) = kink.allowed([column], None)
+    found = around.judge([value], [bound], [column - trial.derivation.values])
+    return (value if found.outcome is Outcome.MEMBER else found.nearest[0]), bound
+
+
+def _around(trial: Trial, lane: int) -> Generalized:
+    """The generalized gradient at a point; looked for once."""
+    if lane not in trial.around:
+        row = trial.rows[lane].tolist()
+        trial.around[lane] = generalized(trial.derivation, row, trial.dtype)
+    found: Generalized = trial.around[lane]
+    return found
+
+
+def _quirk(trial: Trial, lane: int, columns: slice) -> str:
+    """What keeps floating point from telling what the mathematics says at a singular point.
+
+    The sign of a zero is no part of a point, but 1/x has it; and what is fed 0 multiplies an
+    infinite slope by it.
+    """
+    if trial.settled(lane).place is not Place.SINGULAR:
+        return ""
+    given = np.concatenate([array[lane].reshape(-1) for array in trial.values.values()])
+    if np.any((given == 0) & np.signbit(given)):
+        return "a negative zero"
+    claimed = trial.claimed[lane, columns]
+    if np.isnan(claimed).any() and not trial.cotangents[lane].all():
+        return "an infinite slope is fed 0"
+    return ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Kink:
+    """One point with its generalized gradient."""
+
+    trial: Trial
+    lane: int
+    around: Generalized
+
+    def parts(self) -> list[range]:
+        """The columns of each input that autograd gave a gradient."""
+        columns = self.trial.derivation.columns()
+        return [
+            range(part.start, part.stop)
+            for name, part in columns.items()
+            if name not in self.trial.missing
+        ]
+
+    def judged(self, columns: Sequence[int]) -> Membership:
+        """The claims of some columns; what is not within a few ulps is looked at again."""
+        claim = [float(self.trial.claimed[self.lane, column]) for column in columns]
+        places = [column - self.trial.derivation.values for column in columns]
+        found = self.around.judge(claim, self.allowed(columns, None), places)
+        if found.outcome is not Outcome.MEMBER and not any(map(math.isnan, claim)):
+            sensitive = self.around.sensitivities()
+            found = self.around.judge(claim, self.allowed(columns, sensitive), places)
+        return found
+
+    def allowed(self, columns: Sequence[int], sensitive: Sequence[float] | None) -> list[float]:
+        """What a sound evaluation may lose of each column."""
+        first = self.trial.derivation.values
+        sizes = self.around.sizes
+        found = []
+        for column in columns:
+            part = self.trial.part_of(column)
+            largest = max(sizes[part.start - first : part.stop - first])
+            spacing = self.trial.spacing(largest)
+            moved = 0.0 if sensitive is None else sensitive[column - first]
+            found.append(self.trial.sound(self.lane, moved, spacing))
+        return found
+
+    def demanded(self, columns: Sequence[int]) -> str:
+        """What the spec demands of this input's gradient and autograd does not give."""
+        name = next(
+            name
+            for name, part in self.trial.derivation.columns().items()
+            if part.start <= columns[0] < part.stop
+        )
+        wanted = self.trial.kinks.get(name)
+        if wanted is None:
+            return ""
+        claim = [float(self.trial.claimed[self.lane, column]) for column in columns]
+        places = [column - self.trial.derivation.values for column in columns]
+        given = self.around.is_named(wanted, claim, self.allowed(columns, None), places)
+        return f"the spec demands the member {wanted!r}" if given is False else ""
+
+    def faults(self, columns: Sequence[int], found: Membership, reason: str) -> tuple[Fault, ...]:
+        """A fault for the column that is farthest from the member next to it."""
+        gaps = [
+            abs(float(self.trial.claimed[self.lane, column]) - nearest)
+            for column, nearest in zip(columns, found.nearest, strict=True)
+        ]
+        worst = int(np.argmax(np.nan_to_num(gaps, nan=np.inf)))
+        nearest = found.nearest[worst]
+        error = gaps[worst] / self.trial.spacing(nearest)
+        ruling = Ruling(Verdict.WRONG, reason)
+        return (Fault(self.lane, columns[worst], ruling, error, nearest),)

@@ -1,0 +1,90 @@
+"""Points at which a user's own implementation takes another way, and beyond them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gradcheck_sym.autograd.ledger import COTANGENT
+from gradcheck_sym.autograd.probe import probe
+from gradcheck_sym.run.function import Dims, Floats, Function
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.sampling.bulk import bulk, cotangents
+from gradcheck_sym.sampling.ordinals import round_to
+from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.sampling.space import kept, pieces
+
+_BEYOND = (1.0, 1.25, 2.0)  # of the way from an ordinary point: at a change, and on its other side
+_MOST = 48  # changes that are looked at
+_RUNS = 1000  # of the implementation, at most
+
+_FED = (-(2.0**10), 2.0**10)  # between which cotangents are moved
+
+
+def probed(function: Function, dims: Dims) -> Trial | None:
+    """The points around every change of behaviour that tracing finds; None where there is none.
+
+    What the implementation compares with may be anything: a threshold on an element, a maximum, a
+    norm, the size of a gradient. So whole points come out, with their cotangents.
+    """
+    if not function.space.free:
+        return None
+    batch = bulk(function.space, dims, 1, function.stream("probe", dims)).batch
+    shape = function.out_shape(dims)
+    fed = cotangents(function.stream("probe fed", dims), shape, 1, function.dtype.name)
+    found = probe(
+        function.implementation,
+        batch.values,
+        function.derivation(dims).wrt,
+        fed,
+        function.dtype.name,
+        _bounds(function),
+        _RUNS,
+    )
+    changes = {name: array[:_MOST] for name, array in found.points.items()}
+    start = {**batch.values, COTANGENT: fed}
+    if not len(changes[COTANGENT]):
+        return None
+    return _at(function, dims, _past(function, start, changes))
+
+
+def _bounds(function: Function) -> dict[str, tuple[float, float]]:
+    """How far each input may be moved: to the ends of its domain."""
+    bounds = {COTANGENT: _FED}
+    for entry in function.space.free:
+        parts = pieces(function.dtype.name, entry.domain)
+        bounds[entry.name] = parts[0].low, parts[-1].high
+    return bounds
+
+
+def _past(
+    function: Function, start: Mapping[str, Floats], changes: Mapping[str, Floats]
+) -> dict[str, Floats]:
+    """The changes, and points beyond them as seen from where the search began."""
+    dtype = function.dtype.name
+    with np.errstate(over="ignore", invalid="ignore"):
+        return {
+            name: np.concatenate(
+                [
+                    array
+                    if far == 1
+                    else round_to(dtype, start[name] + far * (array - start[name]))
+                    for far in _BEYOND
+                ]
+            )
+            for name, array in changes.items()
+        }
+
+
+def _at(function: Function, dims: Dims, points: Mapping[str, Floats]) -> Trial | None:
+    fed = points[COTANGENT]
+    values = {entry.name: points[entry.name] for entry in function.space.inputs}
+    finite = np.logical_and.reduce(
+        [np.isfinite(array.reshape(len(fed), -1)).all(axis=1) for array in (*values.values(), fed)]
+    )
+    batch = Batch(dims, function.dtype.name, values, ("search",) * len(fed)).take(finite)
+    good, _ = kept(function.space, batch)
+    if not good.any():
+        return None
+    return function.trial(batch.take(good), "each", fed[finite][good])

@@ -1,0 +1,79 @@
+"""A few points for checks that look at another way of running, not at the whole domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from gradcheck_sym.run.conclude import Evidence
+from gradcheck_sym.run.domains import sizes_of
+from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.plan import Plan
+from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.sampling.bulk import cotangents
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
+from gradcheck_sym.spec.records import Nested
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many points of each kind."""
+
+    edges: int
+    bulk: int
+    ordinary: bool = True  # how a function is run is in question, not how it copes with extremes
+
+
+def middle(subject: Subject) -> Mapping[str, int]:
+    """A choice of sizes that are neither the smallest nor all alike, where there is one."""
+    return subject.sizes[min(1, len(subject.sizes) - 1)]
+
+
+def sampled(
+    subject: Subject,
+    function: Function,
+    sample: Sample,
+    sizes: tuple[Mapping[str, int], ...] = (),
+) -> tuple[Evidence, ...]:
+    """A function of the subject at a few points; only at the point asked for, if there is one.
+
+    sizes: the choices of the dims that are visited; none stands for those of `middle`.
+    """
+    point = subject.options.point
+    if point is not None:
+        return (Evidence(function, _at_point(subject, function, point)),)
+    if sample.ordinary and function.together == "elementwise":
+        function = replace(function, together="each")  # its sizes count
+    plan = Plan(
+        function,
+        sizes or (middle(subject),),
+        sample.bulk,
+        0,
+        edge_points=sample.edges if function.space.free else 1,  # the only point there is
+        ordinary=sample.ordinary,
+    )
+    return tuple(Evidence(function, trial) for trial in (*plan.edges(), *plan.bulk()))
+
+
+def _at_point(subject: Subject, function: Function, point: Mapping[str, Nested]) -> Trial:
+    """The one point that is asked for; what a derived function needs besides is drawn.
+
+    Where the point does not name the grad_output of a derived function, the cotangent is that.
+    """
+    dims = sizes_of(subject.spec, point, subject.options.dims)
+    cotangent = subject.options.cotangent
+    missing = [e for e in function.space.inputs if e.value is None and e.name not in point]
+    drawn = {
+        entry.name: cotangents(
+            function.stream(entry.name, dims), entry.sizes(dims), 1, function.dtype.name
+        )[0]
+        for entry in missing
+    }
+    if GRAD_OUTPUT in drawn and cotangent is not None:
+        drawn[GRAD_OUTPUT], cotangent = np.asarray(cotangent), None
+    return function.at(dims, {**drawn, **point}, cotangent, "example")

@@ -1,0 +1,447 @@
+"""Each known mistake is named, on arrays that real autograd.Functions with that mistake made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gradcheck_sym.run.diagnosis import diagnose
+from gradcheck_sym.run.diagnosis.gather import evidence_of
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.spec.records import Spec
+from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
+
+
+def function(forward: Callable[..., Tensor], backward: Callable[..., Any]) -> Callable[..., Tensor]:
+    """An autograd.Function: backward gets grad_output and the inputs."""
+
+    class Own(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+            ctx.save_for_backward(*inputs)
+            return forward(*inputs)
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: Tensor) -> Any:
+            return backward(grad_output, *ctx.saved_tensors)
+
+    def call(*inputs: Tensor) -> Tensor:
+        result: Tensor = Own.apply(*inputs)
+        return result
+
+    return call
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An implementation, the mathematics it is meant to be, and what must be said of it."""
+
+    spec: str
+    function: Callable[..., Tensor]
+    code: str
+    words: str  # part of the sentence
+    given: Mapping[str, Any] = field(default_factory=dict)  # to the fixture `diagnosed`
+
+
+def cached_slope() -> Callable[..., Tensor]:
+    """A Function that keeps the slope of the first call of each shape."""
+    cache: dict[torch.Size, Tensor] = {}
+
+    class Stale(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.slope = cache.setdefault(x.shape, x.detach().cos())
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+            return grad_output * ctx.slope
+
+    return Stale.apply
+
+
+def one_call_late() -> Callable[..., Tensor]:
+    """A Function whose buffer is filled after it is read."""
+    held: dict[torch.Size, Tensor] = {}
+
+    class Late(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.saved = held.get(x.shape, x.detach().clone())
+            held[x.shape] = x.detach().clone()
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+            return grad_output * ctx.saved.cos()
+
+    return Late.apply
+
+
+X = "inputs: {x: {shape: [n]}}\n"
+XW = "inputs: {x: {shape: [n]}, w: {shape: [n]}}\n"
+MATRICES = "inputs: {x: {shape: [n, n]}, w: {shape: [n, n]}}\n"
+ROW = "inputs: {x: {shape: [n]}, w: {shape: [m, n]}}\nexpr: x*w"
+ROW_SIZES = {"sizes": tuple({"n": n, "m": m} for n, m in ((1, 2), (2, 2), (3, 2), (3, 3)))}
+NORMALIZED = X + "let: {m: mean(x), v: mean((x - m)**2)}\nexpr: (x - m)/sqrt(v + 0.001)"
+SEVERAL = {"sizes": ({"n": 2}, {"n": 3}, {"n": 4})}
+WIDE = {"low": -30.0, "high": 30.0}
+PI_32 = float(np.float32(math.pi))
+SIN = X + "expr: sin(x)"
+
+
+def sine(backward: Callable[..., Any]) -> Callable[..., Tensor]:
+    """Sin with a backward of one's own."""
+    return function(torch.sin, backward)
+
+
+def tied(x: Tensor) -> bool:
+    """Whether two elements are equal."""
+    return len(set(x.tolist())) < len(x)
+
+
+RATIO, TERM, FACTOR = "constant-ratio", "missing-term", "missing-factor"
+MISTAKES = {
+    "twice": Mistake(SIN, sine(lambda g, x: 2 * g * x.cos()), RATIO, "2 times the truth at all"),
+    "slightly_more": Mistake(
+        SIN, sine(lambda g, x: 1.00001 * g * x.cos()), RATIO, "1.00001 times the truth"
+    ),
+    "half": Mistake(SIN, sine(lambda g, x: g * x.cos() / 2), RATIO, "1/2 of the truth"),
+    "pi": Mistake(SIN, sine(lambda g, x: g * x.cos() * math.pi), RATIO, "pi times the truth"),
+    "sign": Mistake(
+        X + "expr: cos(x)", function(torch.cos, lambda g, x: g * x.sin()), "sign", "sign"
+    ),
+    "divided_by_n": Mistake(
+        X + "expr: sum(x**2)",
+        function(lambda x: (x * x).sum(), lambda g, x: g * 2 * x / len(x)),
+        RATIO,
+        "1/n of the truth",
+    ),
+    "times_n": Mistake(
+        X + "expr: mean(x**2)",
+        function(lambda x: (x * x).mean(), lambda g, x: g * 2 * x),
+        RATIO,
+        "n times the truth",
+    ),
+    "bessel": Mistake(
+        X + "expr: mean(x**2)",
+        function(lambda x: (x * x).mean(), lambda g, x: g * 2 * x * (len(x) - 1) / len(x) ** 2),
+        RATIO,
+        "(n - 1)/n times the truth",
+    ),
+    "one_size": Mistake(
+        "inputs: {x: {shape: [5]}}\nexpr: sum(x**2)",
+        function(lambda x: (x * x).sum(), lambda g, x: g * 2 * x / 5),
+        RATIO,
+        "1/5 of the truth (which is 1/(the number of elements) for the size 5)",
+        {"sizes": ({},)},
+    ),
+    "ignored": Mistake(SIN, sine(lambda g, x: x.cos()), "cotangent-ignored", "all ones at all"),
+    "squared": Mistake(SIN, sine(lambda g, x: g * g * x.cos()), "cotangent-twice", "twice"),
+    "absolute": Mistake(
+        SIN, sine(lambda g, x: g.abs() * x.cos()), "cotangent-misread", "absolute value"
+    ),
+    "averaged": Mistake(
+        SIN, sine(lambda g, x: g.mean() * x.cos()), "cotangent-misread", "its mean"
+    ),
+    "zero": Mistake(SIN, sine(lambda g, x: 0 * g), "zero-gradient", "zero at all"),
+    "straight": Mistake(SIN, sine(lambda g, x: g.clone()), "straight-through", "slope were 1"),
+    "constant": Mistake(SIN, sine(lambda g, x: 3 * g), "constant-slope", "3 times grad_output"),
+    "none": Mistake(
+        SIN, lambda x: x.detach().sin() + 0 * x.detach(), "no-gradient", "graph is cut"
+    ),
+    "float32_constant": Mistake(
+        X + "expr: pi*sin(x)",
+        function(lambda x: math.pi * x.sin(), lambda g, x: g * x.cos() * PI_32),
+        "low-precision",
+        "a constant in float32",
+    ),
+    "float32_gradient": Mistake(
+        SIN,
+        sine(lambda g, x: (g * x.cos()).float().double()),
+        "low-precision",
+        "rounded to float32",
+    ),
+    "float32_inside": Mistake(
+        X + "expr: x*sin(x)",
+        function(lambda x: x.sin() * x, lambda g, x: g * (x.float().cos().double() * x + x.sin())),
+        "low-precision",
+        "something inside is in float32",
+    ),
+    "float32_saved": Mistake(
+        SIN,
+        sine(lambda g, x: g * x.float().double().cos()),
+        "other-point",
+        "x is rounded to float32",
+    ),
+    "product_rule": Mistake(
+        X + "expr: x*exp(x)",
+        function(lambda x: x * x.exp(), lambda g, x: g * x.exp()),
+        TERM,
+        "the dependence through exp(x) is missing",
+    ),
+    "product_rule_sign": Mistake(
+        X + "expr: x*cos(x)",
+        function(lambda x: x * x.cos(), lambda g, x: g * (x.cos() + x * x.sin())),
+        "wrong-term",
+        "the dependence through cos(x) has the wrong sign",
+    ),
+    "product_rule_twice": Mistake(
+        X + "expr: x*exp(x)",
+        function(lambda x: x * x.exp(), lambda g, x: g * (x.exp() + 2 * x * x.exp())),
+        "wrong-term",
+        "the dependence through exp(x) is counted twice",
+    ),
+    "chain_rule": Mistake(
+        X + "expr: sin(x**2)",
+        function(lambda x: (x * x).sin(), lambda g, x: g * (x * x).cos()),
+        FACTOR,
+        "the slope of x**2 by x is missing",
+    ),
+    "swish_factor": Mistake(
+        X + "expr: x/(1 + exp(-x))",
+        function(lambda x: x * x.sigmoid(), lambda g, x: g * (x.sigmoid() + x * x.sigmoid())),
+        FACTOR,
+        "the factor exp(-x)/(1 + exp(-x)) of the term",
+    ),
+    "detached_variance": Mistake(
+        NORMALIZED,
+        lambda x: (x - x.mean()) / ((x - x.mean()).square().mean().detach() + 0.001).sqrt(),
+        TERM,
+        "the dependence through v = mean((x - m)**2) is missing",
+        SEVERAL,
+    ),
+    "softmax_sum": Mistake(
+        X + "expr: softmax(x, dim=0)",
+        function(lambda x: x.softmax(0), lambda g, x: g * x.softmax(0)),
+        TERM,
+        "the dependence through exp(x[0]) + exp(x[1]) is missing",
+    ),
+    "transposed_jacobian": Mistake(
+        X + "expr: cumsum(x, dim=0)",
+        function(lambda x: x.cumsum(0), lambda g, x: g.cumsum(0)),
+        "transposed-jacobian",
+        "the Jacobian is transposed",
+    ),
+    "transposed_operand": Mistake(
+        MATRICES + "expr: x@w",
+        function(lambda x, w: x @ w, lambda g, x, w: (g @ w, x.T @ g)),
+        "transposed-jacobian",
+        "transposed",
+    ),
+    "transposed_gradient": Mistake(
+        MATRICES + "expr: x@w",
+        function(lambda x, w: x @ w, lambda g, x, w: ((g @ w.T).T, x.T @ g)),
+        "transposed-gradient",
+        "the gradient is transposed",
+    ),
+    "exchanged": Mistake(
+        XW + "expr: x**2*w",
+        function(lambda x, w: x * x * w, lambda g, x, w: (x * x * g, 2 * x * w * g)),
+        "exchanged",
+        "the gradient by w",
+    ),
+    "missing_sum": Mistake(
+        ROW,
+        function(lambda x, w: x * w, lambda g, x, w: ((g * w)[0], x * g)),
+        "missing-sum",
+        "the sum over dimension 0 of the output is missing: only its first counts",
+        ROW_SIZES,
+    ),
+    "mean_for_sum": Mistake(
+        ROW,
+        function(lambda x, w: x * w, lambda g, x, w: ((g * w).mean(0), x * g)),
+        RATIO,
+        "1/m of the truth",
+        ROW_SIZES,
+    ),
+    "wrong_sum": Mistake(
+        "inputs: {x: {shape: [n]}, w: {shape: [n, n]}}\nexpr: x*w",
+        function(lambda x, w: x * w, lambda g, x, w: ((g * w).sum(1), x * g)),
+        "wrong-sum",
+        "summed over dimension 1",
+    ),
+    "reversed": Mistake(
+        SIN, sine(lambda g, x: (g * x.cos()).flip(0)), "permuted", "in reversed order"
+    ),
+    "neighbour": Mistake(
+        SIN, sine(lambda g, x: (g * x.cos()).roll(1)), "permuted", "of the element before"
+    ),
+    "not_unsorted": Mistake(
+        X + "expr: sort(x)**2",
+        function(lambda x: x.sort().values ** 2, lambda g, x: 2 * g * x.sort().values),
+        "permuted",
+        "right, but at other places",
+    ),
+    "output_saved": Mistake(
+        SIN, sine(lambda g, x: g * x.sin().cos()), "other-point", "the output was saved"
+    ),
+    "input_saved": Mistake(
+        X + "expr: tanh(2*x)",
+        function(lambda x: (2 * x).tanh(), lambda g, x: 2 * g * (1 - 4 * x * x)),
+        "other-point",
+        "the slope of tanh(2*x), 1 - y**2 of its value y, is taken of 2*x instead",
+    ),
+    "no_clamp": Mistake(
+        X + "expr: clamp(x, -1, 1)",
+        function(lambda x: x.clamp(-1, 1), lambda g, x: g.clone()),
+        "straight-through",
+        "grad_output itself",
+    ),
+    "first_call": Mistake(SIN, cached_slope(), "stale-buffer", "of the first call"),
+    "call_before": Mistake(SIN, one_call_late(), "stale-buffer", "of the call before"),
+    "clipped": Mistake(
+        X + "expr: x**3",
+        function(lambda x: x**3, lambda g, x: (g * 3 * x * x).clamp(-10, 10)),
+        "clipped",
+        "clipped to ±10",
+    ),
+    "offset": Mistake(
+        SIN, sine(lambda g, x: g * x.cos() + 0.1), "constant-offset", "the truth plus 1/10 at"
+    ),
+    "weight_decay": Mistake(
+        SIN, sine(lambda g, x: g * x.cos() + x / 8), "constant-offset", "plus 1/8 times x"
+    ),
+    "beyond": Mistake(
+        X + "expr: log(1 + exp(x))",
+        function(
+            torch.nn.functional.softplus,
+            lambda g, x: g * torch.where(x.abs() > 18.02, x / 20, x.sigmoid()),
+        ),
+        "beyond-threshold",
+        "wrong only where |x| > 18.02",
+        WIDE,
+    ),
+    "ratio_beyond": Mistake(
+        SIN,
+        sine(lambda g, x: g * torch.where(x > 1.5, 2.0, 1.0) * x.cos()),
+        RATIO,
+        "2 times the truth at all 66 failing points, only where x > 1.5",
+        {"sizes": ({"n": 1},), "lanes": 240},
+    ),
+    "near_zero": Mistake(
+        SIN,
+        sine(lambda g, x: g * torch.where(x.abs() < 0.25, 1 + x.abs(), x.cos())),
+        "beyond-threshold",
+        "wrong only where |x| < 0.25",
+    ),
+    "interval": Mistake(
+        SIN,
+        sine(lambda g, x: g * torch.where((x > 1) & (x < 2), x.exp(), x.cos())),
+        "within-interval",
+        "only where x lies between 1 and 2",
+    ),
+    "other_input_beyond": Mistake(
+        XW + "expr: x**2*w",
+        function(
+            lambda x, w: x * x * w,
+            lambda g, x, w: (2 * x * w * g + (w.abs() > 2) * g * x.sin() / 10, x * x * g),
+        ),
+        "beyond-threshold",
+        "wrong only where |w| > 2",
+    ),
+    "ties": Mistake(
+        X + "expr: x*sum(x)",
+        function(
+            lambda x: x * x.sum(),
+            lambda g, x: g * x.sum() + (g * x).sum() + (x.sin() if tied(x) else 0),
+        ),
+        "at-ties",
+        "wrong only where elements of x are equal",
+        {"ties": True},
+    ),
+    "sizes": Mistake(
+        SIN,
+        sine(lambda g, x: g * x.cos() + (x.tanh() * g * g if len(x) > 2 else 0)),
+        "some-sizes",
+        "wrong only for n > 2",
+    ),
+    "last_element": Mistake(
+        SIN,
+        sine(lambda g, x: torch.cat([(g * x.cos())[:-1], (g * x.tan())[-1:]])),
+        "some-elements",
+        "wrong only the last element of the gradient",
+    ),
+    "unselected": Mistake(
+        X + "expr: where(x > 0, sqrt(x), 0)",
+        lambda x: torch.where(x > 0, x.sqrt(), 0.0),
+        "unselected-branch",
+        "the branch of a where that is not selected: 0 times an infinity, only where x < 0",
+    ),
+    "overflow": Mistake(
+        X + "expr: exp(x)/(1 + exp(x))",
+        lambda x: x.exp() / (1 + x.exp()),
+        "not-finite",
+        "so is the formula as written, which overflows there, only where x > 709.78",
+        {"low": 600.0, "high": 800.0},
+    ),
+    "value": Mistake(SIN, lambda x: 1.5 * x.sin(), RATIO, "3/2 times", {"name": None}),
+    "half_precision": Mistake(
+        SIN, sine(lambda g, x: 2 * g * x.cos()), RATIO, "2 times the truth", {"dtype": "float16"}
+    ),
+    "bfloat16": Mistake(
+        X + "expr: x*exp(x)",
+        function(lambda x: x * x.exp(), lambda g, x: g * x.exp()),
+        TERM,
+        "the dependence through exp(x) is missing",
+        {"dtype": "bfloat16"},
+    ),
+    "unknown": Mistake(
+        SIN,
+        sine(lambda g, x: g * torch.special.bessel_j0(x * 3) + x.tanh()),
+        "unknown-pattern",
+        "unknown pattern",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_is_named(name: str, diagnosed: Callable[..., Diagnosis]) -> None:
+    """The stable word and the sentence are those of the mistake that was made."""
+    mistake = MISTAKES[name]
+    found = diagnosed(mistake.spec, mistake.function, **mistake.given)
+    assert (found.code, mistake.words in found.sentence) == (mistake.code, True), found
+
+
+def test_what_the_purity_check_saw_explains_all_else(diagnosed: Callable[..., Diagnosis]) -> None:
+    """A mutated buffer is named before any ratio that it leads to."""
+    wrong = sine(lambda g, x: 2 * g * x.cos())
+    found = diagnosed(SIN, wrong, purity=("grad_output was written to",))
+    assert found == Diagnosis(Pattern.MUTATION, "not pure: grad_output was written to")
+
+
+def test_two_numbers_are_no_pattern(diagnosed: Callable[..., Diagnosis]) -> None:
+    """Any two numbers are in one ratio: nothing is made of them."""
+    wrong = sine(lambda g, x: 2 * g * x.cos())
+    found = diagnosed(SIN, wrong, sizes=({"n": 2},), lanes=1)
+    assert found.code is Pattern.UNKNOWN
+    assert "too few" in found.sentence
+
+
+def test_a_fault_of_one_layout_is_called_that(
+    trial_of: Callable[..., Trial], spec_of: Callable[[str], Spec]
+) -> None:
+    """The points of every layout are evidence; those without any element are no trouble."""
+    spec = spec_of(SIN)
+    stream = np.random.default_rng(1)
+    trials = []
+    for size, setting in ((4, ""), (4, "x strided"), (4, "grad_output expanded"), (0, "n = 0")):
+        slope = torch.tan if "expanded" in setting else torch.cos
+        values = {"x": stream.uniform(-1, 1, (20, size))}
+        made = trial_of(spec, sine(lambda g, x, slope=slope: g * slope(x)), {"n": size}, values)
+        trials.append(replace(made, setting=setting))
+    found = diagnose(evidence_of(spec, "x", trials))
+    assert found == Diagnosis(Pattern.ONE_SETTING, "wrong only with grad_output expanded")
+
+
+def test_every_pattern_is_tested() -> None:
+    """A code that the program can give, and no test has seen, is not known to be right."""
+    elsewhere = {Pattern.MUTATION, Pattern.ONE_DTYPE, Pattern.ONE_SETTING}
+    assert {mistake.code for mistake in MISTAKES.values()} | elsewhere == set(Pattern)

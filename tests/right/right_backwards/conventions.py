@@ -1,0 +1,128 @@
+"""Kinks: each member of the generalized gradient is right, whichever an author chose."""
+
+# ruff: noqa: D102 - the names say what each does
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class ReluHalfAtZero(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * torch.heaviside(x, torch.full_like(x, 0.5))
+
+
+class ReluZeroAtZero(torch.autograd.Function):
+    """By its output, in place of its input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.clamp(min=0)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors
+        return grad_output.masked_fill(y <= 0, 0)
+
+
+class AbsolutePlusAtZero(torch.autograd.Function):
+    """At 0 the slope to the right."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.abs()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.where(x >= 0, grad_output, -grad_output)
+
+
+class MaximumToFirst(torch.autograd.Function):
+    """At a tie the first argument gets all."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x >= y)
+        return torch.maximum(x, y)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        (first,) = ctx.saved_tensors
+        return grad_output * first, grad_output * ~first
+
+
+class AmaxSplit(torch.autograd.Function):
+    """Equal maxima share the gradient evenly."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.amax()
+        ctx.save_for_backward(x == y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (mask,) = ctx.saved_tensors
+        return grad_output * mask / mask.sum()
+
+
+class AmaxToLast(torch.autograd.Function):
+    """The last of equal maxima gets all."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.amax()
+        ctx.save_for_backward(x == y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (mask,) = ctx.saved_tensors
+        last = mask & (mask.flip(0).cumsum(0).flip(0) == 1)
+        return grad_output * last
+
+
+class NormZeroAtZero(torch.autograd.Function):
+    """Of a vector in the plane: at the origin 0, out of the unit ball; elsewhere x/|x|."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.hypot(x[0], x[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        scale = x.detach().abs().amax()
+        if scale == 0:
+            return torch.zeros_like(x)
+        unit = x / scale  # the length of a subnormal vector has hardly a digit
+        return grad_output * unit / torch.hypot(unit[0], unit[1])
+
+
+class SignStraightThrough(torch.autograd.Function):
+    """-1 or 1 in the forward; in the backward the slope of clamp(x, -1, 1)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * (x.abs() <= 1)

@@ -1,0 +1,145 @@
+"""Implementations with one fault that only one of the further checks can see."""
+
+# ruff: noqa: D102 - the methods mean what they do in torch
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class _Cube(torch.autograd.Function):
+    """x**3, with what its subclasses do to the backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return fed * 3 * x * x
+
+
+class Right(_Cube):
+    """As it should be."""
+
+
+class OnceOnly(_Cube):
+    """It says that it is not differentiable twice."""
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        return _Cube.backward(ctx, fed)
+
+
+class Detached(_Cube):
+    """Constant in x to a second backward."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return fed * 3 * x.detach() ** 2
+
+
+class HalfDetached(_Cube):
+    """Constant in one of two factors."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return fed * 3 * x.detach() * x
+
+
+class Contiguous(_Cube):
+    """Reads grad_output in the order of memory."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        flat = torch.as_strided(fed, (fed.numel(),), (1,))
+        return (flat * (3 * x * x).flatten()).view(x.shape)
+
+
+class RescalesSaved(_Cube):
+    """A second backward on the same graph finds x scaled."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x.clone())
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        found = fed * 3 * x * x
+        x.detach().mul_(2)
+        return found
+
+
+class HalfPrecisionScale(_Cube):
+    """Right in wide dtypes; in 16 bits it forgets to undo its scaling."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        scale = 1.0 if x.dtype.itemsize > 2 else 2.0
+        return fed * 3 * x * x * scale
+
+
+class WrongTangent(_Cube):
+    """A jvp with the wrong sign."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:  # type: ignore[override]
+        return x**3
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def jvp(ctx: Any, moved: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return -3 * x * x * moved
+
+
+class TooFew(_Cube):
+    """The kernel stops after four elements."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        found = fed * 3 * x * x
+        return torch.cat([found[:4], torch.zeros_like(found[4:])])
+
+
+class BeyondEighteen(_Cube):
+    """Another slope beyond |x| > 18, found by what it compares with."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return fed * torch.where(x.norm() > 12345.0, 0 * x, 3 * x * x)
+
+
+class Product(torch.autograd.Function):
+    """x*y, which gives y's gradient only if x needs one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return x * y
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor | None, Tensor | None]:  # type: ignore[override]
+        x, y = ctx.saved_tensors
+        if not ctx.needs_input_grad[0]:
+            return None, fed * y
+        return fed * y, fed * x

@@ -1,0 +1,120 @@
+"""The further checks: each finds the fault that only it can see, and excuses rightly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradcheck_sym.run.options import Options
+from gradcheck_sym.run.runner import run
+from gradcheck_sym.verdict.records import Result, Verdict
+
+MODULE = "check_implementations"
+Judged = Callable[..., list[Result]]
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch, spec_of: Any) -> Judged:
+    """Run one check on an implementation of x**3 (or of x*y)."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+    def made(attribute: str, check: str, domain: str = "[-3, 3]", **options: Any) -> list[Result]:
+        two = attribute == "Product"
+        inputs = f"x: {{shape: [n], domain: '{domain}'}}" + (
+            f", y: {{shape: [n], domain: '{domain}'}}" if two else ""
+        )
+        spec = spec_of(
+            f"inputs: {{{inputs}}}\nexpr: {'x*y' if two else 'x**3'}\n"
+            f"use: {{f: '{MODULE}:{attribute}'}}\ntorch: f({'x, y' if two else 'x'})\n"
+        )
+        chosen = {"points": 60, "checks": (check,), "allow_import": (MODULE,)} | options
+        return list(run([spec], Options(**chosen), lambda result: None))
+
+    return made
+
+
+def verdicts(results: list[Result]) -> set[Verdict]:
+    """The verdicts that came out."""
+    return {result.verdict for result in results}
+
+
+@pytest.mark.parametrize(
+    "attribute, check, culprit",
+    [
+        ("HalfDetached", "second_order", "the backward"),
+        ("Contiguous", "layouts", "the backward"),
+        ("RescalesSaved", "purity", "the backward"),
+        ("HalfPrecisionScale", "dtypes", "the backward"),
+        ("WrongTangent", "forward_mode", "the jvp"),
+        ("Product", "requires_grad_subsets", "the backward"),
+    ],
+)
+def test_each_finds_its_fault(attribute: str, check: str, culprit: str, judged: Judged) -> None:
+    """Reverse passes; the check that looks there fails and names the culprit."""
+    assert verdicts(judged(attribute, "reverse")) == {Verdict.AGREES}
+    found = judged(attribute, check)
+    assert {r.culprit for r in found if r.verdict is Verdict.WRONG} == {culprit}
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["second_order", "layouts", "purity", "dtypes", "forward_mode", "vmap"],
+)
+def test_what_is_right_passes(check: str, judged: Judged) -> None:
+    """No further check has anything to object to."""
+    assert verdicts(judged("Right", check)) <= {Verdict.AGREES, Verdict.SKIPPED}
+
+
+def test_what_is_not_supported_is_reported_as_such(judged: Judged) -> None:
+    """No jvp, no vmap rule, no second derivative: reasons, not failures."""
+    for check, word in (("forward_mode", "jvp"), ("vmap", "setup_context")):
+        (result,) = judged("Right", check)
+        assert result.verdict is Verdict.SKIPPED
+        assert word in result.message
+    (first, *_) = judged("OnceOnly", "second_order")
+    assert first.verdict is Verdict.SKIPPED
+    assert "once_differentiable" in first.message
+
+
+def test_a_constant_backward_is_told_and_not_called_wrong(judged: Judged) -> None:
+    """What was saved is constant to a second backward, and nothing says so: a warning."""
+    found = {result.input: result for result in judged("Detached", "second_order")}
+    assert found["x"].verdict is Verdict.UNDECIDED
+    assert "not differentiable twice" in found["x"].message
+    assert found["grad_output"].verdict is Verdict.AGREES
+
+
+def test_the_only_way_in_which_it_shows_is_told(judged: Judged) -> None:
+    """A fault of one dtype, of one layout, of one size says so."""
+    half = [r for r in judged("HalfPrecisionScale", "dtypes") if r.verdict is Verdict.WRONG]
+    assert {result.dtype for result in half} == {"bfloat16", "float16"}
+    assert all("2 times the truth" in result.diagnosis for result in half)
+    (laid,) = [r for r in judged("Contiguous", "layouts") if r.verdict is Verdict.WRONG]
+    assert "grad_output" in laid.smallest.setting
+    assert laid.smallest.setting
+    (few,) = [r for r in judged("TooFew", "layouts") if r.verdict is Verdict.WRONG]
+    assert "n = " in few.diagnosis
+    assert verdicts(judged("TooFew", "reverse")) == {Verdict.WRONG}  # in one long vector
+
+
+def test_what_an_implementation_compares_with_becomes_a_point(judged: Judged) -> None:
+    """A threshold on a norm that no random point crosses is found by tracing."""
+    found = judged("BeyondEighteen", "reverse", domain="[-1e6, 1e6]", points=1)
+    assert verdicts(found) == {Verdict.WRONG}
+
+
+@pytest.mark.parametrize("check", ["second_order", "forward_mode", "dtypes", "layouts", "purity"])
+def test_one_point_alone(check: str, judged: Judged) -> None:
+    """With a point given a check looks at nothing else; what it needs besides is drawn."""
+    found = judged("Right", check, point={"x": (2.0,)}, cotangent=(3.0,))
+    assert verdicts(found) <= {Verdict.AGREES, Verdict.SKIPPED}
+    assert all(result.points <= 40 for result in found)
+
+
+@pytest.mark.slow
+def test_compiled_gradients(judged: Judged) -> None:
+    """On demand the compiled code is held against the same truth, or it is told why not."""
+    assert verdicts(judged("Right", "compile")) <= {Verdict.AGREES, Verdict.SKIPPED}

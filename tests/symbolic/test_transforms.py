@@ -1,0 +1,86 @@
+"""Derivations of derived functions, held against mpmath's derivatives of the derivative."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mp
+
+from gradcheck_sym.spec.dtypes import format_of
+from gradcheck_sym.spec.reader import read_source
+from gradcheck_sym.spec.yaml_nodes import Source
+from gradcheck_sym.symbolic.derivation import Derivation, derive
+from gradcheck_sym.symbolic.places import Place
+from gradcheck_sym.symbolic.transforms import gradient_of, tangent_of
+
+FORMULAS = {
+    "x**3*sin(y)": lambda x, y: x**3 * mp.sin(y),
+    "exp(x*y)/(1 + x*x)": lambda x, y: mp.exp(x * y) / (1 + x * x),
+    "where(x > 0, x**2*y, exp(x) + y)": lambda x, y: x**2 * y if x > 0 else mp.exp(x) + y,
+    "tanh(x)*lgamma(y + 3)": lambda x, y: mp.tanh(x) * mp.loggamma(y + 3),
+}
+POINTS = ((0.75, 0.5), (-0.5, 1.25))
+
+
+def derived(expr: str) -> Derivation:
+    """The derivation of a function of two numbers."""
+    text = f"inputs: {{x: {{shape: []}}, y: {{shape: []}}}}\nexpr: {expr}\n"
+    (spec,), problems = read_source(Source("a.yaml", text))
+    assert not problems
+    return derive(spec, {})
+
+
+def truths(of: Derivation, values: dict[str, Any], fed: Any) -> list[float]:
+    """All outputs of the joint program at one point."""
+    arrays = {name: np.array(value)[None] for name, value in values.items()}
+    row = of.pack(arrays, np.array(fed)[None])[0].tolist()
+    settled = of.settle(row, format_of("float64"))
+    assert settled.place is Place.REGULAR
+    return [truth.middle for truth in settled.values + settled.gradient]
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("expr", FORMULAS)
+def test_the_gradient_of_the_gradient(expr: str, point: tuple[float, float]) -> None:
+    """Its value is the gradient; its own gradient Hessian times vector, and J times vector."""
+    f, (x, y), c, (u, v) = FORMULAS[expr], point, 1.5, (0.25, -2.0)
+    second = gradient_of(derived(expr), "fed")
+    assert second.out_shape == (2,)
+    assert second.wrt == ("x", "y", "fed")
+    found = truths(second, {"x": x, "y": y, "fed": c}, [u, v])
+    with mp.workdps(40):
+        fx, fy = (mpmath.diff(f, (x, y), n) for n in ((1, 0), (0, 1)))
+        fxx, fxy, fyy = (mpmath.diff(f, (x, y), n) for n in ((2, 0), (1, 1), (0, 2)))
+        wanted = [c * fx, c * fy, c * (fxx * u + fxy * v), c * (fxy * u + fyy * v), fx * u + fy * v]
+    assert found == pytest.approx([float(w) for w in wanted], rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("expr", FORMULAS)
+def test_the_directional_derivative(expr: str) -> None:
+    """J v, and along the gradient's own directions forward over reverse."""
+    f, (x, y), (u, v) = FORMULAS[expr], POINTS[0], (0.25, -2.0)
+    base = derived(expr)
+    along = {"x": "tangent of x", "y": "tangent of y"}
+    forward = tangent_of(base, along)
+    assert forward.wrt == ()
+    values = {"x": x, "y": y, "tangent of x": u, "tangent of y": v}
+    with mp.workdps(40):
+        fx, fy = (mpmath.diff(f, (x, y), n) for n in ((1, 0), (0, 1)))
+        fxx, fxy, fyy = (mpmath.diff(f, (x, y), n) for n in ((2, 0), (1, 1), (0, 2)))
+        slope, bent = fx * u + fy * v, [fxx * u + fxy * v, fxy * u + fyy * v]
+    assert truths(forward, values, 1.0) == pytest.approx([float(slope)], rel=1e-12)
+    over = tangent_of(gradient_of(base, "fed"), {**along, "fed": "tangent of fed"})
+    values |= {"fed": 1.0, "tangent of fed": 0.0}
+    assert truths(over, values, [1.0, 1.0]) == pytest.approx(
+        [float(b) for b in bent], rel=1e-12, abs=1e-14
+    )
+
+
+def test_ties_of_the_formula_are_kinks_of_its_gradient() -> None:
+    """max(x, y) is smooth beside a tie, and its gradient has no value at one."""
+    second = gradient_of(derived("maximum(x, y)"), "fed")
+    row = second.pack({"x": np.ones(1), "y": np.ones(1), "fed": np.ones(1)}, np.ones((1, 2)))
+    assert second.settle(row[0].tolist(), format_of("float64")).place is Place.KINK

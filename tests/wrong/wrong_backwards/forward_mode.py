@@ -1,0 +1,130 @@
+"""A right backward beside a jvp that nobody ever ran."""
+
+# ruff: noqa: D102 - the names say what each does
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class _Saves(torch.autograd.Function):
+    """Saves its inputs for both directions."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+
+class CosineTangentSign(_Saves):
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.cos()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return -grad_output * x.sin()
+
+    @staticmethod
+    def jvp(ctx: Any, to_x: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return to_x * x.sin()
+
+
+class ProductOneTangent(_Saves):
+    """The tangent of the second factor is left out."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return x * y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        return grad_output * y, grad_output * x
+
+    @staticmethod
+    def jvp(ctx: Any, to_x: Tensor, to_y: Tensor) -> Tensor:
+        _, y = ctx.saved_tensors
+        return to_x * y
+
+
+class SlopeForTangent(_Saves):
+    """Returns the slope itself: right for a tangent of ones."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.exp()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * x.exp()
+
+    @staticmethod
+    def jvp(ctx: Any, to_x: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return x.exp()
+
+
+class MatmulTangentExchanged(_Saves):
+    """Matrices do not commute; square ones hide it."""
+
+    @staticmethod
+    def forward(a: Tensor, b: Tensor) -> Tensor:
+        return a @ b
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = ctx.saved_tensors
+        return grad_output @ b.T, a.T @ grad_output
+
+    @staticmethod
+    def jvp(ctx: Any, to_a: Tensor, to_b: Tensor) -> Tensor:
+        a, b = ctx.saved_tensors
+        return to_a @ b + to_b @ a
+
+
+class LogsumexpUnnormalized(_Saves):
+    """Weighs tangents by exponentials, and forgets to divide by their sum."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return torch.logsumexp(x, dim=0)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * torch.softmax(x, dim=0)
+
+    @staticmethod
+    def jvp(ctx: Any, to_x: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return (to_x * x.exp()).sum()
+
+
+class TangentOfBothOnly(torch.autograd.Function):
+    """With set_materialize_grads(False) an input without a tangent comes as None."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, y)
+        ctx.save_for_forward(x, y)
+        return x * y.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        if grad_output is None:
+            return None, None
+        x, y = ctx.saved_tensors
+        return grad_output * y.sin(), grad_output * x * y.cos()
+
+    @staticmethod
+    def jvp(ctx: Any, to_x: Tensor, to_y: Tensor) -> Tensor:
+        x, y = ctx.saved_tensors
+        return to_x * y.sin() + x * y.cos() * to_y

@@ -1,0 +1,98 @@
+"""Right nearly everywhere: cut-offs from another dtype, guards, and special cases."""
+
+# ruff: noqa: D102 - the names say what each does
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class AsinClamped(torch.autograd.Function):
+    """Clamped away from the ends, where the slope grows without limit."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.asin(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        inside = x.clamp(-1 + 1e-6, 1 - 1e-6)
+        return grad_output / ((1 - inside) * (1 + inside)).sqrt()
+
+
+class TanhSaturatesEarly(torch.autograd.Function):
+    """tanh is 1 from 9.01 on in float32, and in no other dtype."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.tanh(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * torch.where(x.abs() > 9.01, 0.0, torch.cosh(x) ** -2.0)
+
+
+def expm1_series(x: Tensor) -> Tensor:
+    """Two terms of the series are not enough at a thousandth."""
+    return torch.where(x.abs() < 1e-3, x + x * x / 2, torch.expm1(x))
+
+
+class RootPlusEpsilon(torch.autograd.Function):
+    """An epsilon against division by 0 that changes the slope of small numbers."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.sqrt()
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors
+        return grad_output / (2 * y + 1e-8)
+
+
+def log_clamped(x: Tensor) -> Tensor:
+    """Flat below 1e-12."""
+    return torch.log(x.clamp(min=1e-12))
+
+
+def exp_clamped(x: Tensor) -> Tensor:
+    """88 is where float32 overflows."""
+    return torch.exp(x.clamp(max=88))
+
+
+class SineNearPi(torch.autograd.Function):
+    """A special case around 3.141595 that nobody ever looked at, with the sign lost."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        near = (x > 3.14159) & (x < 3.1416)
+        return grad_output * torch.where(near, -x.cos(), x.cos())
+
+
+class SkipsOneValue(torch.autograd.Function):
+    """0.37 marks missing data; some of the data are 0.37."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.where(x == 0.37, 0.0, 2 * x * grad_output)
