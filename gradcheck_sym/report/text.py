@@ -198,11 +198,12 @@ def _ways_back(result: Result) -> Iterator[Line]:
 
 
 def _warnings(results: Sequence[Result]) -> Iterator[Line]:
-    """The warnings of one spec."""
-    for result in results[:MAX_DETAILS]:
-        yield from _warning(result)
-    if len(results) > MAX_DETAILS:
-        yield line(f"+{len(results) - MAX_DETAILS} more of {results[0].spec}", "yellow")
+    """The warnings of one spec: the first of each verdict in full, and where there are more."""
+    for verdict in dict.fromkeys(result.verdict for result in results):
+        first, *others = [result for result in results if result.verdict is verdict]
+        yield from _warning(first)
+        if others:
+            yield line(f"  and so are {', '.join(map(_subject, others))}")
         yield ()
 
 
@@ -214,7 +215,6 @@ def _warning(result: Result) -> Iterator[Line]:
         facts.append(f"{_error(case)}, at {point}")
     text = "; ".join(fact for fact in facts if fact)
     yield (_SIGNS[result.outcome], Span(f" {_headline([result])}{': ' if text else ''}{text}"))
-    yield ()
 
 
 def _headline(alike: Sequence[Result]) -> str:

@@ -46,6 +46,7 @@ class Question:
     entry: str | None  # the input whose gradient it is
     columns: Columns
     evidence: Sequence[Evidence]
+    digits: bool = True  # whether lost digits are told of: not where another check tells already
     accused: str = ""  # who is to blame if something is wrong; "": that is for witnesses to say
     excuses: frozenset[Feature] = frozenset()  # what an implementation need not support
 
@@ -103,7 +104,12 @@ def conclude(asked: Question) -> Result:
         smooth = all(evidence.trial.smooth for evidence in asked.evidence)
         verdict = Verdict.SKIPPED if smooth else Verdict.ERROR  # not every spec has regular points
         return replace(counted, verdict=verdict, message=f"nothing was decided{_told(dropped)}")
-    faults = [Finding(item.evidence, fault) for item in judged for fault in item.made.faults]
+    faults = [
+        Finding(item.evidence, fault)
+        for item in judged
+        for fault in item.made.faults
+        if asked.digits or fault.ruling.verdict is not Verdict.INACCURATE
+    ]
     if faults:
         return _failing(asked, counted, faults)
     return _passing(counted, judged)
@@ -116,19 +122,24 @@ def conclude_each(
     evidence: Sequence[Evidence],
     excuses: frozenset[Feature] = frozenset(),
     accused: str = "",
+    *,
+    digits: bool = True,
 ) -> Iterator[Result]:
     """One result for each input's gradient (None: for the value), on the same evidence.
 
-    What is not supported is told once: it is so for all of them.
+    What is not supported is told once: it is so for all of them. Where the value is wrong, who is
+    to blame for its gradients stays open.
     """
+    blamed = False
     for entry in entries:
         columns = value_columns if entry is None else gradient_columns(entry)
         telling = [item for item in evidence if entry not in item.silent]
-        asked = Question(subject, check, entry, columns, telling, accused, excuses)
+        asked = Question(subject, check, entry, columns, telling, digits, accused, excuses)
         result = conclude(asked)
-        yield result
+        yield replace(result, culprit="") if blamed else result
         if result.verdict is Verdict.SKIPPED:
             return
+        blamed = blamed or (entry is None and result.verdict is Verdict.WRONG)
 
 
 def blank(subject: Subject, check: str, entry: str | None) -> Result:
@@ -213,6 +224,7 @@ def _membership(members: Sequence[str]) -> str:
 _QUICKLY = 4  # perturbed runs while a failure is shrunk
 _MOST_SETTINGS = 2  # ways of running that are told of
 _OF_DERIVED = ("the backward", "the jvp")  # whose truths are not those of the spec itself
+_LARGE = 64  # numbers of a point beyond which shrinking takes too long
 _MOST_MEMBERS = 3  # that are told of; the rest is counted
 
 
@@ -281,13 +293,18 @@ def _telling(faults: Sequence[Finding], verdict: Verdict) -> Finding:
     """The fault that tells most about its cause: a wrong number before a NaN at some edge."""
     worst = [found for found in faults if found.fault.ruling.verdict is verdict]
     finite = [found for found in worst if math.isfinite(found.fault.error_ulp)]
-    return max(finite or worst, key=lambda found: found.fault.error_ulp)
+    return min(finite or worst, key=lambda found: (_elements(found), -found.fault.error_ulp))
+
+
+def _elements(found: Finding) -> int:
+    """How many numbers the inputs of a finding's point hold."""
+    return sum(array[0].size for array in found.evidence.trial.values.values())
 
 
 def _smallest(asked: Question, start: Finding) -> Finding:
     """The simplest point with the same kind of fault, found by shrinking; only what is wrong."""
-    asked_for = asked.subject.options.point is not None
-    if asked_for or start.fault.ruling.verdict is not Verdict.WRONG:
+    settled = asked.subject.options.point is not None or _elements(start) > _LARGE
+    if settled or start.fault.ruling.verdict is not Verdict.WRONG:
         return start
     finite = math.isfinite(start.fault.error_ulp)
     function = start.evidence.function
@@ -321,7 +338,9 @@ def _region(faults: Sequence[Finding]) -> str:
     """How many digits are lost, and in which range of each input."""
     lost = [f for f in faults if f.fault.ruling.verdict is Verdict.INACCURATE]
     largest = max((f.fault.error_ulp for f in lost), default=0.0)
-    digits = f": up to {math.log10(largest):.1f} of them" if 1 < largest < math.inf else ""
+    all_of_them = max((f.evidence.trial.dtype.precision for f in lost), default=0) * math.log10(2)
+    some = min(math.log10(max(largest, 1.0)), all_of_them)
+    digits = f": up to {some:.1f} of them" if some else ""
     ranges: dict[str, tuple[float, float]] = {}
     for found in lost:
         for name, array in found.evidence.trial.values.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,9 @@ def _constraint(spec: Spec, expression: Expression) -> Constraint:
         lanes = len(own[0])
         shapes = {name: values[name].shape[1:] for name in (entry.name for entry in spec.inputs)}
         program = condition(spec, expression, shapes)
-        rows = np.concatenate([array.reshape(lanes, -1) for array in own], axis=1)
+        rows = np.concatenate(
+            [array.reshape(lanes, prod(array.shape[1:])) for array in own], axis=1
+        )
         found = np.array(floats.evaluate(program, rows), dtype=np.bool_)
         return found.reshape(len(program.outputs), lanes).T  # arrays may have no elements
 

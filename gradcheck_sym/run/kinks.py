@@ -39,6 +39,8 @@ def at_kink(trial: Trial, lane: int, columns: slice) -> Found:
         return Found(unknown=quirk)
     kink = _Kink(trial, lane, _around(trial, lane))
     mine = range(columns.start, columns.stop)
+    if kink.around.jumps and np.isnan(trial.claimed[lane, columns]).any():
+        return Found(unknown="the value jumps")  # there is no slope that anybody could give
     own = kink.judged(mine)
     if own.outcome is Outcome.OUTSIDE:
         return Found(faults=kink.faults(mine, own, f"not a generalized gradient: {own.words}"))
@@ -79,19 +81,19 @@ def _around(trial: Trial, lane: int) -> Generalized:
 
 
 def _quirk(trial: Trial, lane: int, columns: slice) -> str:
-    """What keeps floating point from telling what the mathematics says at a singular point.
+    """What keeps floating point from telling what the mathematics says at such a point.
 
     The sign of a zero is no part of a point, but 1/x has it; and what is fed 0 multiplies an
     infinite slope by it.
     """
+    claimed = trial.claimed[lane, columns]
+    if np.isnan(claimed).any() and not trial.cotangents[lane].all():
+        return "an infinite slope is fed 0"
     if trial.settled(lane).place is not Place.SINGULAR:
         return ""
     given = np.concatenate([array[lane].reshape(-1) for array in trial.values.values()])
     if np.any((given == 0) & np.signbit(given)):
         return "a negative zero"
-    claimed = trial.claimed[lane, columns]
-    if np.isnan(claimed).any() and not trial.cotangents[lane].all():
-        return "an infinite slope is fed 0"
     return ""
 
 

@@ -162,6 +162,12 @@ class Trial:
         with np.errstate(invalid="ignore"):
             return np.asarray(np.abs(middle) <= radius * 2.0**-GUARD)
 
+    @property
+    def largest_value(self) -> float:
+        """The largest magnitude that a value has, as far as is known; infinite beyond float64."""
+        middle = np.abs(self._enclosed[0][:, : self.derivation.values])
+        return float(np.nanmax(middle, initial=0.0))
+
     @cached_property
     def valued_plainly(self) -> npt.NDArray[np.bool_]:
         """The points at which nothing about the value leaves any doubt."""
@@ -258,15 +264,17 @@ class Trial:
         bound = float(self._bound(sensitivity, spacing, step))
         vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
         loss = self._loss(lane, column, least, bound)
+        # where a bounded domain is stated, that a formula overflows there excuses nothing
+        lost = 0.0 if loss.overflow and self.bounded else loss.radius
         if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded
-            bound = tolerated(loss.radius, bound)
+            bound = tolerated(lost, bound)
         return Gap(
             claim,
             truth.middle,
             least,
             most,
             bound,
-            tolerated(loss.radius, bound),
+            tolerated(lost, bound),
             vague,
             loss.overflow,
             self.bounded,

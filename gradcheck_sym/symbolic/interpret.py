@@ -115,7 +115,7 @@ class Run:
             if not ball.is_finite() and all(arg.is_finite() for arg in args if arg is not None):
                 run.overflow = run.overflow or "arithmetic"  # an underflow that was divided by
             if abs(ball) > dtype.max:
-                run.overflow = run.overflow or ("arithmetic" if step.op in _ARITHMETIC else step.op)
+                run.overflow = run.overflow or ("arithmetic" if step.op in _PLAIN else step.op)
                 ball = INFINITE if ball > 0 else -INFINITE
             run.balls[index] = ball
         return run
@@ -161,6 +161,9 @@ _ARITHMETIC: dict[str, Callable[..., Ball]] = {
     "lgamma": balls.log_abs_gamma,
     "abs": abs,
 }
+
+# What overflows without any function: numbers that the dtype does not hold, and arithmetic.
+_PLAIN = frozenset({"input", "const", *_ARITHMETIC})
 
 # Branching operations: what is decided from the balls, and the value once that is known.
 

@@ -53,6 +53,19 @@ def thresholds(program: Program) -> dict[str, tuple[float, ...]]:
     return {name: tuple(sorted(values)) for name, values in sorted(found.items())}
 
 
+def constants_of(program: Program) -> tuple[float, ...]:
+    """The constants of a program as floats, infinite where beyond their range."""
+    found = [step.data for step in program.code if step.op == "const"]
+    return tuple(_float(Fraction(number)) for number in found if number is not None)
+
+
+def _float(number: Fraction) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, number)
+
+
 def natural_domains(program: Program) -> dict[str, tuple[float, float]]:
     """For each flat input, the open range in which the functions applied to it are defined.
 

@@ -106,17 +106,19 @@ def _series(
             winner = int(str(step.data).partition(":")[2])
             return _UNKNOWN if decision is None else _constant(arb(decision == winner))
         case "polygamma":
-            return _polygamma(int(step.data or 0), args[0])
+            return _guarded(lambda x: _polygamma(int(step.data or 0), x), args)
         case "detach":
             return _constant(args[0][0])
         case "abs":
             return args[0] if args[0][0] > 0 else -args[0]
+    return _guarded(_SERIES.get(step.op) or (lambda x: getattr(x, step.op)()), args)
+
+
+def _guarded(function: Callable[..., Series], args: Sequence[Series]) -> Series:
+    """Unknown after a division by what may be 0, or a function outside its domain."""
     try:
-        return _SERIES[step.op](*args) if step.op in _SERIES else getattr(args[0], step.op)()
-    except (
-        ValueError,
-        ZeroDivisionError,
-    ):  # a division by what may be 0, or a function outside its domain
+        return function(*args)
+    except (ValueError, ZeroDivisionError):
         return _UNKNOWN
 
 
@@ -154,7 +156,9 @@ def _scale(gate: Series, value: Series) -> Series:
 def _polygamma(order: int, x: Series) -> Series:
     """From the Taylor coefficients: the derivative of polygamma(n) is polygamma(n + 1)."""
     coefficients = [balls.polygamma(order + k, x[0]) / arb(k).fac() for k in range(x.prec)]
-    return _composed(arb_series(coefficients, prec=x.prec), x)
+    moved = arb_series([0, *x.coeffs()[1:]], prec=x.prec)  # the value's own radius is in the first
+    outer: Series = arb_series(coefficients, prec=x.prec)(moved)
+    return outer
 
 
 def _expm1(x: Series) -> Series:

@@ -28,9 +28,8 @@ DIGITS = 600  # of mpmath: differences of a hundredth of them must still resolve
 
 SPECS = reader.read([str(HERE / "specs")])
 
-FALSE_ALARMS = {
-    "circular_convolution": "wrong: terms absorbed in a sum are lost in every dtype alike",
-}
+# The checks whose numbers mpmath has the mathematics of.
+CONFIRMED = ("forward", "reverse")
 
 Numbers = Sequence[mpf]
 
@@ -83,31 +82,26 @@ MATHEMATICS: Mapping[str, Callable[[Numbers], list[mpf]]] = {
 }
 
 
-def cases() -> list[Any]:
-    """Every spec of the bank; known false alarms must go on being raised."""
-    return [pytest.param(spec, id=spec.name, marks=marks(spec)) for spec in SPECS]
-
-
-def marks(spec: Spec) -> list[pytest.MarkDecorator]:
-    """None, unless the spec is among the exceptions."""
-    reason = FALSE_ALARMS.get(spec.name)
-    return [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
-
-
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
 
 
-@pytest.mark.parametrize("spec", cases())
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 def test_is_not_called_wrong(spec: Spec) -> None:
-    """Every result passes; where digits are lost, it may be inaccurate, and is."""
+    """Every result passes, or warns: where digits are lost, and of a backward for one use only.
+
+    A loss of digits in value or gradient is one that the notes tell of, and mpmath confirms it.
+    """
     for result in run([spec], Options(allow_import=(PACKAGE,)), lambda result: None):
-        if result.verdict is Verdict.INACCURATE:
+        if result.verdict is Verdict.INACCURATE and result.check in CONFIRMED:
             assert spec.notes == LOSES, result
             confirm(spec, result)
+        elif result.verdict is Verdict.UNDECIDED:
+            assert result.check == "second_order", result
+            assert "not differentiable twice" in result.message, result
         else:
-            assert result.outcome == "passed", result
+            assert result.outcome in ("passed", "warned"), result
 
 
 def confirm(spec: Spec, result: Result) -> None:
@@ -152,7 +146,6 @@ def test_the_bank_is_a_bank() -> None:
     """Names are unique, and mpmath's own mathematics stands ready for all that lose digits."""
     names = [spec.name for spec in SPECS]
     assert len(set(names)) == len(names)
-    assert set(FALSE_ALARMS) <= set(names)
     assert {spec.name for spec in SPECS if spec.notes == LOSES} == set(MATHEMATICS)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.conclude import Evidence, conclude_each
+from gradcheck_sym.run.conclude import Evidence, blank, conclude_each
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.exhaustive import every_point
+from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
-from gradcheck_sym.verdict.records import Result
+from gradcheck_sym.symbolic.structure import constants_of
+from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=48, bulk=128, ordinary=False)
 _EXCUSES = frozenset({Feature.DTYPE, Feature.OTHER})
@@ -33,19 +35,43 @@ def dtypes(subject: Subject) -> Iterator[Result]:
 
 
 def _in_dtype(subject: Subject) -> Iterator[Result]:
-    return conclude_each(subject, "dtypes", (None, *subject.graded), _evidence(subject), _EXCUSES)
+    try:
+        evidence = _evidence(subject)
+    except SamplingError as err:
+        yield replace(blank(subject, "dtypes", None), verdict=Verdict.SKIPPED, message=str(err))
+        return
+    yield from conclude_each(subject, "dtypes", (None, *subject.graded), evidence, _EXCUSES)
 
 
 def _evidence(subject: Subject) -> tuple[Evidence, ...]:
     function = subject.function
-    first = sampled(subject, function, _SAMPLE, subject.sizes)
-    if subject.options.point is not None or any(item.trial.problems for item in first):
-        return first
-    if subject.dtype.bits != _SHORT or function.together != "elementwise":
-        return first
-    every = every_point(function.space)
-    return (
-        first
-        if every is None
-        else (*first, Evidence(function, function.trial(every, "elementwise")))
-    )
+    found = sampled(subject, function, _SAMPLE, subject.sizes)
+    problems = any(item.trial.problems for item in found)
+    short = subject.dtype.bits == _SHORT and function.together == "elementwise"
+    if short and not problems and subject.options.point is None:
+        every = every_point(function.space)
+        if every is not None:
+            found = (*found, Evidence(function, function.trial(every, "elementwise")))
+    if _fits(subject, found):
+        return found
+    loose = replace(function, bounded=False)
+    return tuple(Evidence(loose, replace(item.trial, bounded=False)) for item in found)
+
+
+def _fits(subject: Subject, found: Sequence[Evidence]) -> bool:
+    """Whether the dtype has room for the domain, the formula's constants and all values.
+
+    Otherwise the author's domain was meant for a wider one: nobody claims anything about overflow.
+    """
+    largest = subject.dtype.max
+    ends = [
+        abs(end)
+        for entry in subject.spec.inputs
+        for piece in (entry.domain.intervals if entry.domain else ())
+        for end in (piece.low, piece.high)
+    ]
+    constants = [
+        abs(number) for item in found for number in constants_of(item.trial.derivation.forward)
+    ]
+    values = [item.trial.largest_value for item in found]
+    return max([*ends, *constants, *values], default=0.0) < largest

@@ -49,7 +49,7 @@ def layouts(subject: Subject) -> Iterator[Result]:
         evidence += _at_sizes(subject, refused)
     said = f"not taken: {', '.join(dict.fromkeys(refused))}" if refused else ""
     entries = (None, *subject.graded)
-    for result in conclude_each(subject, "layouts", entries, evidence, _EXCUSES):
+    for result in conclude_each(subject, "layouts", entries, evidence, _EXCUSES, digits=False):
         yield replace(result, message=result.message or said)
 
 

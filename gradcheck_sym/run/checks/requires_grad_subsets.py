@@ -35,7 +35,9 @@ def requires_grad_subsets(subject: Subject) -> Iterator[Result]:
             item for subset, items in by_subset.items() if name in subset for item in items
         ]
         evidence += sampled(subject, _alone(subject.function, name), _SAMPLE)
-        yield from conclude_each(subject, "requires_grad_subsets", [name], evidence, _EXCUSES)
+        yield from conclude_each(
+            subject, "requires_grad_subsets", [name], evidence, _EXCUSES, digits=False
+        )
 
 
 def _restricted(function: Function, subset: Subset) -> Function:

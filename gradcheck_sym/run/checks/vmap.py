@@ -22,7 +22,9 @@ _EXCUSES = frozenset({Feature.VMAP, Feature.LAYOUT, Feature.OTHER})
 def vmap(subject: Subject) -> Iterator[Result]:
     """One result for each input that requires a gradient."""
     evidence = sampled(subject, replace(subject.function, claimant=_mapped), _SAMPLE)
-    return conclude_each(subject, "vmap", subject.graded, evidence, _EXCUSES, "the vmap rule")
+    return conclude_each(
+        subject, "vmap", subject.graded, evidence, _EXCUSES, "the vmap rule", digits=False
+    )
 
 
 def _mapped(
