@@ -264,17 +264,15 @@ class Trial:
         bound = float(self._bound(sensitivity, spacing, step))
         vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
         loss = self._loss(lane, column, least, bound)
-        # where a bounded domain is stated, that a formula overflows there excuses nothing
-        lost = 0.0 if loss.overflow and self.bounded else loss.radius
         if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded
-            bound = tolerated(lost, bound)
+            bound = tolerated(loss.radius, bound)
         return Gap(
             claim,
             truth.middle,
             least,
             most,
             bound,
-            tolerated(lost, bound),
+            tolerated(loss.radius, bound),
             vague,
             loss.overflow,
             self.bounded,

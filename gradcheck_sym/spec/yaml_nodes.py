@@ -120,13 +120,18 @@ def compose(source: Source) -> tuple[YamlNode | None, tuple[Problem, ...]]:
     problems = [*_control_characters(source)]
     if problems:
         return None, tuple(problems)
-    building = _Building(source, problems)
-    try:
-        node = building.document(_events(source.text))
-    except _LimitError as limit:
-        problems.append(limit.problem)
-    except _yaml_error() as err:
-        problems.append(_syntax_problem(source, err))
+    node = None
+    for loader in _loaders():
+        building = _Building(source, problems)
+        try:
+            node = building.document(_events(source.text, loader))
+        except _LimitError as limit:
+            problems.append(limit.problem)
+        except _yaml_error() as err:
+            if _TOO_DEEP in str(err) and loader is not _loaders()[-1]:
+                continue
+            problems.append(_syntax_problem(source, err))
+        break
     return (None if problems else node), tuple(problems)
 
 
@@ -141,10 +146,20 @@ def _control_characters(source: Source) -> Iterator[Problem]:
         yield source.problem(Code.CONTROL_CHARACTER, message, match.start())
 
 
-def _events(text: str) -> Iterator[Any]:
+# libyaml has a limit of its own, and reads so far ahead that ours is not met before.
+_TOO_DEEP = "maximum nesting depth"
+
+
+def _loaders() -> tuple[Any, ...]:
+    """PyYAML's loaders: the C one, which is ten times as fast, where there is one; its own."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast
+    return tuple(dict.fromkeys((getattr(yaml, "CSafeLoader", yaml.SafeLoader), yaml.SafeLoader)))
+
+
+def _events(text: str, loader: Any) -> Iterator[Any]:
+    import yaml
+
     return iter(yaml.parse(text, Loader=loader))
 
 

@@ -89,6 +89,8 @@ def _calls() -> dict[str, tuple[str, str]]:
     for row in FUNCTIONS.values():
         if row.name in ("eye", "zeros", "ones", "detach"):  # nothing to go back to
             continue
+        if row.name in ("real", "imag", "conj", "angle", "complex", "polar"):  # no complex steps
+            continue
         arguments = "v, w" if row.signature.startswith(("x, y", "y, x")) else "v"
         given[row.name] = CALLS.get(row.name, (f"{row.name}({arguments})", "[0.25, 0.5]"))
     return given | MORE
