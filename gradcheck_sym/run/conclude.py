@@ -224,7 +224,7 @@ def _membership(members: Sequence[str]) -> str:
 _QUICKLY = 4  # perturbed runs while a failure is shrunk
 _MOST_SETTINGS = 2  # ways of running that are told of
 _OF_DERIVED = ("the backward", "the jvp")  # whose truths are not those of the spec itself
-_LARGE = 64  # numbers of a point beyond which shrinking takes too long
+_LARGE = 16  # numbers of a point beyond which shrinking takes too long
 _MOST_MEMBERS = 3  # that are told of; the rest is counted
 
 
