@@ -22,7 +22,6 @@ from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import (
-    COTANGENT,
     Array,
     Claims,
     Job,
@@ -32,6 +31,7 @@ from gradcheck_sym.autograd.ledger import (
 )
 from gradcheck_sym.autograd.reverse import each
 from gradcheck_sym.autograd.state import undisturbed
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 Shape = tuple[int, ...]
 
@@ -99,7 +99,7 @@ def reverse_in(
 ) -> Claims:
     """What `reverse` claims one lane at a time, with tensors in given layouts.
 
-    layout_of: by input, and by COTANGENT for what is fed; those left out lie as ever. Writes to
+    layout_of: by input, and by GRAD_OUTPUT for what is fed; those left out lie as ever. Writes to
     the memory around are problems. Raises ValueError where a name or a layout does not fit.
     """
     with undisturbed():
@@ -112,7 +112,7 @@ def _laid_out(job: Job, layout_of: Mapping[str, Layout], complexes: Collection[s
     inputs, fed = dict(job.inputs), job.cotangents
     around = {}
     for name, layout in layout_of.items():
-        is_fed = name == COTANGENT and name not in inputs
+        is_fed = name == GRAD_OUTPUT and name not in inputs
         batch = fed if is_fed else inputs.get(name)
         if batch is None:
             raise ValueError(f"layout_of: there is no {name}")

@@ -14,11 +14,8 @@ from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation, told
 from gradcheck_sym.autograd.support import Unsupported, unsupported
-from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 Array = NDArray[np.float64]
-
-COTANGENT = GRAD_OUTPUT  # what the cotangent is called where it stands among the inputs
 
 
 @final

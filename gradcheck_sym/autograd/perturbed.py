@@ -8,8 +8,8 @@ from zlib import crc32
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from gradcheck_sym.autograd.dispatch import EagerMode
 from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.kernels import (
     Kind,
@@ -24,7 +24,7 @@ from gradcheck_sym.autograd.noise import Integers, Mask, key_of, moved, nowhere_
 
 
 @final
-class Perturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Perturbed(EagerMode):
     """Moves what rounds, forward and backward; without a seed it only watches."""
 
     def __init__(self, seed: int | None) -> None:
@@ -35,11 +35,6 @@ class Perturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._begun = False
         self._inside = False  # a fused operation that is written out
         self._constants: dict[int, Tensor] = {}  # by storage; kept, or its address is used again
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """False: nothing here is compiled, and to skip the compiler imports it first: a second."""
-        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation; where it rounds, with other errors."""

@@ -22,10 +22,11 @@ import torch
 from gradcheck_sym.autograd.bracket import bracket, middle
 from gradcheck_sym.autograd.changes import LITERALS, Change, changes, dips, nearest
 from gradcheck_sym.autograd.implementation import Implementation
-from gradcheck_sym.autograd.ledger import COTANGENT, Array, job_of
+from gradcheck_sym.autograd.ledger import Array, job_of
 from gradcheck_sym.autograd.moves import Bounds, Move, Point, moves
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.trace import Trace, trace
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 RUNS = 3000  # of the implementation: a search ends there
 
@@ -53,7 +54,7 @@ class Probe:
     """What was found out about where an implementation takes another way."""
 
     thresholds: Mapping[str, tuple[float, ...]]  # input -> values of an element at a change
-    points: Mapping[str, Array]  # input or COTANGENT -> (count, *shape): around every change
+    points: Mapping[str, Array]  # input or GRAD_OUTPUT -> (count, *shape): around every change
     sites: tuple[Site, ...]
     leaves: bool  # floating numbers leave the graph: what Python does with them is not seen
     exhausted: bool  # all runs were used; there may be more
@@ -86,10 +87,10 @@ def probe(
     """Searches for changes of behaviour, from each lane; arguments as of `reverse`.
 
     bounds: input -> (low, high), possibly infinite: the inputs that may be moved, and how far. The
-    cotangent is moved where they name it (COTANGENT). The same call gives the same answer.
+    cotangent is moved where they name it (GRAD_OUTPUT). The same call gives the same answer.
     """
     search = _Search(implementation, wrt, dtype, runs)
-    given = dict(values) if cotangents is None else {**values, COTANGENT: cotangents}
+    given = dict(values) if cotangents is None else {**values, GRAD_OUTPUT: cotangents}
     with undisturbed():
         for lane in range(len(next(iter(given.values())))):
             search.around({name: array[lane] for name, array in given.items()}, bounds)
@@ -173,7 +174,7 @@ class _Search:
         self._left -= 1
         implementation, wrt, dtype = self._under_test
         lane = {name: array[None] for name, array in point.items()}
-        fed = lane.pop(COTANGENT, None)
+        fed = lane.pop(GRAD_OUTPUT, None)
         seen = trace(job_of(implementation, lane, wrt, fed, dtype), 0)
         self.leaves |= seen.leaves
         self._note(seen)

@@ -61,26 +61,6 @@ def reach(runs: int = RUNS) -> float:
     return 2 * math.exp(logarithm / runs)
 
 
-def spread(
-    implementation: Implementation,
-    values: Mapping[str, Array],
-    wrt: tuple[str, ...],
-    cotangents: Array | None,
-    dtype: str,
-    mode: str = "each",
-    runs: int = RUNS,
-) -> Spread:
-    """How far rounding moves the claims about each lane; arguments as of `reverse`.
-
-    The same call gives the same answer. Rounding inside code that leaves torch (NumPy, Python's
-    own arithmetic) is not seen. Infinite where a run leaves the finite numbers, or fails, and the
-    plain run does not; 0 where two plain runs differ, for that is no rounding. Never raises for
-    what the implementation does.
-    """
-    *_, last = spreads(implementation, values, wrt, cotangents, dtype, mode, runs)
-    return last
-
-
 def spreads(
     implementation: Implementation,
     values: Mapping[str, Array],
@@ -90,7 +70,13 @@ def spreads(
     mode: str = "each",
     runs: int = RUNS,
 ) -> Iterator[Spread]:
-    """The spread after each run, ever wider: who sees all errors explained may stop."""
+    """How far rounding moves the claims about each lane, after each run ever wider.
+
+    Who sees all errors explained may stop. Arguments as of `reverse`. The same call gives the same
+    answers. Rounding inside code that leaves torch (NumPy, Python's own arithmetic) is not seen.
+    Infinite where a run leaves the finite numbers, or fails, and the plain run does not; 0 where
+    two plain runs differ, for that is no rounding. Never raises for what the implementation does.
+    """
     request = values, wrt, cotangents, dtype
     plain, marks = _run(None, implementation, *request, mode)
     again, _ = _run(None, implementation, *request, plain.mode)

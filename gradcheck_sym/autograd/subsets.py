@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
-from types import MappingProxyType
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Array, Claims, job_of
-from gradcheck_sym.autograd.reverse import each, reverse
+from gradcheck_sym.autograd.reverse import each
 from gradcheck_sym.autograd.state import undisturbed
 
 Subset = tuple[str, ...]
@@ -25,36 +24,18 @@ def subsets(wrt: Subset) -> tuple[Subset, ...]:
     return tuple(subset for size in sizes for subset in combinations(wrt, size))
 
 
-def reverse_subsets(
-    implementation: Implementation,
-    values: Mapping[str, Array],
-    wrt: Subset,
-    cotangents: Array | None,
-    dtype: str,
-) -> Mapping[Subset, Claims]:
-    """What `reverse` claims for each subset of `wrt`; the other inputs require no gradient."""
-    return MappingProxyType(
-        {
-            subset: reverse(implementation, values, subset, cotangents, dtype)
-            for subset in subsets(wrt)
-        }
-    )
-
-
 def reverse_alone(
     implementation: Implementation,
     values: Mapping[str, Array],
     wrt: Subset,
     cotangents: Array | None,
     dtype: str,
-) -> Mapping[str, Claims]:
-    """What torch.autograd.grad claims about each of `wrt` alone, though all require a gradient.
+    name: str,
+) -> Claims:
+    """What torch.autograd.grad claims about one of `wrt`, though all of them require a gradient.
 
-    Claims of gradients are about that one input. Arguments as of `reverse`.
+    Other arguments as of `reverse`.
     """
-    found = {}
-    for name in wrt:
-        with undisturbed():
-            job = job_of(implementation, values, wrt, cotangents, dtype)
-            found[name] = each(replace(job, alone=name))
-    return MappingProxyType(found)
+    with undisturbed():
+        job = job_of(implementation, values, wrt, cotangents, dtype)
+        return each(replace(job, alone=name))

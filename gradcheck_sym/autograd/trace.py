@@ -10,8 +10,8 @@ from typing import Any, final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from gradcheck_sym.autograd.dispatch import EagerMode
 from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.kernels import base_name
 from gradcheck_sym.autograd.ledger import Array, Job
@@ -58,7 +58,7 @@ def trace(job: Job, lane: int) -> Trace:
 
 
 @final
-class _Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Watching(EagerMode):
     """Takes down every operation."""
 
     def __init__(self) -> None:
@@ -67,11 +67,6 @@ class _Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._literals: list[tuple[float, ...]] = []
         self._comparisons: list[Comparison] = []
         self._leaves = False
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """False: nothing here is compiled, and to skip the compiler imports it first: a second."""
-        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation as it is."""

@@ -16,7 +16,6 @@ from torch.autograd import forward_ad
 
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
 from gradcheck_sym.autograd.ledger import (
-    COTANGENT,
     Array,
     Claims,
     FormError,
@@ -30,13 +29,13 @@ from gradcheck_sym.autograd.memory import parameters
 from gradcheck_sym.autograd.reverse import fixed_inputs
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.support import Feature, UnsupportedError
-from gradcheck_sym.spec.checks import tangent_name
+from gradcheck_sym.spec.checks import GRAD_OUTPUT, tangent_name
 
 # --- the gradient -------------------------------------------------------------------------
 
 
 def gradient_of(
-    implementation: Implementation, wrt: tuple[str, ...], fed: str = COTANGENT
+    implementation: Implementation, wrt: tuple[str, ...], fed: str = GRAD_OUTPUT
 ) -> Implementation:
     """The gradients by `wrt` as a function of the inputs and of the cotangent, an input `fed`.
 

@@ -8,12 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck_sym.autograd import transforms as torch_side
-from gradcheck_sym.autograd.ledger import COTANGENT
-from gradcheck_sym.autograd.reverse import reverse
-from gradcheck_sym.run.function import Dims, Function
+from gradcheck_sym.run.function import Dims, Function, backward
 from gradcheck_sym.sampling.search import COTANGENTS
 from gradcheck_sym.sampling.space import Space
-from gradcheck_sym.spec.checks import tangent_name
+from gradcheck_sym.spec.checks import GRAD_OUTPUT, tangent_name
 from gradcheck_sym.spec.records import Input
 from gradcheck_sym.symbolic import transforms as symbolic_side
 from gradcheck_sym.symbolic.derivation import Derivation
@@ -28,9 +26,9 @@ def gradient_at(base: Function, dims: Dims) -> Function:
     the derivatives are too large.
     """
     derivation = base.derivation(dims)
-    derived = symbolic_side.gradient_of(derivation, COTANGENT)
+    derived = symbolic_side.gradient_of(derivation, GRAD_OUTPUT)
     return replace(
-        _like(base, derived, {COTANGENT: derivation.out_shape}, "gradient"),
+        _like(base, derived, {GRAD_OUTPUT: derivation.out_shape}, "gradient"),
         implementation=torch_side.gradient_of(base.implementation, derivation.wrt),
     )
 
@@ -64,7 +62,7 @@ def _like(
         space=_extended(base.space, derived, shapes),
         stream=stream,
         together="each",
-        claimant=reverse,
+        claimant=backward,
         smooth=True,
     )
 

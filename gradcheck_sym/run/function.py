@@ -25,10 +25,38 @@ from gradcheck_sym.symbolic.derivation import Derivation
 Floats = npt.NDArray[np.float64]
 Dims = Mapping[str, int]
 
-# (implementation, values, wrt, cotangents, dtype, mode) -> what torch claims
-Claimant = Callable[
-    [Implementation, Mapping[str, Floats], tuple[str, ...], Floats, str, str], Claims
-]
+
+@final
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of an implementation: values and gradients at some lanes."""
+
+    implementation: Implementation
+    values: Mapping[str, Floats]  # input -> (lanes, *shape)
+    wrt: tuple[str, ...]
+    cotangents: Floats  # (lanes, *out_shape)
+    dtype: str
+    mode: str  # out of autograd.reverse.MODES
+
+    @property
+    def lanes(self) -> tuple[Implementation, Mapping[str, Floats], tuple[str, ...], Floats, str]:
+        """The arguments of what runs one lane at a time, or in a way of its own."""
+        return self.implementation, self.values, self.wrt, self.cotangents, self.dtype
+
+    @property
+    def arguments(
+        self,
+    ) -> tuple[Implementation, Mapping[str, Floats], tuple[str, ...], Floats, str, str]:
+        """The arguments of `reverse`."""
+        return *self.lanes, self.mode
+
+
+def backward(asked: Request) -> Claims:
+    """What an ordinary backward claims."""
+    return reverse(*asked.arguments)
+
+
+Claimant = Callable[[Request], Claims]
 
 _SINGLE = 32  # bits
 _SINGLY = 4  # points that are run one by one before batching pays
@@ -45,7 +73,7 @@ class Function:
     bounded: bool  # the author states a bounded domain for every free input
     stream: Callable[[str, Dims], np.random.Generator]  # random numbers for a purpose at some sizes
     together: str = "each"  # how many points are run at once; see autograd.reverse.MODES
-    claimant: Claimant = reverse
+    claimant: Claimant = backward
     runs: int = RUNS  # perturbed ones, at most, before an error is no rounding
     setting: str = ""  # what is special about how it is run, such as "x transposed"
     smooth: bool = False  # only regular points are judged: the value itself is a derivative
@@ -70,7 +98,7 @@ class Function:
             stream = self.stream("cotangents", batch.dims)
             fed = cotangents(stream, derivation.out_shape, batch.lanes, self.dtype.name)
         claims = self.claimant(
-            self.implementation, batch.values, derivation.wrt, fed, self.dtype.name, mode
+            Request(self.implementation, batch.values, derivation.wrt, fed, self.dtype.name, mode)
         )
         return _assembled(self, derivation, batch, fed, claims)
 
@@ -166,13 +194,13 @@ def _assembled(
         fed,
         batch.origins,
         claimed,
-        problems,
-        claims.valued if shape == derivation.out_shape else frozenset(),
-        frozenset(missing),
-        function.bounded,
-        function.setting,
-        function.smooth,
-        claims.unsupported,
-        claims.raised,
-        function.kinks,
+        problems=problems,
+        valued=claims.valued if shape == derivation.out_shape else frozenset(),
+        missing=frozenset(missing),
+        bounded=function.bounded,
+        setting=function.setting,
+        smooth=function.smooth,
+        unsupported=claims.unsupported,
+        raised=claims.raised,
+        kinks=function.kinks,
     )

@@ -117,13 +117,17 @@ class _Kink:
 
     def judged(self, columns: Sequence[int]) -> Membership:
         """The claims of some columns; what is not within a few ulps is looked at again."""
-        claim = [float(self.trial.claimed[self.lane, column]) for column in columns]
-        places = [column - self.trial.derivation.values for column in columns]
+        claim, places = self._claim(columns)
         found = self.around.judge(claim, self.allowed(columns, None), places)
         if found.outcome is not Outcome.MEMBER and not any(map(math.isnan, claim)):
             sensitive = self.around.sensitivities()
             found = self.around.judge(claim, self.allowed(columns, sensitive), places)
         return found
+
+    def _claim(self, columns: Sequence[int]) -> tuple[list[float], list[int]]:
+        """What is claimed of some columns, and which columns of the gradient they are."""
+        claim = [float(self.trial.claimed[self.lane, column]) for column in columns]
+        return claim, [column - self.trial.derivation.values for column in columns]
 
     def allowed(self, columns: Sequence[int], sensitive: Sequence[float] | None) -> list[float]:
         """What a sound evaluation may lose of each column."""
@@ -131,7 +135,7 @@ class _Kink:
         sizes = self.around.sizes
         found = []
         for column in columns:
-            part = self.trial.part_of(column)
+            _, part = self.trial.input_of(column)
             largest = max(sizes[part.start - first : part.stop - first])
             spacing = self.trial.spacing(largest)
             moved = 0.0 if sensitive is None else sensitive[column - first]
@@ -140,25 +144,18 @@ class _Kink:
 
     def demanded(self, columns: Sequence[int]) -> str:
         """What the spec demands of this input's gradient and autograd does not give."""
-        name = next(
-            name
-            for name, part in self.trial.derivation.columns().items()
-            if part.start <= columns[0] < part.stop
-        )
+        name, _ = self.trial.input_of(columns[0])
         wanted = self.trial.kinks.get(name)
         if wanted is None:
             return ""
-        claim = [float(self.trial.claimed[self.lane, column]) for column in columns]
-        places = [column - self.trial.derivation.values for column in columns]
+        claim, places = self._claim(columns)
         given = self.around.is_named(wanted, claim, self.allowed(columns, None), places)
         return f"the spec demands the member {wanted!r}" if given is False else ""
 
     def faults(self, columns: Sequence[int], found: Membership, reason: str) -> tuple[Fault, ...]:
         """A fault for the column that is farthest from the member next to it."""
-        gaps = [
-            abs(float(self.trial.claimed[self.lane, column]) - nearest)
-            for column, nearest in zip(columns, found.nearest, strict=True)
-        ]
+        claim, _ = self._claim(columns)
+        gaps = [abs(given - near) for given, near in zip(claim, found.nearest, strict=True)]
         worst = int(np.argmax(np.nan_to_num(gaps, nan=np.inf)))
         nearest = found.nearest[worst]
         error = gaps[worst] / self.trial.spacing(nearest)

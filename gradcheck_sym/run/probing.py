@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gradcheck_sym.autograd.ledger import COTANGENT
 from gradcheck_sym.autograd.probe import probe
 from gradcheck_sym.run.function import Dims, Floats, Function
 from gradcheck_sym.run.trial import Trial
@@ -14,6 +13,7 @@ from gradcheck_sym.sampling.bulk import bulk, cotangents
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import kept, pieces
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 _BEYOND = (1.0, 1.25, 2.0)  # of the way from an ordinary point: at a change, and on its other side
 _MOST = 48  # changes that are looked at
@@ -43,15 +43,15 @@ def probed(function: Function, dims: Dims) -> Trial | None:
         _RUNS,
     )
     changes = {name: array[:_MOST] for name, array in found.points.items()}
-    start = {**batch.values, COTANGENT: fed}
-    if not len(changes[COTANGENT]):
+    start = {**batch.values, GRAD_OUTPUT: fed}
+    if not len(changes[GRAD_OUTPUT]):
         return None
     return _at(function, dims, _past(function, start, changes))
 
 
 def _bounds(function: Function) -> dict[str, tuple[float, float]]:
     """How far each input may be moved: to the ends of its domain."""
-    bounds = {COTANGENT: _FED}
+    bounds = {GRAD_OUTPUT: _FED}
     for entry in function.space.free:
         parts = pieces(function.dtype.name, entry.domain)
         bounds[entry.name] = parts[0].low, parts[-1].high
@@ -78,7 +78,7 @@ def _past(
 
 
 def _at(function: Function, dims: Dims, points: Mapping[str, Floats]) -> Trial | None:
-    fed = points[COTANGENT]
+    fed = points[GRAD_OUTPUT]
     values = {entry.name: points[entry.name] for entry in function.space.inputs}
     finite = np.logical_and.reduce(
         [np.isfinite(array.reshape(len(fed), -1)).all(axis=1) for array in (*values.values(), fed)]

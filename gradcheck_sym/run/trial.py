@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
 
@@ -65,22 +65,11 @@ class Trial:
     raised: frozenset[int] = frozenset()  # lanes that raised
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
 
-    def take(self, lanes: Sequence[int]) -> Trial:
-        """Some of the points, with what is known of them already."""
-        chosen = list(lanes)
-        place = {lane: k for k, lane in enumerate(chosen)}
-        part = replace(
-            self,
-            values={name: array[chosen] for name, array in self.values.items()},
-            cotangents=self.cotangents[chosen],
-            origins=tuple(self.origins[lane] for lane in chosen),
-            claimed=self.claimed[chosen],
-            problems={place[k]: text for k, text in self.problems.items() if k in place},
-            valued=frozenset(place[k] for k in self.valued if k in place),
-        )
-        middle, radius = self._enclosed
-        part.__dict__["_enclosed"] = middle[chosen], radius[chosen]
-        return part
+    def informed_by(self, other: Trial) -> Trial:
+        """Itself, with what is known of the truths from a trial at the same points."""
+        self.__dict__["_enclosed"] = other._enclosed
+        self.__dict__["_settled"] = other._settled
+        return self
 
     @property
     def every_column(self) -> slice:
@@ -97,6 +86,11 @@ class Trial:
         return self.derivation.enclose(self.rows, self.dtype.precision)
 
     @property
+    def truths(self) -> Floats:
+        """The middle of each true number, (lanes, outputs); not finite in doubt."""
+        return self._enclosed[0]
+
+    @property
     def unit(self) -> float:
         """The dtype's unit roundoff."""
         return 2.0**-self.dtype.precision
@@ -104,13 +98,13 @@ class Trial:
     @cached_property
     def ulps(self) -> Floats:
         """One unit in the last place of each true number."""
-        return np.asarray(ulp(self.dtype.name, self._enclosed[0]), dtype=np.float64)
+        return np.asarray(ulp(self.dtype.name, self.truths), dtype=np.float64)
 
     @cached_property
     def errors(self) -> Floats:
         """How far each claim is from the truth, all but for the last digits; NaN in doubt."""
         with np.errstate(invalid="ignore", over="ignore"):
-            return np.asarray(np.abs(self.claimed - self._enclosed[0]))
+            return np.asarray(np.abs(self.claimed - self.truths))
 
     @cached_property
     def shares(self) -> tuple[Floats, Floats]:
@@ -165,13 +159,13 @@ class Trial:
     @property
     def largest_value(self) -> float:
         """The largest magnitude that a value has, as far as is known; infinite beyond float64."""
-        middle = np.abs(self._enclosed[0][:, : self.derivation.values])
+        middle = np.abs(self.truths[:, : self.derivation.values])
         return float(np.nanmax(middle, initial=0.0))
 
     @cached_property
     def valued_plainly(self) -> npt.NDArray[np.bool_]:
         """The points at which nothing about the value leaves any doubt."""
-        plain = np.isfinite(self._enclosed[0][:, : self.derivation.values]).all(axis=1)
+        plain = np.isfinite(self.truths[:, : self.derivation.values]).all(axis=1)
         return np.asarray(plain)
 
     def is_plain(self, lane: int, columns: slice) -> bool:
@@ -320,18 +314,19 @@ class Trial:
         """What a sound evaluation may lose of a number at a point."""
         return float(self._bound(sensitivity, spacing, float(self._steps[lane])))
 
-    def part_of(self, column: int) -> slice:
-        """The columns that belong to the same input's gradient."""
-        for part in self.derivation.columns().values():
+    def input_of(self, column: int) -> tuple[str, slice]:
+        """The input whose gradient a column belongs to, and all columns of that.
+
+        IndexError for a column of the value.
+        """
+        for name, part in self.derivation.columns().items():
             if part.start <= column < part.stop:
-                return part
+                return name, part
         raise IndexError(column)
 
     def _ungiven(self, column: int) -> bool:
-        return any(
-            part.start <= column < part.stop and name in self.missing
-            for name, part in self.derivation.columns().items()
-        )
+        of_value = column < self.derivation.values
+        return not of_value and self.input_of(column)[0] in self.missing
 
     def case(self, fault: Fault, numerical: Measured | None = None) -> Case:
         """A fault as a report shows it."""
@@ -380,8 +375,7 @@ class Trial:
         """Which element of the value, or of an input's gradient, a column is."""
         if column < self.derivation.values:
             return _unravel(column, self.derivation.out_shape)
-        part = self.part_of(column)
-        name = next(name for name, own in self.derivation.columns().items() if own == part)
+        name, part = self.input_of(column)
         return _unravel(column - part.start, self.derivation.shapes[name])
 
 

@@ -21,10 +21,8 @@ def measure(subject: Subject, trial: Trial, fault: Fault) -> Measured | None:
     """The slope that finite differences find for one element of a gradient; None for a value."""
     if fault.column < trial.derivation.values or fault.nearest is not None:
         return None
-    for name, part in trial.derivation.columns().items():
-        if part.start <= fault.column < part.stop:
-            return measured(subject, trial, [fault.lane], name, [trial.index(fault.column)])[0][0]
-    return None
+    name, _ = trial.input_of(fault.column)
+    return measured(subject, trial, [fault.lane], name, [trial.index(fault.column)])[0][0]
 
 
 def measured(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck_sym.sampling.ordinals import from_ordinals
+from gradcheck_sym.sampling.ordinals import every_value_in
 from gradcheck_sym.sampling.points import Batch
-from gradcheck_sym.sampling.space import Space, complete, filtered, piece_ordinals, pieces
+from gradcheck_sym.sampling.space import REAL, Space, complete, filtered
 
 
 def every_point(space: Space) -> Batch | None:
@@ -18,17 +18,9 @@ def every_point(space: Space) -> Batch | None:
     if len(free) != 1:
         return None
     dims = {dim.name: 1 for dim in space.dims}
-    parts = pieces(space.dtype, free[0].domain)
-    found = [_numbers(space.dtype, *piece_ordinals(space.dtype, part)) for part in parts]
-    numbers = np.concatenate(found)
-    if parts[0].integers:
-        numbers = numbers[numbers == np.trunc(numbers)]
+    numbers = every_value_in(space.dtype, free[0].domain or REAL)
     shape = (len(numbers), *free[0].sizes(dims))
     if int(np.prod(shape)) != len(numbers):
         return None
     values = complete(space, {free[0].name: numbers.reshape(shape)}, len(numbers))
     return filtered(space, Batch(dims, space.dtype, values, ("exhaustive",) * len(numbers))).batch
-
-
-def _numbers(dtype: str, low: int, high: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return from_ordinals(dtype, np.arange(low, high + 1))

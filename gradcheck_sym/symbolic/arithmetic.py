@@ -33,6 +33,7 @@ from gradcheck_sym.symbolic.spreads import (
     constant,
     exactly,
     opened,
+    ordered,
 )
 
 _TINY = SMALLEST / UNIT  # added to a size before that is multiplied by UNIT
@@ -194,15 +195,7 @@ class Arithmetic:
         gap = a.middle - b.middle
         above = _apart(gap, a.spread[0], b.spread[0])
         below = _apart(-gap, a.spread[0], b.spread[0])
-        never = np.zeros(1, dtype=np.bool_)
-        match op:
-            case "gt" | "ge":
-                return Answer(above, below)
-            case "lt" | "le":
-                return Answer(below, above)
-            case "eq":
-                return Answer(never, above | below)
-        return Answer(above | below, never)
+        return ordered(op, above, below)
 
     def select(self, condition: Answer, a: Quantity, b: Quantity) -> Quantity:
         """a or b, as the condition says."""

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.symbolic.program import Instruction
-from gradcheck_sym.symbolic.spreads import SMALLEST, Answer, Quantity, constant
+from gradcheck_sym.symbolic.spreads import SMALLEST, Answer, Quantity, constant, ordered
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -165,15 +165,7 @@ class Magnitudes:
         """a < b and the like; ties are left open."""
         gap = self.sub(a, b).sign
         above, below = gap > 0, gap < 0
-        never = np.zeros_like(above)
-        match op:
-            case "gt" | "ge":
-                return Answer(above, below)
-            case "lt" | "le":
-                return Answer(below, above)
-            case "eq":
-                return Answer(never, above | below)
-        return Answer(above | below, never)
+        return ordered(op, above, below)
 
     def select(self, condition: Answer, a: Magnitude, b: Magnitude) -> Magnitude:
         """a or b, as the condition says."""

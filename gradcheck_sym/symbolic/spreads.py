@@ -47,6 +47,19 @@ class Answer(NamedTuple):
     no: Mask
 
 
+def ordered(op: str, above: Mask, below: Mask) -> Answer:
+    """A comparison from where the left side is above and where below; ties are left open."""
+    never = np.zeros(1, dtype=np.bool_)
+    match op:
+        case "gt" | "ge":
+            return Answer(above, below)
+        case "lt" | "le":
+            return Answer(below, above)
+        case "eq":
+            return Answer(never, above | below)
+    return Answer(above | below, never)
+
+
 def exactly(middle: Floats) -> Quantity:
     """Numbers that no rounding moves."""
     return Quantity(middle, np.zeros((2, 1)))

@@ -32,9 +32,10 @@ from gradcheck_sym.autograd.layouts import (
     reverse_in,
     widening,
 )
-from gradcheck_sym.autograd.ledger import COTANGENT, Claims
+from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.support import Feature
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 SHAPES = [(), (1,), (3,), (2, 3), (3, 1), (2, 3, 4), (2, 3, 4, 5), (1, 1), (0,), (2, 0)]
 Function = Callable[[Tensor], Tensor]
@@ -69,7 +70,7 @@ def seen_by(layout: Layout, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
             return grad.clone()
 
     array = constant(np.random.default_rng(1).uniform(1, 2, (2, *shape)), layout)
-    both = {"x": layout, COTANGENT: layout}
+    both = {"x": layout, GRAD_OUTPUT: layout}
     found = reverse_in(own(Spy.apply), {"x": array}, ("x",), array, "float64", both)
     assert not found.problems
     np.testing.assert_array_equal(found.values, array)
@@ -203,9 +204,13 @@ def test_callers_mistakes() -> None:
     """Names that are not there, and numbers that do not lie so."""
     for layouts, fed, text in (
         ({"y": OFFSET}, None, "there is no y"),
-        ({COTANGENT: OFFSET}, None, "there is no grad_output"),
+        ({GRAD_OUTPUT: OFFSET}, None, "there is no grad_output"),
         ({"x": EXPANDED}, None, "x is not constant along what is expanded"),
-        ({COTANGENT: expanded(1)}, COTANGENTS, "not constant along what is expanded along axis 1"),
+        (
+            {GRAD_OUTPUT: expanded(1)},
+            COTANGENTS,
+            "not constant along what is expanded along axis 1",
+        ),
     ):
         with pytest.raises(ValueError, match=text):
             reverse_in(own(torch.sin), {"x": POINTS}, ("x",), fed, "float64", layouts)
@@ -233,7 +238,7 @@ def test_complex_numbers_stay_pairs() -> None:
     twice = Implementation(look, "user", "twice", complex=frozenset({"z"}))
     pairs = np.random.default_rng(4).normal(size=(2, 3, 4, 2))
     for layout in fitting((3, 4, 2)):
-        both = {"z": layout, COTANGENT: layout}
+        both = {"z": layout, GRAD_OUTPUT: layout}
         found = reverse_in(twice, {"z": pairs}, ("z",), pairs, "float64", both)
         assert not found.problems, str(layout)
         np.testing.assert_array_equal(found.values, 2 * pairs)
@@ -258,7 +263,7 @@ RIGHT: dict[str, Function] = {
 def test_right_code_is_right_in_all_layouts(name: str) -> None:
     """The numbers are those of ordinary tensors, up to the order of a sum; no problem is told."""
     for layout in (*fitting((4, 5)), *widening((4, 5))):
-        for key in ("x", COTANGENT):
+        for key in ("x", GRAD_OUTPUT):
             points, fed = POINTS, COTANGENTS
             if key == "x":
                 points = constant(points, layout)
@@ -323,17 +328,17 @@ class InMemoryOrder(torch.autograd.Function):
 @pytest.mark.parametrize(
     "function, layouts",
     [
-        (ReadsRows.apply, {COTANGENT: TRANSPOSED}),
-        (ReadsRows.apply, {COTANGENT: STRIDED}),
-        (ReadsRows.apply, {COTANGENT: SLICED}),
-        (ReadsRows.apply, {COTANGENT: EXPANDED}),
-        (ForgetsOffset.apply, {COTANGENT: OFFSET}),
+        (ReadsRows.apply, {GRAD_OUTPUT: TRANSPOSED}),
+        (ReadsRows.apply, {GRAD_OUTPUT: STRIDED}),
+        (ReadsRows.apply, {GRAD_OUTPUT: SLICED}),
+        (ReadsRows.apply, {GRAD_OUTPUT: EXPANDED}),
+        (ForgetsOffset.apply, {GRAD_OUTPUT: OFFSET}),
         (InMemoryOrder.apply, {"x": TRANSPOSED}),
     ],
 )
 def test_code_that_assumes_a_layout(function: Function, layouts: dict[str, Layout]) -> None:
     """Wrong numbers come out where the layout is another, and right ones in the ordinary one."""
-    fed = constant(COTANGENTS, layouts.get(COTANGENT, CONTIGUOUS))
+    fed = constant(COTANGENTS, layouts.get(GRAD_OUTPUT, CONTIGUOUS))
     ordinary = reverse(own(function), {"x": POINTS[:1]}, ("x",), fed[:1], "float64")
     np.testing.assert_array_equal(ordinary.gradients["x"], 2 * fed[:1])  # type: ignore[arg-type]
     found = reverse_in(own(function), {"x": POINTS}, ("x",), fed, "float64", layouts)
@@ -352,7 +357,7 @@ def test_views_that_need_contiguous_memory() -> None:
 @pytest.mark.parametrize("layout", [OFFSET, STRIDED, SLICED])
 def test_writes_outside(layout: Layout) -> None:
     """A write around a tensor is found, even where it adds to NaN."""
-    found = claims(WritesOutside.apply, {COTANGENT: layout})
+    found = claims(WritesOutside.apply, {GRAD_OUTPUT: layout})
     assert set(found.problems) == {0, 1, 2}
     assert "wrote to the memory around the cotangent" in found.problems[0]
 

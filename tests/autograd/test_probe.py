@@ -13,13 +13,13 @@ from torch import Tensor
 
 from gradcheck_sym.autograd.bracket import bracket, middle
 from gradcheck_sym.autograd.implementation import Implementation
-from gradcheck_sym.autograd.ledger import COTANGENT
 from gradcheck_sym.autograd.probe import Probe, probe, signature
 from gradcheck_sym.autograd.reverse import reverse
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 SAMPLE = np.array([[0.5, 1.25, -2.0]])
 FED = np.array([[1.0, -0.5, 2.0]])
-BOUNDS = {"x": (-100.0, 100.0), COTANGENT: (-1e6, 1e6)}
+BOUNDS = {"x": (-100.0, 100.0), GRAD_OUTPUT: (-1e6, 1e6)}
 
 
 def faulty(behind: Callable[[Tensor, Tensor], Any]) -> Callable[[Tensor], Tensor]:
@@ -97,7 +97,7 @@ def test_hidden_faults_are_led_to(name: str) -> None:
     bounds = BOUNDS if name == "large_grad_output" else {"x": BOUNDS["x"]}
     found = probed(HIDDEN[name], bounds=bounds)
     assert not faults(HIDDEN[name], SAMPLE, FED).any()
-    faulty = faults(HIDDEN[name], found.points["x"], found.points[COTANGENT])
+    faulty = faults(HIDDEN[name], found.points["x"], found.points[GRAD_OUTPUT])
     assert faulty.any()
     assert not faulty.all()
     for axis, (low, high) in bounds.items():

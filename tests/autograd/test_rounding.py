@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.reverse import reverse
-from gradcheck_sym.autograd.rounding import Spread, reach, spread, spreads
+from gradcheck_sym.autograd.rounding import Spread, reach, spreads
 
 Array = np.ndarray
 
@@ -29,7 +29,8 @@ def at(function: Callable[[Tensor], Tensor], points: object, **options: object) 
     """The spread at points of x, with cotangents of 1, in float64 unless told otherwise."""
     given: dict[str, object] = {"dtype": "float64", "cotangents": None}
     values = {"x": np.array(points, dtype=float)}
-    return spread(of(function), values, ("x",), **given | options)  # type: ignore[arg-type]
+    *_, last = spreads(of(function), values, ("x",), **given | options)  # type: ignore[arg-type]
+    return last
 
 
 def gradient(found: Spread) -> Array:

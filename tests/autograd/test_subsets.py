@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation
-from gradcheck_sym.autograd.subsets import reverse_alone, reverse_subsets, subsets
+from gradcheck_sym.autograd.reverse import Claims, reverse
+from gradcheck_sym.autograd.subsets import reverse_alone, subsets
 
 X = np.array([[0.5, 2.0], [-1.0, 3.0]])
 Y = np.array([[4.0, 0.25], [2.0, -3.0]])
@@ -62,6 +63,22 @@ def own(function: Any) -> Implementation:
     return Implementation(lambda tensors: function(tensors["x"], tensors["y"]), "user", "own")
 
 
+def in_subsets(function: Any) -> dict[tuple[str, ...], Claims]:
+    """What is claimed where some of the inputs require a gradient, by subset."""
+    return {
+        subset: reverse(own(function), VALUES, subset, FED, "float64")
+        for subset in subsets(("x", "y"))
+    }
+
+
+def each_alone(function: Any) -> dict[str, Claims]:
+    """What torch.autograd.grad gives by one input, by input."""
+    names = ("x", "y")
+    return {
+        name: reverse_alone(own(function), VALUES, names, FED, "float64", name) for name in names
+    }
+
+
 def test_subsets() -> None:
     """All of up to four inputs; of more none, each, all but each, and all."""
     assert subsets(("a", "b")) == ((), ("a",), ("b",), ("a", "b"))
@@ -75,9 +92,7 @@ def test_subsets() -> None:
 
 def test_right_code() -> None:
     """Each input that requires a gradient has the right one, whatever the others do."""
-    for subset, claims in reverse_subsets(
-        own(Product.apply), VALUES, ("x", "y"), FED, "float64"
-    ).items():
+    for subset, claims in in_subsets(Product.apply).items():
         assert not claims.problems
         assert set(claims.gradients) == set(subset)
         np.testing.assert_array_equal(claims.values, X * Y)
@@ -89,7 +104,7 @@ def test_right_code() -> None:
 @pytest.mark.parametrize("function", [Product.apply, torch.mul])
 def test_one_alone(function: Any) -> None:
     """torch.autograd.grad by one input gives that one, though both require a gradient."""
-    found = reverse_alone(own(function), VALUES, ("x", "y"), FED, "float64")
+    found = each_alone(function)
     for name, other in (("x", Y), ("y", X)):
         assert not found[name].problems
         assert set(found[name].gradients) == {name}
@@ -102,18 +117,18 @@ def test_unused_inputs_have_none() -> None:
     def first(x: Tensor, y: Tensor) -> Tensor:
         return x * 2 + y.detach()
 
-    by_subset = reverse_subsets(own(first), VALUES, ("x", "y"), FED, "float64")
+    by_subset = in_subsets(first)
     assert by_subset["x", "y"].gradients["y"] is None
     assert by_subset[("y",)].gradients["y"] is None
     assert by_subset[("y",)].untracked == {0, 1}
-    alone = reverse_alone(own(first), VALUES, ("x", "y"), FED, "float64")
+    alone = each_alone(first)
     assert alone["y"].gradients["y"] is None
     np.testing.assert_array_equal(alone["x"].gradients["x"], 2 * FED)  # type: ignore[arg-type]
 
 
 def wrong_in(function: Any) -> set[tuple[str, ...]]:
     """The subsets in which some gradient is not that of a product."""
-    found = reverse_subsets(own(function), VALUES, ("x", "y"), FED, "float64")
+    found = in_subsets(function)
     truth: Mapping[str, np.ndarray] = {"x": Y * FED, "y": X * FED}
     return {
         subset
@@ -144,7 +159,7 @@ def test_hostile_code() -> None:
             raise ValueError("y must require a gradient")
         return x * y
 
-    found = reverse_subsets(own(needs_both), VALUES, ("x", "y"), FED, "float64")
+    found = in_subsets(needs_both)
     assert {subset for subset, claims in found.items() if claims.raised} == {(), ("x",)}
-    alone = reverse_alone(own(needs_both), VALUES, ("x", "y"), FED, "float64")
+    alone = each_alone(needs_both)
     assert not any(claims.problems for claims in alone.values())

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from gradcheck_sym.autograd.implementation import Implementation
-from gradcheck_sym.autograd.ledger import COTANGENT, Claims
+from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import gradient_of, tangent_name, tangent_of, vmapped
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 RNG = np.random.default_rng(7)
 X = RNG.uniform(0.5, 2, (4, 3))
@@ -96,9 +97,9 @@ class WithoutGraph(Cube):
 # --- gradients ----------------------------------------------------------------------------
 
 
-def second(function: Function, wrt: tuple[str, ...] = ("x", COTANGENT)) -> Claims:
+def second(function: Function, wrt: tuple[str, ...] = ("x", GRAD_OUTPUT)) -> Claims:
     """What reverse mode claims about the gradient of a function of x."""
-    values = {"x": X, COTANGENT: FED}
+    values = {"x": X, GRAD_OUTPUT: FED}
     return reverse(gradient_of(own(function), ("x",)), values, wrt, WEIGHTS, "float64")
 
 
@@ -108,7 +109,7 @@ def test_second_derivatives(function: Function) -> None:
     found = second(function)
     np.testing.assert_allclose(found.values, 3 * X**2 * FED, rtol=1e-14)
     np.testing.assert_allclose(gradient(found, "x"), 6 * X * FED * WEIGHTS, rtol=1e-14)
-    np.testing.assert_allclose(gradient(found, COTANGENT), 3 * X**2 * WEIGHTS, rtol=1e-14)
+    np.testing.assert_allclose(gradient(found, GRAD_OUTPUT), 3 * X**2 * WEIGHTS, rtol=1e-14)
 
 
 def test_mixed_partials() -> None:
@@ -120,7 +121,7 @@ def test_mixed_partials() -> None:
     derived = gradient_of(Implementation(function, "user", "own"), ("w", "x"))
     w = RNG.uniform(1, 2, (4, 2, 2))
     fed, weights = RNG.normal(size=(4, 2, 2)), RNG.normal(size=(4, 7))
-    values = {"x": X, "w": w, COTANGENT: fed}
+    values = {"x": X, "w": w, GRAD_OUTPUT: fed}
     found = reverse(derived, values, ("x", "w"), weights, "float64")
     total = X.sum(1)
     by_w = 2 * w * total[:, None, None] * fed
@@ -140,7 +141,7 @@ def test_what_does_not_depend_has_zeros() -> None:
         found = second(function)
         np.testing.assert_array_equal(found.values, slope * FED)
         np.testing.assert_array_equal(gradient(found, "x"), 0 * X)
-        np.testing.assert_array_equal(gradient(found, COTANGENT), slope * WEIGHTS)
+        np.testing.assert_array_equal(gradient(found, GRAD_OUTPUT), slope * WEIGHTS)
 
 
 def test_branches_that_differ_in_kind() -> None:
@@ -159,10 +160,10 @@ def test_a_graph_that_lacks_a_part() -> None:
     """A detached slope is silently constant: numbers come out, and they are wrong."""
     found = second(DetachedSlope.apply)
     np.testing.assert_array_equal(gradient(found, "x"), 0 * X)
-    np.testing.assert_allclose(gradient(found, COTANGENT), 3 * X**2 * WEIGHTS, rtol=1e-14)
+    np.testing.assert_allclose(gradient(found, GRAD_OUTPUT), 3 * X**2 * WEIGHTS, rtol=1e-14)
 
 
-@pytest.mark.parametrize("wrt", [("x",), (COTANGENT,), ("x", COTANGENT)])
+@pytest.mark.parametrize("wrt", [("x",), (GRAD_OUTPUT,), ("x", GRAD_OUTPUT)])
 @pytest.mark.parametrize("function", [Once.apply, WithoutGraph.apply])
 def test_a_gradient_without_a_graph(function: Function, wrt: tuple[str, ...]) -> None:
     """What a user would be told loudly is not supported, whatever the gradient is asked by."""
@@ -174,14 +175,14 @@ def test_a_gradient_without_a_graph(function: Function, wrt: tuple[str, ...]) ->
 def test_a_cotangent_of_another_shape_and_name() -> None:
     """The shape of the result is checked; where an input is called grad_output, another name is."""
     derived = gradient_of(own(torch.sin), ("x",))
-    found = reverse(derived, {"x": X, COTANGENT: FED[:, :2]}, ("x",), None, "float64")
+    found = reverse(derived, {"x": X, GRAD_OUTPUT: FED[:, :2]}, ("x",), None, "float64")
     assert set(found.problems.values()) == {"returned shape (3,), not (2,)"}
 
     def masked(tensors: Mapping[str, Tensor]) -> Tensor:
-        return tensors["x"] * tensors[COTANGENT]
+        return tensors["x"] * tensors[GRAD_OUTPUT]
 
     derived = gradient_of(Implementation(masked, "user", "own"), ("x",), fed="v")
-    found = reverse(derived, {"x": X, COTANGENT: FED, "v": ALONG}, ("v",), None, "float64")
+    found = reverse(derived, {"x": X, GRAD_OUTPUT: FED, "v": ALONG}, ("v",), None, "float64")
     np.testing.assert_array_equal(gradient(found, "v"), FED)
 
 
@@ -191,8 +192,8 @@ def test_sparse_gradients() -> None:
     def rows(x: Tensor) -> Tensor:
         return F.embedding(torch.tensor([1, 1, 0]), x, sparse=True)[:, 0]
 
-    values = {"x": X[..., None], COTANGENT: FED}
-    found = reverse(gradient_of(own(rows), ("x",)), values, (COTANGENT,), WEIGHTS, "float64")
+    values = {"x": X[..., None], GRAD_OUTPUT: FED}
+    found = reverse(gradient_of(own(rows), ("x",)), values, (GRAD_OUTPUT,), WEIGHTS, "float64")
     expected = np.stack([FED[:, 2], FED[:, 0] + FED[:, 1], 0 * FED[:, 0]], 1)
     np.testing.assert_allclose(found.values, expected)
 
@@ -215,8 +216,8 @@ def test_tangents(function: Function, wrt: tuple[str, ...]) -> None:
 def test_forward_over_reverse_and_reverse_over_forward() -> None:
     """Both orders give the Hessian times a vector, 6*x*g*t, and what comes with it."""
     gradients = gradient_of(own(lambda x: x**3), ("x",))
-    over = tangent_of(gradients, ("x", COTANGENT))
-    values = {"x": X, COTANGENT: FED, TANGENT: ALONG, tangent_name(COTANGENT): ALONG_FED}
+    over = tangent_of(gradients, ("x", GRAD_OUTPUT))
+    values = {"x": X, GRAD_OUTPUT: FED, TANGENT: ALONG, tangent_name(GRAD_OUTPUT): ALONG_FED}
     expected = 6 * X * FED * ALONG + 3 * X**2 * ALONG_FED
     for wrt in ((), ("x",)):
         found = reverse(over, values, wrt, WEIGHTS, "float64")
@@ -225,7 +226,7 @@ def test_forward_over_reverse_and_reverse_over_forward() -> None:
     third = (6 * FED * ALONG + 6 * X * ALONG_FED) * WEIGHTS
     np.testing.assert_allclose(gradient(found, "x"), third, rtol=1e-12)
     under = gradient_of(tangent_of(own(lambda x: x**3), ("x",)), ("x", TANGENT))
-    values = {"x": X, TANGENT: ALONG, COTANGENT: FED}
+    values = {"x": X, TANGENT: ALONG, GRAD_OUTPUT: FED}
     both = np.concatenate([6 * X * FED * ALONG, 3 * X**2 * FED], 1)
     np.testing.assert_allclose(reverse(under, values, (), None, "float64").values, both, rtol=1e-13)
 

@@ -55,7 +55,10 @@ def _evidence(subject: Subject) -> tuple[Evidence, ...]:
     if _fits(subject, found):
         return found
     loose = replace(function, bounded=False)
-    return tuple(Evidence(loose, replace(item.trial, bounded=False)) for item in found)
+    return tuple(
+        Evidence(loose, replace(item.trial, bounded=False).informed_by(item.trial))
+        for item in found
+    )
 
 
 def _fits(subject: Subject, found: Sequence[Evidence]) -> bool:

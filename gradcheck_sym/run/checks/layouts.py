@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.layouts import (
     LAYOUTS,
     Layout,
@@ -14,16 +13,17 @@ from gradcheck_sym.autograd.layouts import (
     reverse_in,
     widening,
 )
-from gradcheck_sym.autograd.ledger import COTANGENT, Claims
+from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import Evidence, conclude_each
-from gradcheck_sym.run.function import Claimant, Dims, Floats, Function
+from gradcheck_sym.run.function import Claimant, Dims, Floats, Function, Request
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.shapes import broadcast, empty_sizes, larger_sizes
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import SamplingError, kept
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import ProgramError
 from gradcheck_sym.verdict.records import Result
@@ -32,7 +32,7 @@ _SAMPLE = Sample(edges=0, bulk=6)  # in each layout, and at each choice of sizes
 
 _EXCUSES = frozenset({Feature.LAYOUT})
 
-Layouts = Mapping[str, Layout]  # by input, and by COTANGENT for what is fed
+Layouts = Mapping[str, Layout]  # by input, and by GRAD_OUTPUT for what is fed
 
 
 def layouts(subject: Subject) -> Iterator[Result]:
@@ -70,7 +70,7 @@ def _in_layouts(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
 def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[Evidence]:
     """The points of a trial again, in every layout that is worth a look."""
     yield Evidence(function, first)
-    arrays = {**first.values, COTANGENT: first.cotangents}
+    arrays = {**first.values, GRAD_OUTPUT: first.cotangents}
     for chosen in _choices(arrays):
         alike = {name: constant(arrays[name], layout) for name, layout in chosen.items()}
         values = {name: alike.get(name, array) for name, array in first.values.items()}
@@ -80,15 +80,21 @@ def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[
         good, _ = kept(function.space, batch)
         if not good.any():  # equal elements may break a condition between inputs
             continue
-        trial = laid.trial(batch.take(good), "each", alike.get(COTANGENT, first.cotangents)[good])
+        trial = laid.trial(batch.take(good), "each", alike.get(GRAD_OUTPUT, first.cotangents)[good])
+        tied = _tied(chosen, arrays)
+        if not tied:  # the points are those of the first trial, and so are the truths
+            trial.informed_by(first)
         if _refuses(trial):
             refused.append(told)
         else:
-            yield Evidence(laid, trial, _tied(chosen, arrays))
+            yield Evidence(laid, trial, tied)
 
 
 def _tied(chosen: Layouts, arrays: Mapping[str, Floats]) -> frozenset[str]:
-    """The inputs whose elements share memory: how a gradient is shared among them is open."""
+    """The tensors whose elements are made equal, to share memory.
+
+    How the gradient of such an input is shared among its elements is open.
+    """
     return frozenset(
         name for name, layout in chosen.items() if layout.expands(arrays[name].ndim - 1)
     )
@@ -113,21 +119,14 @@ def _layouts_of(array: Floats) -> Sequence[Layout]:
 
 
 def _claimant(chosen: Layouts) -> Claimant:
-    def claim(
-        implementation: Implementation,
-        values: Mapping[str, Floats],
-        wrt: tuple[str, ...],
-        fed: Floats,
-        dtype: str,
-        mode: str,
-    ) -> Claims:
-        arrays = {**values, COTANGENT: fed}
+    def claim(asked: Request) -> Claims:
+        arrays = {**asked.values, GRAD_OUTPUT: asked.cotangents}
         fit = {
             name: layout
             for name, layout in chosen.items()
             if layout in fitting(arrays[name].shape[1:], arrays[name])
         }
-        return reverse_in(implementation, values, wrt, fed, dtype, fit)
+        return reverse_in(*asked.lanes, fit)
 
     return claim
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
-from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.subsets import reverse_alone, subsets
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import Evidence, conclude_each
-from gradcheck_sym.run.function import Claimant, Floats, Function
+from gradcheck_sym.run.function import Function, Request
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.verdict.records import Result
@@ -43,35 +42,18 @@ def requires_grad_subsets(subject: Subject) -> Iterator[Result]:
 def _restricted(function: Function, subset: Subset) -> Function:
     """The function run with a gradient for some of the inputs only."""
     told = f"only {', '.join(subset)} {'requires' if len(subset) == 1 else 'require'} a gradient"
-    return replace(function, claimant=_claimant(subset), setting=told, together="each")
 
+    def claim(asked: Request) -> Claims:
+        return reverse(*replace(asked, wrt=subset).arguments)
 
-def _claimant(subset: Subset) -> Claimant:
-    def claim(
-        implementation: Implementation,
-        values: Mapping[str, Floats],
-        wrt: Subset,
-        fed: Floats,
-        dtype: str,
-        mode: str,
-    ) -> Claims:
-        return reverse(implementation, values, subset, fed, dtype, mode)
-
-    return claim
+    return replace(function, claimant=claim, setting=told, together="each")
 
 
 def _alone(function: Function, name: str) -> Function:
     """The function run with a gradient for all inputs, of which one is asked for."""
 
-    def claim(
-        implementation: Implementation,
-        values: Mapping[str, Floats],
-        wrt: Subset,
-        fed: Floats,
-        dtype: str,
-        mode: str,
-    ) -> Claims:
-        return reverse_alone(implementation, values, wrt, fed, dtype)[name]
+    def claim(asked: Request) -> Claims:
+        return reverse_alone(*asked.lanes, name)
 
     told = f"torch.autograd.grad of {name} alone"
     return replace(function, claimant=claim, setting=told, together="each")

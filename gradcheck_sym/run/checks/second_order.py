@@ -11,10 +11,12 @@ from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import gradient_at, tangent_at
 from gradcheck_sym.run.sample import Sample, middle, sampled
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=24, bulk=24)
-_FEW = Sample(edges=0, bulk=3)
+_FEW = 3
 _ACCUSED = "the backward"
 _LACKING = frozenset({Feature.DERIVATIVE, Feature.GRAD, Feature.OTHER})
 _SILENT = (
@@ -33,7 +35,7 @@ def second_order(subject: Subject) -> Iterator[Result]:
     gradient = gradient_at(subject.function, middle(subject))
     evidence = sampled(subject, gradient, _SAMPLE)
     wrt = evidence[0].trial.derivation.wrt
-    unreached = _is_unreached(subject)
+    unreached = _is_unreached(subject, evidence[-1].trial)
     for result in conclude_each(subject, "second_order", wrt, evidence, _LACKING, _ACCUSED):
         if result.verdict is Verdict.WRONG and unreached and result.input in subject.graded:
             yield replace(result, verdict=Verdict.UNDECIDED, message=_SILENT, culprit="")
@@ -45,8 +47,8 @@ def second_order(subject: Subject) -> Iterator[Result]:
         yield from conclude_each(subject, "second_order", [None], along, excuses, _ACCUSED)
 
 
-def _is_unreached(subject: Subject) -> bool:
-    """Whether the graph of the gradient leads to no input, at any of a few points."""
-    trial = sampled(subject, subject.function, _FEW)[-1].trial
-    request = trial.values, subject.graded, trial.cotangents, subject.dtype.name
-    return not reached(subject.implementation, *request)
+def _is_unreached(subject: Subject, trial: Trial) -> bool:
+    """Whether the graph of the gradient leads to no input, at any of a few points of its trial."""
+    few = {name: array[:_FEW] for name, array in trial.values.items()}
+    fed = few.pop(GRAD_OUTPUT)
+    return not reached(subject.implementation, few, subject.graded, fed, subject.dtype.name)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
-from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import vmapped
 from gradcheck_sym.run.conclude import conclude_each
-from gradcheck_sym.run.function import Floats
+from gradcheck_sym.run.function import Request
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.verdict.records import Result
@@ -27,12 +26,5 @@ def vmap(subject: Subject) -> Iterator[Result]:
     )
 
 
-def _mapped(
-    implementation: Implementation,
-    values: Mapping[str, Floats],
-    wrt: tuple[str, ...],
-    fed: Floats,
-    dtype: str,
-    mode: str,
-) -> Claims:
-    return vmapped(implementation, values, wrt, fed, dtype)
+def _mapped(asked: Request) -> Claims:
+    return vmapped(*asked.lanes)

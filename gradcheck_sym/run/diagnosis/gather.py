@@ -92,7 +92,7 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
     derivation = trial.derivation
     columns, shape = _columns(name, derivation)
     lanes = len(trial.claimed)
-    truth = trial.derivation.kernel.enclose(trial.rows, trial.dtype.precision)[0][:, columns]
+    truth = trial.truths[:, columns]
     claim = trial.claimed[:, columns]
     failing, agreeing = _ruled(trial, columns, truth, claim)
 
@@ -264,6 +264,6 @@ class _Probe:
     def __call__(self, sample: Sample, values: Values, cotangents: Floats) -> Mask:
         trial = self.again(self.trials[_sizes(sample)], values, cotangents)
         columns, shape = _columns(self.name, trial.derivation)
-        truth = trial.derivation.kernel.enclose(trial.rows, trial.dtype.precision)[0][:, columns]
+        truth = trial.truths[:, columns]
         failing, _ = _ruled(trial, columns, truth, trial.claimed[:, columns])
         return failing.reshape(-1, *shape)
