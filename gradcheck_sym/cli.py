@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, final
+from typing import NoReturn
 
 import gradcheck_sym
-from gradcheck_sym.commands import inspect, replay, run, values
+from gradcheck_sym.commands import list_specs, replay, run, validate
+from gradcheck_sym.commands.command import PROGRAM, Command, loudness_options, selection_options
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.errors import Problem, SpecError
 from gradcheck_sym.report.numbers import counted
 from gradcheck_sym.report.terminal import Screen, line
-from gradcheck_sym.run.options import CHECKS, Options
-from gradcheck_sym.spec.dtypes import DTYPES
 
-PROGRAM = "python -m gradcheck_sym"
+# In the order of the overview; the first is what a bare path means.
+COMMANDS: Mapping[str, Command] = {
+    "run": run.COMMAND,
+    "list": list_specs.COMMAND,
+    "validate": validate.COMMAND,
+    "replay": replay.COMMAND,
+}
 
 _OVERVIEW = f"""\
 usage: {PROGRAM} [COMMAND] PATH...
@@ -26,10 +30,7 @@ usage: {PROGRAM} [COMMAND] PATH...
 Hold PyTorch's autograd against the mathematics that a spec states.
 
 commands:
-  run        judge specs and report (the default: {PROGRAM} PATH...)
-  list       say which specs there are
-  validate   read specs and say what is wrong with them, without running any
-  replay     judge a case that failed before again, by its ID
+{{commands}}
 
 A PATH is a YAML file, a folder of them, or FILE::NAME for one spec.
 
@@ -45,37 +46,6 @@ examples:
   {PROGRAM} specs/
   {PROGRAM} specs/activations.yaml::softplus -v
   {PROGRAM} run --help
-"""
-
-_RUN_EXAMPLES = f"""\
-examples:
-  {PROGRAM} specs/                                 everything
-  {PROGRAM} specs/activations.yaml::softplus       one spec
-  {PROGRAM} specs/ -k "soft and not max"           by name, file or tag
-  {PROGRAM} specs/ --checks reverse --dtype float32,bfloat16
-  {PROGRAM} my.yaml --allow-import my_kernels      an implementation of one's own
-  {PROGRAM} specs/ --format json --output report.json
-  {PROGRAM} a.yaml::f --point '{{"x": "0x1.8p+1"}}'  one point, exactly
-"""
-
-_LIST_EXAMPLES = f"""\
-examples:
-  {PROGRAM} list specs/
-  {PROGRAM} list specs/ -k relu -q    addresses only
-"""
-
-_VALIDATE_EXAMPLES = f"""\
-examples:
-  {PROGRAM} validate specs/
-  {PROGRAM} validate specs/losses.yaml
-"""
-
-
-_REPLAY_EXAMPLES = f"""\
-examples:
-  {PROGRAM} replay                      the cases that are there
-  {PROGRAM} replay 3f9a1c7e02           one of them
-  {PROGRAM} replay 3f9a1c7e02 --worst   its worst point
 """
 
 
@@ -108,7 +78,7 @@ def _dispatch(words: Sequence[str]) -> int:
             Code.ARGUMENT, "no path is given", f"for example: {PROGRAM} specs/ (or --help)"
         )
     if words[0] in ("-h", "--help"):
-        return _print(_OVERVIEW)
+        return _print(_overview())
     if words[0] == "--version":
         return _print(f"gradcheck_sym {gradcheck_sym.__version__}\n")
     name = words[0] if words[0] in COMMANDS else "run"
@@ -138,6 +108,17 @@ def _print(text: str) -> int:
     return Exit.PASSED
 
 
+def _overview() -> str:
+    lines = [f"  {name:<10} {_summary(command)}" for name, command in COMMANDS.items()]
+    return _OVERVIEW.format(commands="\n".join(lines))
+
+
+def _summary(command: Command) -> str:
+    """The first line of its purpose, as an entry of a list."""
+    first = command.purpose.partition("\n")[0].rstrip(".")
+    return first[:1].lower() + first[1:]
+
+
 # ---- parsing
 
 
@@ -146,18 +127,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise mistake(Code.ARGUMENT, message, f"see {self.prog} --help")
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command: what it is for, its options, and what carries it out."""
-
-    purpose: str
-    examples: str
-    add_options: Callable[[argparse.ArgumentParser], None]
-    carry_out: Callable[[argparse.Namespace], Exit]
-    selects: bool = True  # whether it is about the specs of paths; else about one ID
 
 
 def _parse(name: str, command: Command, words: Sequence[str]) -> argparse.Namespace:
@@ -175,152 +144,17 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"{PROGRAM} {name}",
         description=command.purpose,
-        epilog=command.examples,
+        epilog=f"examples:\n{command.examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         add_help=False,
     )
-    operand, about = ("PATH", _PATH_HELP) if command.selects else ("ID", _ID_HELP)
-    parser.add_argument("paths", nargs="*", metavar=operand, help=about)
     if command.selects:
-        parser.add_argument("-k", dest="keyword", metavar="EXPR", help=_KEYWORD_HELP)
+        selection_options(parser)
     command.add_options(parser)
-    loudness = parser.add_mutually_exclusive_group()
-    loudness.add_argument(
-        "-q",
-        "--quiet",
-        dest="verbosity",
-        action="store_const",
-        const=-1,
-        default=0,
-        help="tell only what matters",
-    )
-    loudness.add_argument(
-        "-v", "--verbose", dest="verbosity", action="store_const", const=1, help="tell more"
-    )
+    loudness_options(parser)
     parser.add_argument("-h", "--help", action="store_true", help="show this")
     return parser
-
-
-_PATH_HELP = "a file, a folder, or FILE::NAME for one spec"
-_ID_HELP = "of the case, as a report names it; without one, the cases are listed"
-_KEYWORD_HELP = "only specs whose file, name or tags contain: words with and, or, not, ( )"
-
-
-def _run_options(parser: argparse.ArgumentParser) -> None:
-    defaults = Options()
-    choice = parser.add_argument_group("what is checked")
-    choice.add_argument(
-        "--checks",
-        type=values.several("--checks", CHECKS),
-        metavar="A,B",
-        help=f"only these checks, out of {', '.join(CHECKS)}",
-    )
-    choice.add_argument(
-        "--dtype",
-        type=values.several("--dtype", DTYPES),
-        metavar="A,B",
-        help=f"only these dtypes, out of {', '.join(DTYPES)}",
-    )
-    choice.add_argument(
-        "--points",
-        type=values.whole("--points", 1),
-        default=defaults.points,
-        metavar="N",
-        help="bulk points for each spec and dtype (%(default)s)",
-    )
-    choice.add_argument(
-        "--seed",
-        type=values.whole("--seed", 0),
-        default=defaults.seed,
-        metavar="N",
-        help="the same seed gives the same results (%(default)s)",
-    )
-    _ruling_options(parser)
-    _point_options(parser)
-    _report_options(parser)
-
-
-def _ruling_options(parser: argparse.ArgumentParser) -> None:
-    ruling = parser.add_argument_group("what counts")
-    ruling.add_argument(
-        "-x", dest="stop_at_first", action="store_true", help="end at the first spec that fails"
-    )
-    _trust_options(ruling)
-
-
-def _trust_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--strict", action="store_true", help="warnings fail, too")
-    group.add_argument(
-        "--allow-import",
-        type=values.module,
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="let specs test implementations from this module, which runs its code (repeatable)",
-    )
-
-
-def _point_options(parser: argparse.ArgumentParser) -> None:
-    point = parser.add_argument_group("one point, exactly (as the reports write it)")
-    point.add_argument(
-        "--point", type=values.point, metavar="JSON", help='inputs, such as {"x": "0x1.8p+1"}'
-    )
-    point.add_argument(
-        "--cotangent", type=values.cotangent, metavar="JSON", help="what is fed to backward"
-    )
-    point.add_argument(
-        "--dims",
-        type=values.dims,
-        default={},
-        metavar="n=3,...",
-        help="sizes that no input's shape shows",
-    )
-
-
-def _report_options(parser: argparse.ArgumentParser) -> None:
-    report = parser.add_argument_group("the report")
-    report.add_argument(
-        "--format",
-        type=values.one("--format", ("text", "json")),
-        default="text",
-        metavar="text|json",
-        help="for people or for machines (%(default)s)",
-    )
-    report.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the report there, not to the terminal"
-    )
-
-
-def _replay_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--worst", action="store_true", help="the worst point, not the smallest that fails"
-    )
-    _trust_options(parser.add_argument_group("what counts"))
-    _report_options(parser)
-
-
-def _no_options(parser: argparse.ArgumentParser) -> None:
-    """A command without options of its own."""
-
-
-COMMANDS: Mapping[str, Command] = {
-    "run": Command("Judge specs and report.", _RUN_EXAMPLES, _run_options, run.run),
-    "list": Command("Say which specs there are.", _LIST_EXAMPLES, _no_options, inspect.list_specs),
-    "validate": Command(
-        "Read specs and say what is wrong with them, without running any.",
-        _VALIDATE_EXAMPLES,
-        _no_options,
-        inspect.validate,
-    ),
-    "replay": Command(
-        "Judge a case that failed before again: the same check at the same point, no search.",
-        _REPLAY_EXAMPLES,
-        _replay_options,
-        replay.replay,
-        selects=False,
-    ),
-}
 
 
 # ---- how it ends badly

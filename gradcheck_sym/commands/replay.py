@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gradcheck_sym.commands import journal
+from gradcheck_sym.commands.command import PROGRAM, Command, report_options, trust_options
 from gradcheck_sym.commands.journal import Entry
-from gradcheck_sym.commands.run import carry_out
+from gradcheck_sym.commands.judging import carry_out
 from gradcheck_sym.commands.select import select
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.report.numbers import counted
@@ -94,3 +95,34 @@ def _listing(entries: Sequence[Entry]) -> Iterator[Line]:
         yield (Span(entry.id, "bold"), Span(f"{about}{': ' if said else ''}{said}"))
     cases = counted(len(entries), "case") if entries else "no cases"
     yield line(f"{cases} in {journal.FOLDER} of this directory", "dim")
+
+
+# ---- its options
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="ID",
+        help="of the case, as a report names it; without one, the cases are listed",
+    )
+    parser.add_argument(
+        "--worst", action="store_true", help="the worst point, not the smallest that fails"
+    )
+    trust_options(parser.add_argument_group("what counts"))
+    report_options(parser)
+
+
+COMMAND = Command(
+    "Judge a case that failed before again, by its ID.\n"
+    "The same check at the same point, without a search.",
+    f"""\
+  {PROGRAM} replay                      the cases that are there
+  {PROGRAM} replay 3f9a1c7e02           one of them
+  {PROGRAM} replay 3f9a1c7e02 --worst   its worst point
+""",
+    _add_options,
+    replay,
+    selects=False,
+)

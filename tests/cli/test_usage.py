@@ -12,6 +12,7 @@ import pytest
 
 import gradcheck_sym
 from gradcheck_sym import cli
+from gradcheck_sym.commands.command import Command
 from gradcheck_sym.commands.usage import Exit
 
 HEAVY = ("torch", "sympy", "flint", "hypothesis", "numpy", "rich")
@@ -109,7 +110,7 @@ def test_a_mistake_of_ours_is_owned_up_to(
     def broken(arguments: argparse.Namespace) -> Exit:
         raise ZeroDivisionError("\x1b[2Jcleared")
 
-    command = cli.Command("", "", lambda parser: None, broken)
+    command = Command("", "", lambda parser: None, broken)
     monkeypatch.setitem(cli.COMMANDS, "list", command)  # type: ignore[arg-type]
     words = ["list", "x", *(["-v"] if verbose else [])]
     assert cli.main(words) == Exit.INTERNAL
@@ -125,7 +126,7 @@ def test_an_interrupt_anywhere_ends_in_130(monkeypatch: pytest.MonkeyPatch) -> N
     def interrupted(arguments: argparse.Namespace) -> Exit:
         raise KeyboardInterrupt
 
-    command = cli.Command("", "", lambda parser: None, interrupted)
+    command = Command("", "", lambda parser: None, interrupted)
     monkeypatch.setitem(cli.COMMANDS, "list", command)  # type: ignore[arg-type]
     assert cli.main(["list", "x"]) == Exit.INTERRUPTED
 

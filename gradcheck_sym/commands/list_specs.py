@@ -1,4 +1,4 @@
-"""The commands `list` and `validate`: what the files say, without running it."""
+"""The command `list`: which specs there are."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
+from gradcheck_sym.commands.command import PROGRAM, Command, no_options
 from gradcheck_sym.commands.select import select
 from gradcheck_sym.commands.usage import Exit
-from gradcheck_sym.report.numbers import counted
 from gradcheck_sym.report.terminal import Line, Screen, Span, line
 from gradcheck_sym.spec.records import Spec
 
@@ -22,19 +22,6 @@ def list_specs(arguments: argparse.Namespace) -> Exit:
     return Exit.PASSED
 
 
-def validate(arguments: argparse.Namespace) -> Exit:
-    """Read everything that is selected; mistakes are raised, as by every command."""
-    specs = select(arguments.paths, arguments.keyword)
-    if not specs:
-        return Exit.NOTHING
-    if arguments.verbosity >= 0:
-        files = counted(len({spec.path for spec in specs}), "file")
-        Screen(sys.stdout).write(
-            [line(f"valid: {counted(len(specs), 'spec')} in {files}", "green")]
-        )
-    return Exit.PASSED
-
-
 def _listing(specs: Sequence[Spec], wordy: bool) -> Iterator[Line]:
     width = max(len(spec.address) for spec in specs)
     for spec in specs:
@@ -44,3 +31,14 @@ def _listing(specs: Sequence[Spec], wordy: bool) -> Iterator[Line]:
             yield (Span(spec.address.ljust(width)), Span(f"  {about}", "dim"))
         else:
             yield line(spec.address)
+
+
+COMMAND = Command(
+    "Say which specs there are.",
+    f"""\
+  {PROGRAM} list specs/
+  {PROGRAM} list specs/ -k relu -q    addresses only
+""",
+    no_options,
+    list_specs,
+)

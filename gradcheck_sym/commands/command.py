@@ -1,0 +1,88 @@
+"""What a command is, and the options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from gradcheck_sym.commands import values
+from gradcheck_sym.commands.usage import Exit
+
+PROGRAM = "python -m gradcheck_sym"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: what it is for, its options, and what carries it out."""
+
+    purpose: str  # its first line stands in the overview, too
+    examples: str  # command lines to copy, each indented by two
+    add_options: Callable[[argparse.ArgumentParser], None]
+    carry_out: Callable[[argparse.Namespace], Exit]
+    selects: bool = True  # whether it is about the specs of paths; else it adds its own operands
+
+
+def no_options(parser: argparse.ArgumentParser) -> None:
+    """Options of a command that has none of its own."""
+
+
+def selection_options(parser: argparse.ArgumentParser) -> None:
+    """Which specs a command is about."""
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="a file, a folder, or FILE::NAME for one spec"
+    )
+    parser.add_argument(
+        "-k",
+        dest="keyword",
+        metavar="EXPR",
+        help="only specs whose file, name or tags contain: words with and, or, not, ( )",
+    )
+
+
+def trust_options(group: argparse._ArgumentGroup) -> None:
+    """What counts as a failure, and whose code may be run."""
+    group.add_argument("--strict", action="store_true", help="warnings fail, too")
+    group.add_argument(
+        "--allow-import",
+        type=values.module,
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="let specs test implementations from this module, which runs its code (repeatable)",
+    )
+
+
+def report_options(parser: argparse.ArgumentParser) -> None:
+    """The report's form and place."""
+    report = parser.add_argument_group("the report")
+    report.add_argument(
+        "--format",
+        type=values.one("--format", ("text", "json")),
+        default="text",
+        metavar="text|json",
+        help="for people or for machines (%(default)s)",
+    )
+    report.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the report there, not to the terminal"
+    )
+
+
+def loudness_options(parser: argparse.ArgumentParser) -> None:
+    """How much is told, of every command."""
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument(
+        "-q",
+        "--quiet",
+        dest="verbosity",
+        action="store_const",
+        const=-1,
+        default=0,
+        help="tell only what matters",
+    )
+    loudness.add_argument(
+        "-v", "--verbose", dest="verbosity", action="store_const", const=1, help="tell more"
+    )

@@ -1,0 +1,77 @@
+"""Specs judged and reported as a command asks: what `run` and `replay` share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
+
+from gradcheck_sym.commands import journal, output
+from gradcheck_sym.commands.pin import pinned
+from gradcheck_sym.commands.progress import progress
+from gradcheck_sym.commands.reproduce import command
+from gradcheck_sym.commands.usage import Exit
+from gradcheck_sym.report import text
+from gradcheck_sym.run.options import Options
+from gradcheck_sym.spec.records import Spec
+from gradcheck_sym.verdict.records import Result
+
+
+def carry_out(
+    specs: Sequence[Spec],
+    options: Options,
+    arguments: argparse.Namespace,
+    finish: Callable[[Sequence[Result]], Sequence[Result]],
+) -> Exit:
+    """Judge specs and report as the arguments say; finish sees the results before people do."""
+    if arguments.output is not None:
+        output.check_writable(arguments.output)
+    started = time.perf_counter()
+    shown = arguments.format == "text" and arguments.verbosity >= 0
+    results, interrupted = _judge(specs, options, shown)
+    results = finish([_retraceable(result, specs, options) for result in results])
+    style = text.Style(
+        options.seed, arguments.verbosity, options.strict, time.perf_counter() - started
+    )
+    if interrupted:
+        return output.report_part(results, style, arguments)
+    output.report(results, style, arguments)
+    failed = any(text.fails(result, options.strict) for result in results)
+    return Exit.FAILED if failed else Exit.PASSED
+
+
+def _judge(specs: Sequence[Spec], options: Options, shown: bool) -> tuple[Sequence[Result], bool]:
+    """The results, and whether they were cut short by the user.
+
+    What an implementation under test prints goes to stderr: stdout is the report's.
+    """
+    from gradcheck_sym.run import runner
+
+    arrived: list[Result] = []
+    with redirect_stdout(sys.stderr), progress(len(specs), shown) as show:
+
+        def on_result(result: Result) -> None:
+            arrived.append(result)
+            show(result)
+
+        try:
+            return runner.run(specs, options, on_result), False
+        except KeyboardInterrupt:
+            return arrived, True
+
+
+def _retraceable(result: Result, specs: Sequence[Spec], options: Options) -> Result:
+    """A result with the ways back to it, unless it passed: a command, an ID, a line of YAML."""
+    if result.outcome == "passed":
+        return result
+    spec = next(spec for spec in specs if spec.address == result.spec)
+    kept = journal.worth_keeping(result)
+    return replace(
+        result,
+        reproduce=result.reproduce or command(result, options),
+        id=journal.identified(result) if kept else "",
+        pin=pinned(result, spec) if kept else "",
+    )
