@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
 import gradcheck_sym
 from gradcheck_sym.commands import list_specs, replay, run, validate
-from gradcheck_sym.commands.command import PROGRAM, Command, loudness_options, selection_options
+from gradcheck_sym.commands.command import PROGRAM, Command, loudness_options
+from gradcheck_sym.commands.configuration import KEYS, configuration
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.errors import Problem, SpecError
 from gradcheck_sym.report.numbers import counted
 from gradcheck_sym.report.terminal import Screen, line
+from gradcheck_sym.run.options import Profile
 
 # In the order of the overview; the first is what a bare path means.
 COMMANDS: Mapping[str, Command] = {
@@ -73,27 +76,32 @@ def _answer(words: Sequence[str]) -> int:
 
 
 def _dispatch(words: Sequence[str]) -> int:
-    if not words:
-        raise mistake(
-            Code.ARGUMENT, "no path is given", f"for example: {PROGRAM} specs/ (or --help)"
-        )
-    if words[0] in ("-h", "--help"):
+    if words[:1] in (["-h"], ["--help"]):
         return _print(_overview())
-    if words[0] == "--version":
+    if words[:1] == ["--version"]:
         return _print(f"gradcheck_sym {gradcheck_sym.__version__}\n")
-    name = words[0] if words[0] in COMMANDS else "run"
-    if name != words[0]:
-        _check_first_word(words[0])
+    name, rest = _named(words)
     command = COMMANDS[name]
-    arguments = _parse(name, command, words[1:] if name == words[0] else words)
+    arguments = _parse(name, command, rest)
     if arguments.help:
         return _print(_parser(name, command).format_help())
     if command.selects and not arguments.paths:
-        raise mistake(Code.ARGUMENT, f"{name}: no path is given", f"see {PROGRAM} {name} --help")
+        hint = f"for example: {PROGRAM} specs/ (or --help)" if not words else ""
+        hint = hint or f"see {PROGRAM} {name} --help"
+        raise mistake(Code.ARGUMENT, f"{name}: no path is given", hint)
     code = command.carry_out(arguments)
     if code == Exit.NOTHING:
         Screen(sys.stderr).write([line("nothing selected", "yellow")])
     return code
+
+
+def _named(words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The command's name and its words; a bare path is for the first command."""
+    if words and words[0] in COMMANDS:
+        return words[0], words[1:]
+    if words:
+        _check_first_word(words[0])
+    return next(iter(COMMANDS)), words
 
 
 def _check_first_word(word: str) -> None:
@@ -130,7 +138,20 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parse(name: str, command: Command, words: Sequence[str]) -> argparse.Namespace:
+    """The arguments; what is not among the words comes from the configuration."""
     parser = _parser(name, command)
+    arguments = _given(parser, name, words)
+    if arguments.help or not ({key.replace("-", "_") for key in KEYS} & set(vars(arguments))):
+        return arguments
+    settled = configuration().values
+    if getattr(arguments, "profile", None):  # it is about these, too
+        about = {entry.name for entry in fields(Profile)}
+        settled = {dest: value for dest, value in settled.items() if dest not in about}
+    parser.set_defaults(**{dest: settled[dest] for dest in settled if hasattr(arguments, dest)})
+    return _given(parser, name, words)
+
+
+def _given(parser: argparse.ArgumentParser, name: str, words: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_intermixed_args(list(words))
     if unknown and not arguments.help:
         option = unknown[0].partition("=")[0]
@@ -144,14 +165,12 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"{PROGRAM} {name}",
         description=command.purpose,
-        epilog=f"examples:\n{command.examples}",
+        epilog=f"{command.notes}\nexamples:\n{command.examples}".lstrip("\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         add_help=False,
     )
-    if command.selects:
-        selection_options(parser)
-    command.add_options(parser)
+    command.add_arguments(parser)
     loudness_options(parser)
     parser.add_argument("-h", "--help", action="store_true", help="show this")
     return parser

@@ -23,7 +23,14 @@ class Command:
     examples: str  # command lines to copy, each indented by two
     add_options: Callable[[argparse.ArgumentParser], None]
     carry_out: Callable[[argparse.Namespace], Exit]
+    notes: str = ""  # what its help explains besides, before the examples
     selects: bool = True  # whether it is about the specs of paths; else it adds its own operands
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """All of its operands and options but those of every command."""
+        if self.selects:
+            selection_options(parser)
+        self.add_options(parser)
 
 
 def no_options(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +48,24 @@ def selection_options(parser: argparse.ArgumentParser) -> None:
         metavar="EXPR",
         help="only specs whose file, name or tags contain: words with and, or, not, ( )",
     )
+    parser.add_argument(
+        "--tag",
+        dest="tags",
+        action="append",
+        default=[],
+        metavar="T",
+        help="only specs with this tag (repeatable: with one of them)",
+    )
 
 
 def trust_options(group: argparse._ArgumentGroup) -> None:
     """What counts as a failure, and whose code may be run."""
-    group.add_argument("--strict", action="store_true", help="warnings fail, too")
+    group.add_argument(
+        "--strict",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="warnings fail, too",
+    )
     group.add_argument(
         "--allow-import",
         type=values.module,

@@ -56,6 +56,7 @@ class Entry:
     dims: Mapping[str, int]  # sizes that no input's shape shows
     seed: int
     points: int
+    searches: int
     allow_import: tuple[str, ...]  # the modules that the run was permitted to import
     verdict: str
     message: str
@@ -157,6 +158,7 @@ def _entry(result: Result, options: Options) -> dict[str, object]:
         "dims": dict(options.dims),
         "seed": options.seed,
         "points": options.points,
+        "searches": options.searches,
         "allow_import": list(options.allow_import),
         "verdict": result.verdict.value,
         "message": result.message,

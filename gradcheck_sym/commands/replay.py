@@ -30,7 +30,7 @@ def replay(arguments: argparse.Namespace) -> Exit:
         raise mistake(Code.ARGUMENT, "replay: one ID at a time")
     entry = _found(arguments.paths[0])
     _check_permission(entry, arguments)
-    specs = select([entry.spec], None)
+    specs = select([entry.spec])
     return carry_out(
         specs,
         _options(entry, arguments),
@@ -67,6 +67,7 @@ def _options(entry: Entry, arguments: argparse.Namespace) -> Options:
     return Options(
         seed=entry.seed,
         points=entry.points,
+        searches=entry.searches,
         checks=(entry.check,),
         dtypes=(entry.dtype,) if entry.dtype in DTYPES else None,
         strict=arguments.strict,

@@ -32,7 +32,7 @@ def _points(result: Result, options: Options) -> list[str]:
         return _one_point(case.point, case.cotangent, options.dims)
     if options.point is not None:
         return _one_point(options.point, options.cotangent, options.dims)
-    return ["--points", str(options.points)]
+    return ["--points", str(options.points), "--searches", str(options.searches)]
 
 
 def _one_point(

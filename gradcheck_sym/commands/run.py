@@ -3,54 +3,77 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from gradcheck_sym.commands import journal, values
 from gradcheck_sym.commands.command import PROGRAM, Command, report_options, trust_options
+from gradcheck_sym.commands.configuration import KEYS
 from gradcheck_sym.commands.judging import carry_out
 from gradcheck_sym.commands.point import sizes_of
 from gradcheck_sym.commands.select import select
 from gradcheck_sym.commands.usage import Code, Exit, mistake
-from gradcheck_sym.run.options import CHECKS, Options
+from gradcheck_sym.run.options import CHECKS, DEFAULT, ON_DEMAND, PROFILES, Options
 from gradcheck_sym.spec.dtypes import DTYPES
 from gradcheck_sym.spec.records import Spec
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     """Judge what is selected, and report; raises SpecError before anything is run."""
-    specs = select(arguments.paths, arguments.keyword)
+    specs = select(arguments.paths, arguments.keyword, arguments.tags)
     if not specs:
         return Exit.NOTHING
-    options = _options(arguments, specs)
+    options = _at_one_point(options_of(vars(arguments)), arguments, specs)
     return carry_out(specs, options, arguments, lambda results: journal.keep(results, options))
 
 
-def _options(arguments: argparse.Namespace, specs: Sequence[Spec]) -> Options:
-    if arguments.point is None and (arguments.cotangent is not None or arguments.dims):
-        raise mistake(Code.POINT, "--cotangent and --dims describe a --point, which is missing")
-    dims = arguments.dims
-    if arguments.point is not None:
-        dims = sizes_of(specs, arguments.point, arguments.dims)
+def options_of(values: Mapping[str, Any]) -> Options:
+    """What is asked of a run by arguments or by a configuration, without what is of one point.
+
+    The profile fills in what is not said.
+    """
+    profile = PROFILES[values.get("profile") or "default"]
+
+    def said(name: str, default: Any) -> Any:
+        value = values.get(name)
+        return default if value is None else value
+
     return Options(
-        seed=arguments.seed,
-        points=arguments.points,
-        checks=arguments.checks,
-        dtypes=arguments.dtype,
-        strict=arguments.strict,
-        stop_at_first=arguments.stop_at_first,
-        allow_import=tuple(arguments.allow_import),
-        point=arguments.point,
-        cotangent=arguments.cotangent,
-        dims=dims,
+        seed=said("seed", Options().seed),
+        points=said("points", profile.points),
+        searches=said("searches", profile.searches),
+        checks=said("checks", profile.checks),
+        dtypes=said("dtype", None),
+        strict=said("strict", False),
+        stop_at_first=said("stop_at_first", False),
+        allow_import=tuple(said("allow_import", ())),
     )
+
+
+def _at_one_point(
+    options: Options, arguments: argparse.Namespace, specs: Sequence[Spec]
+) -> Options:
+    point, cotangent, dims = arguments.point, arguments.cotangent, arguments.dims
+    if point is None and (cotangent is not None or dims):
+        raise mistake(Code.POINT, "--cotangent and --dims describe a --point, which is missing")
+    if point is None:
+        return options
+    sizes = sizes_of(specs, point, dims)
+    return replace(options, point=point, cotangent=cotangent, dims=sizes)
 
 
 # ---- its options
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    defaults = Options()
     choice = parser.add_argument_group("what is checked")
+    choice.add_argument(
+        "--profile",
+        type=values.one("--profile", tuple(PROFILES)),
+        metavar="P",
+        help="how much is done: one of those below (default)",
+    )
     choice.add_argument(
         "--checks",
         type=values.several("--checks", CHECKS),
@@ -66,14 +89,19 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     choice.add_argument(
         "--points",
         type=values.whole("--points", 1),
-        default=defaults.points,
         metavar="N",
-        help="bulk points for each spec and dtype (%(default)s)",
+        help=f"bulk points for each spec and dtype ({DEFAULT.points})",
+    )
+    choice.add_argument(
+        "--searches",
+        type=values.whole("--searches", 0),
+        metavar="N",
+        help=f"points tried by Hypothesis, looking for the largest error ({DEFAULT.searches})",
     )
     choice.add_argument(
         "--seed",
         type=values.whole("--seed", 0),
-        default=defaults.seed,
+        default=Options().seed,
         metavar="N",
         help="the same seed gives the same results (%(default)s)",
     )
@@ -107,6 +135,28 @@ def _point_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _told(name: str) -> str:
+    """A line about a profile."""
+    profile = PROFILES[name]
+    if profile.checks is None:
+        checks = f"all checks but {', '.join(sorted(ON_DEMAND))}"
+    elif set(profile.checks) == set(CHECKS):
+        checks = "all checks"
+    else:
+        checks = ", ".join(profile.checks)
+    amount = f"{profile.points} points, {profile.searches} searches"
+    return f"  {name:<10} {profile.purpose}: {amount}, {checks}\n"
+
+
+_NOTES = f"""\
+profiles, unless options say otherwise:
+{"".join(map(_told, PROFILES))}
+configuration:
+  [tool.gradcheck_sym] in pyproject.toml takes paths, and these options by their names:
+  {", ".join(KEYS[1:])}.
+  The command line wins.
+"""
+
 COMMAND = Command(
     "Judge specs and report (the default).",
     f"""\
@@ -120,4 +170,5 @@ COMMAND = Command(
 """,
     _add_options,
     run,
+    _NOTES,
 )

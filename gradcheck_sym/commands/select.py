@@ -11,10 +11,13 @@ from gradcheck_sym.errors import SpecError
 from gradcheck_sym.spec.records import Spec
 
 
-def select(paths: Sequence[str], keyword: str | None) -> tuple[Spec, ...]:
-    """The specs of files, folders and FILE::NAME addresses that match -k, each once.
+def select(
+    paths: Sequence[str], keyword: str | None = None, tags: Sequence[str] = ()
+) -> tuple[Spec, ...]:
+    """The specs of files, folders and FILE::NAME addresses that match -k and --tag, each once.
 
-    Raises SpecError with every mistake of the files, or for a name that is in none of them.
+    Raises SpecError with every mistake of the files, for a name that is in none of them, and for
+    a tag that none of them has.
     """
     from gradcheck_sym.spec import reader
 
@@ -26,7 +29,10 @@ def select(paths: Sequence[str], keyword: str | None) -> tuple[Spec, ...]:
         files = set(map(realpath, reader.find_files([path])))
         candidates = [spec for spec in specs if realpath(spec.path) in files]
         chosen.update(spec.address for spec in _named(candidates, path, name))
-    return tuple(spec for spec in specs if spec.address in chosen and matches(_searched_text(spec)))
+    found = [spec for spec in specs if spec.address in chosen]
+    return tuple(
+        spec for spec in _tagged(found, tags) if matches(" ".join((spec.address, *spec.tags)))
+    )
 
 
 def _target(path: str) -> tuple[str, str | None]:
@@ -48,5 +54,11 @@ def _unknown(path: str, name: str, specs: Sequence[Spec]) -> SpecError:
     return mistake(Code.SELECTION, f"there is no spec '{name}' in {path}", hint)
 
 
-def _searched_text(spec: Spec) -> str:
-    return " ".join((spec.address, *spec.tags))
+def _tagged(specs: Sequence[Spec], tags: Sequence[str]) -> Sequence[Spec]:
+    """The specs that have one of the tags; all of them where none is asked for."""
+    known = sorted({tag for spec in specs for tag in spec.tags})
+    for tag in tags:
+        if tag not in known:
+            hint = did_you_mean(tag, known) or f"there are: {', '.join(known) or 'none'}"
+            raise mistake(Code.SELECTION, f"--tag: no spec has the tag '{tag}'", hint)
+    return [spec for spec in specs if not tags or set(tags) & set(spec.tags)]

@@ -31,6 +31,9 @@ class Code(StrEnum):
     KEYWORD = "U104"  # an expression of -k that does not parse
     POINT = "U105"  # a point that does not fit the spec
     OUTPUT = "U106"  # a file that cannot be written
+    CONFIGURATION = "U107"  # a pyproject.toml that cannot be read
+    SETTING = "U108"  # a key of the configuration that does not exist
+    SETTING_VALUE = "U109"  # a value that a key of the configuration does not take
 
 
 def mistake(code: Code, message: str, suggestion: str = "", text: str = "") -> SpecError:
@@ -42,5 +45,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A suggestion out of the known words, or nothing."""
     from difflib import get_close_matches
 
-    matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean '{matches[0]}'?" if matches else ""
+    bare = {each.lstrip("-"): each for each in known}  # dashes alone make no options alike
+    matches = get_close_matches(word.lstrip("-"), bare, n=1, cutoff=0.6)
+    return f"did you mean '{bare[matches[0]]}'?" if matches else ""

@@ -14,7 +14,7 @@ from gradcheck_sym.report.terminal import Screen, line
 
 def validate(arguments: argparse.Namespace) -> Exit:
     """Read everything that is selected; mistakes are raised, as by every command."""
-    specs = select(arguments.paths, arguments.keyword)
+    specs = select(arguments.paths, arguments.keyword, arguments.tags)
     if not specs:
         return Exit.NOTHING
     if arguments.verbosity >= 0:

@@ -16,12 +16,32 @@ ON_DEMAND = frozenset({"compile"})  # only where a run or a spec asks for them
 
 @final
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """How much is done, unless a run says otherwise in one of these."""
+
+    purpose: str
+    points: int  # in bulk, for each spec and dtype
+    searches: int  # points at most that Hypothesis tries, looking for the largest error
+    checks: tuple[str, ...] | None  # None: those that need not be asked for, and the spec's own
+
+
+PROFILES: Mapping[str, Profile] = {
+    "quick": Profile("a first look", 100, 0, ("forward", "reverse", "steps", "expect")),
+    "default": Profile("what a change must pass", 1000, 50, None),
+    "thorough": Profile("everything, for a night", 10_000, 500, CHECKS),
+}
+DEFAULT = PROFILES["default"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Options:
     """The choices of one run; None leaves a choice to the spec."""
 
     seed: int = 0  # of every random choice; the same seed gives the same results
-    points: int = 1000  # bulk points for each spec and dtype
-    checks: tuple[str, ...] | None = None  # out of CHECKS
+    points: int = DEFAULT.points  # bulk points for each spec and dtype
+    searches: int = DEFAULT.searches  # points that Hypothesis tries; 0 leaves the search out
+    checks: tuple[str, ...] | None = DEFAULT.checks  # out of CHECKS
     dtypes: tuple[str, ...] | None = None  # names of spec.dtypes
     strict: bool = False  # warnings fail, too
     stop_at_first: bool = False  # end at the first spec that fails

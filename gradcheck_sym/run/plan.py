@@ -20,8 +20,8 @@ from gradcheck_sym.sampling.shrink import shrink
 Floats = npt.NDArray[np.float64]
 Dims = Mapping[str, int]
 
-_MOST_EXAMPLES = 50  # of a search; most of its time is Hypothesis's own
-_LEAST_EXAMPLES = 32  # formulas of fewer operations are not worth loading Hypothesis for
+_LEAST_WORTH = 32  # formulas of fewer operations are not worth loading Hypothesis for
+_MOST_WORTH = 50  # formulas of so many are worth the whole search, others their share of it
 _EVERYDAY = 2.0**12  # the largest magnitude that is ordinary, and the inverse of the least
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
@@ -37,6 +37,7 @@ class Plan:
     sizes: tuple[Dims, ...]  # the choices of the dims that are visited
     points: int  # in bulk
     seed: int  # of the search and of shrinking
+    searches: int = 0  # points that Hypothesis tries; most of their time is its own
     edge_points: int | None = None  # at each choice of sizes; None: all at the first of them
     ordinary: bool = False  # only numbers of everyday magnitudes
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> points drawn for nothing
@@ -92,8 +93,9 @@ class Plan:
     def searched(self) -> Trial | None:
         """The point of the largest error that Hypothesis finds, as a trial."""
         function = self.function
-        examples = min(_MOST_EXAMPLES, self.points // 20, self._complexity)
-        if not function.space.free or examples < _LEAST_EXAMPLES:
+        worth = min(_MOST_WORTH, self.points // 20, self._complexity)
+        examples = self.searches * worth // _MOST_WORTH
+        if not function.space.free or worth < _LEAST_WORTH or not examples:
             return None
         found = search(
             function.space,
@@ -109,7 +111,7 @@ class Plan:
     def _complexity(self) -> int:
         """Operations in which something may hide: without limit in a user's own code."""
         if self.function.implementation.kind == "user":
-            return _MOST_EXAMPLES
+            return _MOST_WORTH
         sizes = self.sizes[:1] if self.function.together == "elementwise" else self.sizes
         return max(len(self.function.derivation(dims).joint.code) for dims in sizes)
 

@@ -92,7 +92,9 @@ class Subject:
     @cached_property
     def plan(self) -> Plan:
         """Which points are drawn."""
-        return Plan(self.function, self.sizes, self.options.points, self._number("search"))
+        options = self.options
+        seed = self._number("search")
+        return Plan(self.function, self.sizes, options.points, seed, options.searches)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:

@@ -116,6 +116,26 @@ def test_an_unknown_name_gets_a_suggestion(run: Run) -> None:
     assert "did you mean 'square'?" in err
 
 
+def test_list_as_json(run: Run) -> None:
+    """What programs may want to know of each spec."""
+    code, out, _ = run("list", "right.yaml", "wrong", "--json")
+    assert code == Exit.PASSED
+    square, cube, doubled = json.loads(out)["specs"]
+    assert square["spec"] == "right.yaml::square"
+    assert (square["tags"], square["expr"], square["line"]) == (["polynomial"], "x*x", 2)
+    assert (cube["name"], cube["torch"], cube["inputs"]) == ("cube", None, ["x"])
+    assert doubled["use"] == {"doubled": "wrong_kernels:Doubled.apply"}
+
+
+def test_tags_select(run: Run) -> None:
+    """--tag takes the specs that have one of the tags; a tag that none has is a slip."""
+    assert run("list", "right.yaml", "-q", "--tag", "polynomial")[1] == "right.yaml::square\n"
+    code, _, err = run("list", "right.yaml", "--tag", "polynomial", "--tag", "polinomial")
+    assert code == Exit.USAGE
+    assert "no spec has the tag 'polinomial'" in err
+    assert "did you mean 'polynomial'?" in err
+
+
 def test_validate_counts(run: Run) -> None:
     """Valid files are said to be valid, unless quiet."""
     assert run("validate", "right.yaml") == (0, "valid: 2 specs in 1 file\n", "")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck_sym.run import guard
+from gradcheck_sym.run import guard, plan
 from gradcheck_sym.run.checks import CHECKS
 from gradcheck_sym.run.domains import sizes_of
 from gradcheck_sym.run.options import CHECKS as NAMED
@@ -163,3 +163,15 @@ def test_the_third_witness_names_the_culprit(subject_of: Any, tanh: Any) -> None
     value = Fault(0, 0, Ruling(Verdict.WRONG), 1e16)
     assert measure(subject, trial, value) is None
     assert accuse(trial, value, None) == "the forward"
+
+
+def test_as_many_searches_as_are_asked_for(
+    subject_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hypothesis tries that many points, none for 0, and is not bothered for few in bulk."""
+    tried: list[int] = []
+    monkeypatch.setattr(plan, "search", lambda *_, examples, **__: tried.append(examples))
+    text = "inputs: {x: {shape: [4]}}\nexpr: log(sum(exp(x)))*sin(x[0])/cosh(x[1]) + prod(x)\n"
+    for points, searches in ((1000, 50), (1000, 0), (100, 50), (10_000, 500)):
+        subject_of(text, points=points, searches=searches).plan.searched()
+    assert tried == [50, 500]
