@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import gradcheck_sym
-from gradcheck_sym.commands import list_specs, replay, run, validate
+from gradcheck_sym.commands import list_specs, replay, run, schema, validate
 from gradcheck_sym.commands.command import PROGRAM, Command, loudness_options
 from gradcheck_sym.commands.configuration import KEYS, configuration
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Command] = {
     "list": list_specs.COMMAND,
     "validate": validate.COMMAND,
     "replay": replay.COMMAND,
+    "schema": schema.COMMAND,
 }
 
 _OVERVIEW = f"""\
@@ -157,7 +158,8 @@ def _given(parser: argparse.ArgumentParser, name: str, words: Sequence[str]) -> 
         option = unknown[0].partition("=")[0]
         known = [text for action in parser._actions for text in action.option_strings]
         hint = did_you_mean(option, known) or f"see {parser.prog} --help"
-        raise mistake(Code.ARGUMENT, f"{name}: there is no option '{option}'", hint)
+        said = f"there is no option '{option}'" if option[:1] == "-" else f"'{option}' is too much"
+        raise mistake(Code.ARGUMENT, f"{name}: {said}", hint)
     return arguments
 
 

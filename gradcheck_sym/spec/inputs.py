@@ -73,9 +73,11 @@ def _dtype(report: Report, node: YamlNode) -> str | None:
 def _value_and_shape(
     report: Report, known: Mapping[str, YamlNode], taken: Collection[str], form: Form
 ) -> tuple[Nested | None, Shape]:
-    if "value" in known and "shape" in known:
-        message = "value and shape exclude each other: a value has its own shape"
-        report.add(Code.CONFLICT, known["shape"], message)
+    for key in INPUT:
+        for other in key.excludes:
+            if key.name in known and other in known:
+                message = f"{other} and {key.name} exclude each other; keep one of them"
+                report.add(Code.CONFLICT, known[key.name], message)
     if "value" in known:
         return values(report, known["value"], form) or (None, ())
     return None, read_shape(report, known["shape"], taken) if "shape" in known else ()

@@ -48,6 +48,7 @@ class Key:
     kind: Kind
     doc: str  # one sentence, for people
     required: bool = False
+    excludes: tuple[str, ...] = ()  # keys of the same mapping that cannot stand beside it
 
 
 Keys = tuple[Key, ...]
@@ -74,6 +75,10 @@ SPEC: Keys = (
     Key("xfail", "reasons", "Checks that must fail, and why."),
 )
 
+# A spec has one of these; the keys after them are about expr.
+SUBJECTS = ("expr", "steps")
+ABOUT_EXPR = ("where", "let", "torch", "use", "examples", "kinks")
+
 FAMILY: Keys = (
     Key("defaults", "spec", "Keys for every spec of the file that has none of its own."),
     Key("specs", "specs", "The specs of the file.", required=True),
@@ -81,7 +86,12 @@ FAMILY: Keys = (
 
 INPUT: Keys = (
     Key("value", "values", "The value at every point."),
-    Key("shape", "shape", "Sizes, as numbers or names; [] or nothing is a scalar."),
+    Key(
+        "shape",
+        "shape",
+        "Sizes, as numbers or names; [] or nothing is a scalar.",
+        excludes=("value",),
+    ),
     Key(
         "domain",
         "domain",
@@ -101,7 +111,7 @@ EXAMPLE: Keys = (
     ),
 )
 
-CHECK: Keys = (Key("skip", "text", "Why the check is left out.", required=True),)
+CHECK: Keys = (Key("skip", "text", "Why the check is left out."),)
 
 RAISES = Key("raises", "exception", "The exception that the action must raise.")
 
@@ -125,6 +135,8 @@ _DIFFERENTIATED: Keys = (
     Key("retain_graph", "boolean", "Keep the graph for another backward."),
     Key("create_graph", "boolean", "Make the gradients differentiable themselves."),
 )
+
+BLOCKS = tuple(key.name for key in STEP if key.kind == "steps")
 
 # The keys of the actions of kind "step"; a plain value belongs to the first of them.
 ACTIONS: dict[str, Keys] = {

@@ -18,7 +18,7 @@ from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.checks import CHECKS
 from gradcheck_sym.spec.codes import Code
 from gradcheck_sym.spec.inputs import read_dims, read_examples, read_inputs
-from gradcheck_sym.spec.keys import CHECK, FAMILY, SPEC
+from gradcheck_sym.spec.keys import ABOUT_EXPR, CHECK, FAMILY, SPEC
 from gradcheck_sym.spec.kinks import read_kinks
 from gradcheck_sym.spec.parser import closest
 from gradcheck_sym.spec.reading import (
@@ -208,7 +208,6 @@ def _family(report: Report, root: Table) -> Iterator[Spec]:
             yield spec
 
 
-_NEED_EXPR = ("where", "let", "torch", "use", "examples", "kinks")
 _USE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -424,7 +423,7 @@ class _Reading:
         if "steps" not in self.known:
             self.missing("the spec has neither expr nor steps", Code.CHECKS_NOTHING)
             return
-        for key in _NEED_EXPR:
+        for key in ABOUT_EXPR:
             if key in self.known:
                 message = "this is about expr, which is missing"
                 self.report.add(Code.MISSING_KEY, self.known[key], message)

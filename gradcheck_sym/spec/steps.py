@@ -8,7 +8,7 @@ from typing import final
 
 from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.codes import Code
-from gradcheck_sym.spec.keys import ACTIONS, RAISES, STEP
+from gradcheck_sym.spec.keys import ACTIONS, BLOCKS, RAISES, STEP
 from gradcheck_sym.spec.parser import closest
 from gradcheck_sym.spec.reading import (
     Language,
@@ -35,7 +35,6 @@ EXCEPTIONS = ("RuntimeError", "IndexError", "TypeError", "ValueError", "NotImple
 
 Bindings = tuple[tuple[str, Expression | None], ...]
 
-_BLOCKS = ("no_grad", "inference_mode", "enable_grad")
 _EXPECTED = re.compile(r"(?P<name>\w+)(?:\.(?P<what>grad|requires_grad|is_leaf))?")
 _TARGET = re.compile(r"(?P<name>\w+)(?P<data>\.data)?(?P<index>\[.*\])?", re.DOTALL)
 _KINDS = ("grad", "requires_grad", "is_leaf")
@@ -110,7 +109,7 @@ class _Program:
             return Step(name, where, bindings=self.expectations(node), raises=raises)
         if name == "set":
             return Step(name, where, bindings=self.targets(node), raises=raises)
-        if name in _BLOCKS:
+        if name in BLOCKS:
             return Step(name, where, body=self.steps(node), raises=raises)
         return self.call(name, node, step, raises)
 

@@ -161,6 +161,13 @@ def test_nothing_selected(run: Run, command: str) -> None:
     assert (code, out, err) == (Exit.NOTHING, "", "nothing selected\n")
 
 
+def test_schema_is_printed(run: Run) -> None:
+    """As JSON, and nothing else."""
+    code, out, err = run("schema")
+    assert (code, err) == (Exit.PASSED, "")
+    assert json.loads(out)["$schema"] == "http://json-schema.org/draft-07/schema#"
+
+
 # ---- run
 
 

@@ -28,6 +28,7 @@ HEAVY = ("torch", "sympy", "flint", "hypothesis", "numpy", "rich")
         (["x.yaml", "--sed=5"], "no option '--sed'", "did you mean '--seed'?"),
         (["list", "x.yaml", "--points", "3"], "list: there is no option '--points'", "--help"),
         (["x.yaml", "--rtol", "1e-3"], "no option '--rtol'", "--help"),
+        (["schema", "x.yaml"], "schema: 'x.yaml' is too much", "schema --help"),
         (["x.yaml", "--seed"], "--seed", "--help"),
         (["x.yaml", "-q", "-v"], "not allowed with", "--help"),
         (["x.yaml", "--points", "0"], "takes a whole number from 1 on", ""),
@@ -132,7 +133,16 @@ def test_an_interrupt_anywhere_ends_in_130(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["run", "-h"], ["list", "."], ["validate", "."], ["--sed"]]
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "-h"],
+        ["list", "."],
+        ["validate", "."],
+        ["schema"],
+        ["--sed"],
+    ],
 )
 def test_light_commands_load_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     """Neither torch nor SymPy, nor anything else that takes its time."""

@@ -1,0 +1,34 @@
+"""The command `schema`: what a spec file may say, for editors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from gradcheck_sym.commands.command import PROGRAM, Command, no_options
+from gradcheck_sym.commands.usage import Exit
+from gradcheck_sym.report.terminal import Screen
+from gradcheck_sym.spec.schema import schema
+
+
+def show_schema(arguments: argparse.Namespace) -> Exit:
+    """Print the JSON Schema of a spec file."""
+    Screen(sys.stdout).write_text(json.dumps(schema(), indent=1) + "\n")
+    return Exit.PASSED
+
+
+COMMAND = Command(
+    "Print the JSON Schema (draft-07) of a spec file, for editors.\n"
+    "With it an editor completes keys, shows what they mean and marks what is out of place.",
+    f"""\
+  {PROGRAM} schema > spec.schema.json
+""",
+    no_options,
+    show_schema,
+    """\
+in an editor with YAML support, as the first line of a spec:
+  # yaml-language-server: $schema=spec.schema.json
+""",
+    selects=False,
+)
