@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import gradcheck_sym
-from gradcheck_sym.commands import list_specs, replay, run, schema, validate
+from gradcheck_sym.commands import explain, list_specs, replay, run, schema, validate
 from gradcheck_sym.commands.command import PROGRAM, Command, loudness_options
 from gradcheck_sym.commands.configuration import KEYS, configuration
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Command] = {
     "run": run.COMMAND,
     "list": list_specs.COMMAND,
     "validate": validate.COMMAND,
+    "explain": explain.COMMAND,
     "replay": replay.COMMAND,
     "schema": schema.COMMAND,
 }
