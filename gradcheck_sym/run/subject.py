@@ -165,4 +165,4 @@ class Subject:
 
     def derivative(self, name: str | None) -> str:
         """The derivative with respect to an input as SymPy states it, where it is short."""
-        return "" if name is None else derivative_text(self.spec, name)
+        return "" if name is None else derivative_text(self.spec, name, self.elementwise)

@@ -99,7 +99,7 @@ def _number(value: Fraction) -> tuple[str, int]:
 
 def _decimal(digits: str, places: int) -> str:
     """The decimal number digits / 10**places, in the shorter of the two notations."""
-    if 0 < places <= 20:
+    if 0 < places <= 20 or 0 < places < len(digits):
         digits = digits.rjust(places + 1, "0")
         return f"{digits[:-places]}.{digits[-places:]}"
     significant = digits.rstrip("0") or "0"

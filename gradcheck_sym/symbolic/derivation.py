@@ -199,13 +199,15 @@ def _complex_elsewhere(spec: Spec, dims: Mapping[str, int]) -> bool:
 
 def lower_spec(
     spec: Spec, arrays: Mapping[str, Array], dims: Mapping[str, int], builder: Builder
-) -> Array:
-    """The elements of a spec's expr; its lets are lowered in order, dims stand for their size.
+) -> tuple[Array, bool]:
+    """The elements of a spec's expr, and whether they are complex.
 
-    Arrays and elements are real: complex ones have a last axis [re, im].
+    Its lets are lowered in order, dims stand for their size. Arrays and elements are real:
+    complex ones have a last axis [re, im].
     """
     value = _lowered(spec, arrays, dims, builder)
-    return unpacked(value) if is_complex(value) else value
+    paired = is_complex(value)
+    return (unpacked(value) if paired else value), paired
 
 
 def _lowered(

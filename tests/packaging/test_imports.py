@@ -30,7 +30,7 @@ def row(own: str = "", others: str = "") -> Row:
 
 
 # Records travel between stages: these are open to the stages that fill them in.
-RECORDS = "verdict.records verdict.mechanics"
+RECORDS = "verdict.records verdict.mechanics verdict.pictures"
 
 # NumPy's arrays are what points travel in. The doors are cli, __main__ and commands.
 TABLE = {
