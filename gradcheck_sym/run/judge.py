@@ -20,6 +20,7 @@ import numpy.typing as npt
 from gradcheck_sym.run.kinks import JUDGED, at_kink
 from gradcheck_sym.run.trial import Fault, Floats, Trial
 from gradcheck_sym.symbolic.places import Place
+from gradcheck_sym.symbolic.vectors import FEWEST
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling
 
@@ -30,7 +31,8 @@ _MOST_DOUBTS = 600  # points of one trial that are looked at with care
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
 _GROWTH = 4  # times as many
-_CLOSEST_LOOK = 64  # points within a bound that may be too wide, whose bound is worked out
+_CLOSEST_LOOK = 512  # points within a bound that may be too wide, whose bound is worked out
+_MOST_CLOSE = 64  # of these, where that takes care
 
 Mask = npt.NDArray[np.bool_]
 
@@ -78,7 +80,7 @@ class _Judging:
     def run(self) -> None:
         """Fills in the faults and the dropped points."""
         tight, loose = (self._within(share) for share in self.trial.shares)
-        doubtful, count = self._by_size(~loose), _AT_ONCE
+        doubtful, count = self._by_size(self._unexplained(~loose)), _AT_ONCE
         if len(doubtful) > _MOST_DOUBTS:
             self.dropped[f"in doubt, after {_MOST_DOUBTS} others"] = len(doubtful) - _MOST_DOUBTS
             doubtful = doubtful[:_MOST_DOUBTS]
@@ -90,9 +92,29 @@ class _Judging:
                     self.dropped["left, since others are wrong"] += len(doubtful)
                 return
             count *= _GROWTH
-        if not self.faults:
-            for lane in self._by_size(loose & ~tight)[:_CLOSEST_LOOK]:
-                self.faults.extend(self._look(lane))
+        self._look_closer(self._by_size(loose & ~tight)[:_CLOSEST_LOOK])
+
+    def _look_closer(self, lanes: list[int]) -> None:
+        """The faults at points within a bound that may be too wide."""
+        if not lanes:
+            return
+        share = self.trial.exact_shares(lanes)[:, self.columns]
+        plain = (share <= 1).all(axis=1)
+        for place in np.flatnonzero(~plain).tolist()[:_MOST_CLOSE]:
+            self.faults.extend(self._look(lanes[place]))
+
+    def _unexplained(self, doubtful: Mask) -> Mask:
+        """Takes out the points where errors are those of the formula as written, as inaccurate."""
+        trial = self.trial
+        plain = np.isfinite(trial.errors[:, self.columns]).all(axis=1) & trial.valued_plainly
+        plain[list(trial.problems)] = False
+        lanes = np.flatnonzero(doubtful & plain).tolist()
+        if len(lanes) < FEWEST:
+            return doubtful
+        self._take_out(lanes, trial.as_written(lanes))
+        left = doubtful.copy()
+        left[[fault.lane for fault in self.faults]] = False
+        return left
 
     def _settle(self, lanes: list[int]) -> None:
         """The faults at some points in doubt: first those that rounding plainly explains."""
@@ -117,14 +139,22 @@ class _Judging:
     def _without_rounding(self, lanes: list[int]) -> list[int]:
         """Takes out the points at which all that exceeds the bound is rounding, as inaccurate."""
         plain = [lane for lane in lanes if self.trial.is_plain(lane, self.columns)]
-        beyond = ~(self.trial.shares[1][plain] <= 1) & self._judged
-        errors = np.where(beyond, self.trial.errors[plain], 0.0)
+        errors = np.where(self._beyond(plain), self.trial.errors[plain], 0.0)
         rounds = self.rounding(self.trial, plain, errors) & ~self.trial.vanishing[plain]
-        explained = (rounds | ~beyond).all(axis=1)
-        for place in np.flatnonzero(explained).tolist():
-            self.faults.extend(self._inaccurate(plain[place], beyond[place]))
-        noted = {plain[place] for place in np.flatnonzero(explained).tolist()}
+        noted = self._take_out(plain, rounds)
         return [lane for lane in lanes if lane not in noted]
+
+    def _beyond(self, lanes: list[int]) -> Mask:
+        """Which numbers at some points exceed the bound, (lanes, outputs)."""
+        return ~(self.trial.shares[1][lanes] <= 1) & self._judged
+
+    def _take_out(self, lanes: list[int], explained: Mask) -> set[int]:
+        """Notes the points as inaccurate at which all that exceeds the bound is explained."""
+        beyond = self._beyond(lanes)
+        places = np.flatnonzero((explained | ~beyond).all(axis=1)).tolist()
+        for place in places:
+            self.faults.extend(self._inaccurate(lanes[place], beyond[place]))
+        return {lanes[place] for place in places}
 
     @property
     def _judged(self) -> Mask:

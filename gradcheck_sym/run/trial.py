@@ -14,9 +14,9 @@ from gradcheck_sym.autograd.support import Unsupported
 from gradcheck_sym.sampling.ordinals import ulp
 from gradcheck_sym.sampling.points import nested
 from gradcheck_sym.spec.dtypes import Format
+from gradcheck_sym.symbolic.balls import Enclosure
 from gradcheck_sym.symbolic.careful import Loss, Settled, Truth
 from gradcheck_sym.symbolic.derivation import Derivation
-from gradcheck_sym.symbolic.vectors import GUARD
 from gradcheck_sym.verdict.bound import allowed, roundings, tolerated
 from gradcheck_sym.verdict.records import Case, Measured, Verdict
 from gradcheck_sym.verdict.ruling import Gap, Ruling, rule
@@ -82,13 +82,13 @@ class Trial:
         return self.derivation.pack(self.values, self.cotangents)
 
     @cached_property
-    def _enclosed(self) -> tuple[Floats, Floats]:
+    def _enclosed(self) -> Enclosure:
         return self.derivation.enclose(self.rows, self.dtype.precision)
 
     @property
     def truths(self) -> Floats:
         """The middle of each true number, (lanes, outputs); not finite in doubt."""
-        return self._enclosed[0]
+        return self._enclosed.middle
 
     @property
     def unit(self) -> float:
@@ -114,24 +114,48 @@ class Trial:
         sensitivities that are never too small, but too large where a formula uses an input
         more than once.
         """
-        middle, radius = self._enclosed
-        step = self._steps[:, None]
+        known, step = self._enclosed, self._steps[:, None]
         with np.errstate(invalid="ignore", over="ignore"):
-            blur = radius * 2.0**-GUARD + np.abs(middle) * 2.0**-53  # of the midpoint as a float
-            most = (self.errors + blur) * (1 + 2.0**-50)
+            most = (self.errors + known.error) * (1 + 2.0**-50)
             tight = self._bound(0.0, self._norms, step) + _PLAINLY_CLOSE * self._norms
-            loose = self._bound(radius, self._norms, step)
+            loose = self._bound(known.moved, self._norms, step)
             shares = most / np.minimum(tight, loose), most / loose
         for share in shares:
             share[self._infinite_rightly] = 0.0
         return shares
 
+    def exact_shares(self, lanes: Sequence[int]) -> Floats:
+        """Each error at some points, (lanes, outputs), as a share of what is sound.
+
+        NaN where sensitivities are not plain, or so large that no digit counts.
+        """
+        chosen = list(lanes)
+        moved = self.derivation.sensitivities_of(self.rows[chosen], self.dtype.precision)
+        with np.errstate(invalid="ignore", over="ignore"):
+            bound = self._bound(moved, self._norms[chosen], self._steps[chosen, None])
+            vague = roundings(self.derivation.depth) * moved >= np.abs(self.truths[chosen])
+            share = (self.errors[chosen] + self._enclosed.error[chosen]) / bound
+        return np.where(vague & ~self.vanishing[chosen], np.nan, share)
+
+    def as_written(self, lanes: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Which numbers at some points are off by no more than evaluating as written may lose.
+
+        (lanes, outputs); not those that are 0, which have no digits to lose.
+        """
+        chosen = list(lanes)
+        lost = self.derivation.losses_of(self.rows[chosen], self.dtype)
+        known = self._enclosed
+        with np.errstate(invalid="ignore", over="ignore"):
+            sound = self._bound(known.moved[chosen], self._norms[chosen], self._steps[chosen, None])
+            near = self.errors[chosen] + known.error[chosen] <= lost + sound
+        return np.asarray(near & ~self.vanishing[chosen])
+
     @cached_property
     def _infinite_rightly(self) -> npt.NDArray[np.bool_]:
         """Claims of an infinity where the truth is far beyond the dtype's range, on that side."""
-        middle, radius = self._enclosed
+        middle, _, error = self._enclosed
         with np.errstate(invalid="ignore", over="ignore"):
-            beyond = (np.abs(middle) - radius >= 2 * self.dtype.max) | np.isinf(middle)
+            beyond = (np.abs(middle) - error >= 2 * self.dtype.max) | np.isinf(middle)
             same = np.isinf(self.claimed) & (np.sign(self.claimed) == np.sign(middle))
         return np.asarray(beyond & same)
 
@@ -152,9 +176,9 @@ class Trial:
     @property
     def vanishing(self) -> npt.NDArray[np.bool_]:
         """The numbers that are 0, as far as shows without care."""
-        middle, radius = self._enclosed
+        middle, _, error = self._enclosed
         with np.errstate(invalid="ignore"):
-            return np.asarray(np.abs(middle) <= radius * 2.0**-GUARD)
+            return np.asarray(np.abs(middle) <= error)
 
     @property
     def largest_value(self) -> float:
@@ -257,6 +281,8 @@ class Trial:
         sensitivity = self._sensitivity(lane)[column]
         bound = float(self._bound(sensitivity, spacing, step))
         vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
+        if most <= bound:
+            return Gap(claim, truth.middle, least, most, bound, bound, vague)
         loss = self._loss(lane, column, least, bound)
         if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded
             bound = tolerated(loss.radius, bound)

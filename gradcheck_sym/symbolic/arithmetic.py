@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from functools import cache
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.symbolic.balls import SPARE, working_precision
+from gradcheck_sym.symbolic.carriers import PLAIN, Carrier, Rounding
 from gradcheck_sym.symbolic.program import Instruction
 from gradcheck_sym.symbolic.slopes import (
     FUNCTION_ULPS,
@@ -24,7 +26,6 @@ from gradcheck_sym.symbolic.slopes import (
 )
 from gradcheck_sym.symbolic.spreads import (
     SMALLEST,
-    UNIT,
     Answer,
     Floats,
     Mask,
@@ -36,13 +37,16 @@ from gradcheck_sym.symbolic.spreads import (
     ordered,
 )
 
-_TINY = SMALLEST / UNIT  # added to a size before that is multiplied by UNIT
 _RAISE = 1 + 2.0**-49  # what is computed of an error, in a few operations, is itself rounded
 
 
-def _reaching(a: Quantity) -> Floats:
-    """The largest size that a number may have."""
-    return np.asarray(np.abs(a.middle) + a.spread[0])
+@cache
+def _of_carrier(carrier: Carrier) -> Rounding:
+    return Rounding(carrier.unit, 2 * FUNCTION_ULPS * carrier.unit, SMALLEST, REACH_SHARE)
+
+
+def _is_zero(a: Quantity) -> Mask:
+    return np.asarray((a.middle == 0) & (a.spread[0] == 0))
 
 
 def _apart(gap: Floats, a: Floats, b: Floats) -> Mask:
@@ -56,22 +60,34 @@ class Arithmetic:
     """The operations of a program, for the sensitivities of a dtype."""
 
     precision: int  # bits of the dtype under test
-    _own: Floats = field(init=False)  # (2, 1): one rounding of float64, and one of the kernel
+    carrier: Carrier = PLAIN
+    rounding: Rounding | None = None  # that errors are bounds on; None: that of the carrier
+    _own: Floats = field(init=False)  # (2, 1): what an operation rounds here, and in the kernel
     _function: Floats = field(init=False)  # the same of a function
+    _tiny: float = field(init=False)  # added to a size before that is multiplied by the unit
+    _near: float = field(init=False)  # errors up to this share of a reach go through first slopes
 
     def __post_init__(self) -> None:
+        rounding = self.rounding or _of_carrier(self.carrier)
         noise = 2.0 ** (SPARE - working_precision(self.precision))
-        object.__setattr__(self, "_own", np.array([[UNIT], [noise]]))
-        object.__setattr__(self, "_function", np.array([[2 * FUNCTION_ULPS * UNIT], [noise]]))
+        object.__setattr__(self, "rounding", rounding)
+        object.__setattr__(self, "_own", np.array([[rounding.unit], [noise]]))
+        object.__setattr__(self, "_function", np.array([[rounding.function], [noise]]))
+        object.__setattr__(self, "_tiny", rounding.smallest / rounding.unit)
+        object.__setattr__(self, "_near", rounding.near)
 
     def given(self, column: Floats) -> Quantity:
         """An input: exact, and rounded once."""
-        size = np.abs(column)
-        return Quantity(column, np.stack([np.zeros_like(size), size * 2.0**-self.precision]))
+        assert self.rounding is not None
+        spread = np.abs(column) * np.array([[self.rounding.given], [2.0**-self.precision]])
+        return Quantity(column.astype(self.carrier.format, copy=False), spread)
 
     def constant(self, step: Instruction) -> Quantity:
         """A constant."""
-        return constant(step, self.precision)
+        found = constant(step, self.precision, self.carrier)
+        if self.rounding == _of_carrier(self.carrier):
+            return found
+        return Quantity(found.middle, found.spread[[1, 1]])  # as the dtype holds it
 
     def quantity(self, found: Quantity) -> Quantity:
         """An output."""
@@ -79,7 +95,7 @@ class Arithmetic:
 
     def rounded(self, middle: Floats, spread: Floats, own: Floats) -> Quantity:
         """A computed number: what it carries along, and a rounding of its own."""
-        spread = spread + (np.abs(middle) + _TINY) * own
+        spread = spread + (self._size(middle) + self._tiny) * own
         spread *= _RAISE
         return Quantity(middle, spread)
 
@@ -90,7 +106,7 @@ class Arithmetic:
     def add(self, a: Quantity, b: Quantity) -> Quantity:
         """a + b; a sum below the normal range is exact."""
         middle = a.middle + b.middle
-        spread = a.spread + b.spread + np.abs(middle) * self._own
+        spread = a.spread + b.spread + self._size(middle) * self._own
         spread *= _RAISE
         return Quantity(middle, spread)
 
@@ -100,15 +116,19 @@ class Arithmetic:
 
     def mul(self, a: Quantity, b: Quantity) -> Quantity:
         """a*b."""
-        spread = _reaching(a) * b.spread + np.abs(b.middle) * a.spread
-        return self.rounded(a.middle * b.middle, spread, self._own)
+        spread = (self._size(a.middle) + a.spread[0]) * b.spread + self._size(b.middle) * a.spread
+        product = self.rounded(a.middle * b.middle, spread, self._own)
+        nothing = _is_zero(a) | _is_zero(b)
+        if nothing.any():  # to the last digit, whatever the other factor is
+            product.spread[0] = np.where(nothing, 0.0, product.spread[0])
+        return product
 
     def div(self, a: Quantity, b: Quantity) -> Quantity:
         """a/b, open where b may be 0 or is not known to many digits."""
-        middle, size = a.middle / b.middle, np.abs(b.middle)
-        spread = (a.spread + np.abs(middle) * b.spread) * (SLOPE_SLACK / size)
+        middle, size = a.middle / b.middle, self._size(b.middle)
+        spread = (a.spread + self._size(middle) * b.spread) * (SLOPE_SLACK / size)
         quotient = self.rounded(middle, spread, self._own)
-        return opened(*quotient, ~(b.spread[0] < size * REACH_SHARE))
+        return opened(*quotient, ~(b.spread[0] < size * self._near))
 
     def scale(self, gate: Quantity, value: Quantity) -> Quantity:
         """gate*value; 0 where the gate is exactly 0, because the branch was not taken."""
@@ -122,19 +142,26 @@ class Arithmetic:
         """A function of the table: by its rule here, or Arb's, one number at a time."""
         if step.op in SMOOTH:
             return self._smooth(SMOOTH[step.op], args[0])
-        return self.rounded(*by_balls(step, args, self.precision), self._function)
+        found = by_balls(step, args, self.precision, self.carrier)
+        return self.rounded(*found, self._function)
 
     def _smooth(self, function: Smooth, a: Quantity) -> Quantity:
-        middle, error = function.value(a.middle), a.spread[0]
-        spread = (function.slope(a.middle, middle) * SLOPE_SLACK) * a.spread
+        middle = function.value(a.middle)
+        x, f = self.carrier.known(a.middle), self.carrier.known(middle)
+        error = a.spread[0] + np.abs(x) * self.carrier.cast
+        spread = (function.slope(x, f) * SLOPE_SLACK) * a.spread
         if function.bend is not None:
-            spread[0] += function.bend(middle) * error * error
-        doubt = ~(error < function.reach(a.middle, middle) * REACH_SHARE)
+            spread[0] += function.bend(f) * error * error
+        doubt = ~(error < function.reach(x, f) * self._near)
         if function.level is not None and doubt.any():
             low, high = function.level
-            level = (a.middle + error < low) | (a.middle - error > high)
+            level = (x + error < low) | (x - error > high)
             spread, doubt = np.where(level, 0.0, spread), doubt & ~level
         return opened(*self.rounded(middle, spread, self._function), doubt)
+
+    def _size(self, middle: npt.NDArray[Any]) -> Floats:
+        """How large midpoints are, for bounds."""
+        return np.asarray(np.abs(self.carrier.known(middle)))
 
     def whole_power(self, base: Quantity, exponent: int) -> Quantity:
         """A power with an integer, by squaring, as `balls.whole_power` does."""
@@ -149,25 +176,27 @@ class Arithmetic:
     def power(self, base: Quantity, exponent: Quantity) -> Quantity:
         """base**exponent for positive bases: the exponential of exponent*log(base)."""
         middle = np.power(base.middle, exponent.middle)
-        log = np.abs(np.log(base.middle))
-        by_base = np.abs(exponent.middle) / base.middle
+        root = self.carrier.known(base.middle)
+        log = np.abs(np.log(root))
+        by_base = self._size(exponent.middle) / root
         relative = (by_base * base.spread + log * exponent.spread) * SLOPE_SLACK
-        relative[0] += 2 * REACH_SHARE * exponent.spread[0]  # log moves by less than that
-        doubt = ~((relative[0] < REACH_SHARE) & (base.spread[0] < base.middle * REACH_SHARE))
-        result = self.rounded(middle, middle * relative * SLOPE_SLACK, self._function)
+        relative[0] += 2 * self._near * exponent.spread[0]  # log moves by less than that
+        doubt = ~((relative[0] < self._near) & (base.spread[0] < root * self._near))
+        result = self.rounded(middle, self._size(middle) * relative * SLOPE_SLACK, self._function)
         return opened(*result, doubt)
 
     def atan2(self, y: Quantity, x: Quantity) -> Quantity:
         """The angle of (x, y), open where the point may touch the branch cut or the origin."""
-        radius = np.hypot(x.middle, y.middle)
-        along = np.abs(x.middle) / radius * y.spread + np.abs(y.middle) / radius * x.spread
+        across, up = self._size(x.middle), self._size(y.middle)
+        radius = np.hypot(across, up)
+        along = across / radius * y.spread + up / radius * x.spread
         error = x.spread[0] + y.spread[0]
         along[0] = error
         result = self.rounded(
             np.arctan2(y.middle, x.middle), along * (SLOPE_SLACK / radius), self._function
         )
-        clear = (x.middle > x.spread[0]) | (np.abs(y.middle) > y.spread[0])
-        return opened(*result, ~(clear & (error < radius * REACH_SHARE)))
+        clear = (x.middle > x.spread[0]) | (up > y.spread[0])
+        return opened(*result, ~(clear & (error < radius * self._near)))
 
     def abs(self, a: Quantity) -> Quantity:
         """|a|, open where a may be 0: the kink."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,10 @@ from flint import arb, arb_series, ctx, fmpq
 from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.symbolic.program import Instruction, Program
 
+Floats = npt.NDArray[np.float64]
 Ball = Any  # flint.arb has no type information
+
+AS_FLOAT = 2.0**-53  # what the middle of a ball loses, relatively, as a float64
 
 NAN: Ball = arb.nan()
 
@@ -208,6 +211,14 @@ _CALLS: dict[str, Callable[..., Any]] = {
 }
 
 
+class Enclosure(NamedTuple):
+    """What is known of a program's outputs at some points: three arrays (points, outputs)."""
+
+    middle: Floats  # next to the truth; infinite where that is beyond float64, NaN in doubt
+    moved: Floats  # what one rounding of every input and constant moves the truth by
+    error: Floats  # how far the truth is from the middle, at the most
+
+
 @final
 class Kernel:
     """A program compiled for balls.
@@ -283,22 +294,15 @@ class Kernel:
             return int(value)
         return None
 
-    def enclose(
-        self, values: npt.NDArray[np.float64], precision: int
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def enclose(self, values: Floats, precision: int) -> Enclosure:
         """The outputs at each point, with what one rounding of every input moves them by.
 
         One evaluation gives both: inputs are balls whose radius is 2**-SPARE of one rounding, in
-        arithmetic that is far finer.
+        arithmetic that is far finer. NaN where the balls leave anything open.
 
         Args:
             values: (points, inputs), exact.
             precision: bits of the dtype under test.
-
-        Returns:
-            Two arrays (points, outputs): a value next to the truth, and the sensitivity: the
-            truth lies within 2**-SPARE of it, plus half a float64 ulp, of the value. NaN where
-            the balls leave anything open.
         """
         shape = (len(values), len(self.program.outputs))
         unknown = [math.nan] * shape[1]
@@ -315,11 +319,12 @@ class Kernel:
                 balls = kernel(*map(arb, row, spread))
                 middle.append([float(ball) for ball in balls])
                 radius.append([float(ball.rad()) for ball in balls])
-        with np.errstate(over="ignore"):
-            return _table(middle, shape), _table(radius, shape) * 2.0**SPARE
+        with np.errstate(over="ignore", invalid="ignore"):
+            near, error = _table(middle, shape), _table(radius, shape)
+            return Enclosure(near, error * 2.0**SPARE, error + np.abs(near) * AS_FLOAT)
 
 
-def _table(rows: list[list[float]], shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+def _table(rows: list[list[float]], shape: tuple[int, int]) -> Floats:
     return np.array(rows, dtype=np.float64).reshape(shape)
 
 

@@ -16,18 +16,21 @@ from flint import arb, ctx
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Expression, Spec
 from gradcheck_sym.spec.tree import Node
-from gradcheck_sym.symbolic.balls import Ball, Kernel
+from gradcheck_sym.symbolic.balls import Ball, Enclosure, Kernel
 from gradcheck_sym.symbolic.careful import Careful, Loss, Settled
+from gradcheck_sym.symbolic.carriers import carrier_for
 from gradcheck_sym.symbolic.complexes import is_complex, packed, unpacked
 from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
+from gradcheck_sym.symbolic.sensitivities import sensitivities
 from gradcheck_sym.symbolic.taylor import recomputed
-from gradcheck_sym.symbolic.vectors import FEWEST, FINEST, Vectors
+from gradcheck_sym.symbolic.vectors import FEWEST, Vectors
 
 Floats = npt.NDArray[np.float64]
 
+_WITNESSES = 8  # points of a batch that are looked at both ways: libraries are not proven
 _DECIDING_PRECISION = 256  # bits; points whose branches need more are not settled anyway
 COTANGENT = " cotangent"  # begins with a blank, so that no input can be called so
 
@@ -56,27 +59,30 @@ class Derivation:
 
     @cached_property
     def vectors(self) -> Vectors:
-        """The joint program for whole batches, in dtypes of up to vectors.FINEST bits."""
+        """The joint program for whole batches."""
         return Vectors(self.joint)
 
-    def enclose(self, rows: Floats, precision: int) -> tuple[Floats, Floats]:
+    def enclose(self, rows: Floats, precision: int) -> Enclosure:
         """Value and gradient at each point, with what one rounding of every input moves them by.
+
+        NaN where it takes a closer look.
 
         Args:
             rows: (points, inputs) of the joint program, exact.
             precision: bits of the dtype under test.
-
-        Returns:
-            Two arrays (points, outputs): a value next to the truth, and the sensitivity: the
-            truth lies within 2**-vectors.GUARD of it, plus half a float64 ulp, of the value.
-            NaN where it takes a closer look.
         """
-        if precision > FINEST or len(rows) < FEWEST:
+        carrier = carrier_for(precision)
+        if carrier is None or len(rows) < FEWEST:
             return self.kernel.enclose(rows, precision)
-        middle, radius = self.vectors.enclose(rows, precision)
-        lanes = np.flatnonzero(np.isnan(middle).any(axis=1))
-        middle[lanes], radius[lanes] = self.kernel.enclose(rows[lanes], precision)
-        return middle, radius
+        found = self.vectors.enclose(rows, precision, carrier)
+        left = np.asarray(np.isnan(found.middle).any(axis=1))
+        left[:: max(1, len(rows) // _WITNESSES)] = True
+        sure = self.kernel.enclose(rows[left], precision)
+        if _contradict(sure, Enclosure(*(part[left] for part in found))):
+            return self.kernel.enclose(rows, precision)  # the C library is not what it should be
+        for part, own in zip(found, sure, strict=True):
+            part[left] = own
+        return found
 
     @property
     def values(self) -> int:
@@ -124,6 +130,20 @@ class Derivation:
         """What one rounding of every input and constant moves value and gradient by."""
         return Careful(self.joint, self.values).sensitivities(row, dtype)
 
+    def sensitivities_of(self, rows: Floats, precision: int) -> Floats:
+        """The same at many points, (points, outputs); NaN where it takes a closer look."""
+        carrier = carrier_for(precision)
+        if carrier is None:
+            return np.full((len(rows), len(self.joint.outputs)), np.nan)
+        return sensitivities(self.joint, rows, precision, carrier)
+
+    def losses_of(self, rows: Floats, dtype: Format) -> Floats:
+        """What evaluating as written may lose, (points, outputs); NaN where it may be very much."""
+        carrier = carrier_for(dtype.precision)
+        if carrier is None:
+            return np.full((len(rows), len(self.joint.outputs)), np.nan)
+        return self.vectors.losses(rows, dtype, carrier)
+
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating value and gradient as written, in the dtype, may lose at a point."""
         return Careful(self.joint, self.values).losses(row, dtype)
@@ -156,6 +176,13 @@ class Derivation:
     def settle(self, row: Sequence[float], dtype: Format) -> Settled:
         """Place and truths of one point, with care."""
         return Careful(self.joint, self.values).settle(row, dtype)
+
+
+def _contradict(one: Enclosure, other: Enclosure) -> bool:
+    """Whether two ways to the same truths exclude each other somewhere."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        gap = np.abs(one.middle - other.middle)
+        return bool((gap > one.error + other.error).any())
 
 
 def derive(spec: Spec, dims: Mapping[str, int]) -> Derivation:

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from flint import arb
+from flint import ctx
 
 from gradcheck_sym.symbolic import interpret
+from gradcheck_sym.symbolic.carriers import from_balls, to_balls
 from gradcheck_sym.symbolic.program import Instruction, Program
 
 Floats = npt.NDArray[np.float64]
 
+_PRECISION = 96  # bits of Arb, for formats of up to 64
 
-def evaluate(program: Program, rows: Floats) -> list[npt.NDArray[Any]]:
-    """The outputs at each point, as arrays (points,) of float64, or of bool for conditions.
+
+def evaluate(
+    program: Program,
+    rows: npt.NDArray[Any],
+    factors: Mapping[int, npt.NDArray[Any]] = MappingProxyType({}),
+) -> list[npt.NDArray[Any]]:
+    """The outputs at each point, as arrays (points,) of numbers, or of bool for conditions.
 
     Args:
         program: any scalar program.
-        rows: (points, inputs).
+        rows: (points, inputs), in float64 or a wider format, which is then computed in.
+        factors: instruction -> (points,): what its result is multiplied by.
     """
     columns = dict(zip(program.inputs, rows.T, strict=True))
     found: list[Any] = []
     with np.errstate(all="ignore"):
-        for step in program.code:
-            found.append(_operation(step, [found[arg] for arg in step.args], columns))
+        for index, step in enumerate(program.code):
+            value = _operation(step, [found[arg] for arg in step.args], columns)
+            found.append(value * factors[index] if index in factors else value)
     lanes = (len(rows),)
     return [np.broadcast_to(np.asarray(found[at]), lanes) for at in program.outputs]
 
@@ -54,11 +64,17 @@ def _operation(step: Instruction, args: Sequence[Any], columns: dict[str, Floats
 
 def _by_balls(step: Instruction, args: Sequence[Any]) -> Any:
     """Functions that NumPy lacks: Arb's, one number at a time."""
+    columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(arg)) for arg in args))
+    wide = np.result_type(np.float64, *columns)
+    with ctx.workprec(_PRECISION):
+        exact = [to_balls(column.astype(wide)) for column in columns]
+        found = [interpret.evaluate(step, each, {}) for each in zip(*exact, strict=True)]
+        return from_balls(found, wide.type)
 
-    def one(*values: float) -> float:
-        return float(interpret.evaluate(step, [arb(value) for value in values], {}))
 
-    return np.vectorize(one, otypes=[np.float64])(*args)
+def _floating(value: Any) -> Any:
+    """A number of Python's as float64, so that a negative power is no error; arrays as they are."""
+    return value if isinstance(value, np.ndarray) else np.float64(value)
 
 
 def _nearest(value: Fraction) -> float:
@@ -80,7 +96,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
     "sub": np.subtract,
     "mul": np.multiply,
     "div": np.divide,
-    "pow": lambda a, b: np.power(np.asarray(a, dtype=np.float64), b),
+    "pow": lambda a, b: np.power(_floating(a), b),
     "scale": lambda gate, value: np.where(np.equal(gate, 0), 0.0, np.multiply(gate, value)),
     "detach": lambda a: a,
     "select": np.where,

@@ -11,11 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.symbolic.carriers import PLAIN, Carrier
 from gradcheck_sym.symbolic.program import Instruction
 from gradcheck_sym.symbolic.spreads import SMALLEST, Answer, Quantity, constant, ordered
 
@@ -88,6 +89,7 @@ class Magnitudes:
     """The operations of a program on magnitudes; a function without a rule leaves all open."""
 
     precision: int  # bits of the dtype under test
+    carrier: ClassVar[Carrier] = PLAIN
 
     def given(self, column: Floats) -> Magnitude:
         """An input, which is rounded once."""

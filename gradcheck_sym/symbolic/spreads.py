@@ -5,6 +5,9 @@ midpoint's error (running error analysis: Higham, Accuracy and Stability of Nume
 3.3), NaN where a branch, a domain or the bound itself is left open. The second is the
 sensitivity that `balls.Kernel` gets from its radii: what one rounding of every input and
 constant moves the value by, and with it what the kernel's own arithmetic rounds.
+
+Midpoints are carried in a format that is finer than the dtype under test; spreads always in
+float64, which is fine enough for bounds.
 """
 
 from __future__ import annotations
@@ -13,30 +16,30 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from flint import arb, ctx
 
-from gradcheck_sym.symbolic import interpret
+from gradcheck_sym.symbolic import balls, interpret
 from gradcheck_sym.symbolic.balls import SPARE, held, working_precision
+from gradcheck_sym.symbolic.carriers import PLAIN, Carrier, from_balls, to_balls
 from gradcheck_sym.symbolic.program import Instruction
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-UNIT = 2.0**-53  # of one operation of float64
-
 # What an operation may lose below the normal range, however the library treats subnormals.
 SMALLEST = 2.0**-1020
-_BALL_PRECISION = 64  # bits, where single functions are left to Arb
+_SPARE_BITS = 16  # of Arb, where single functions are left to it
+_CONSTANT_BITS = 128
 
 
 class Quantity(NamedTuple):
     """One number of a program in every lane."""
 
-    middle: Floats  # (lanes,), or (1,) where all are alike
+    middle: npt.NDArray[Any]  # (lanes,), or (1,) where all are alike; in the carrier's format
     spread: Floats  # (2, lanes) or (2, 1): error and sensitivity
 
 
@@ -83,26 +86,23 @@ def combine(op: str, args: Sequence[Answer]) -> Answer:
 
 
 @lru_cache(maxsize=1024)
-def constant(step: Instruction, precision: int) -> Quantity:
+def constant(step: Instruction, precision: int, carrier: Carrier = PLAIN) -> Quantity:
     """A constant: exact where float64 holds it, moved by a rounding where the dtype does not."""
-    value = _nearest(step)
+    with ctx.workprec(_CONSTANT_BITS):
+        middle = from_balls([balls.constant(step)], carrier.format)
+    value = float(middle[0])
     exact = step.op == "inf" or (math.isfinite(value) and Fraction(value) == step.data)
-    error = 0.0 if exact else abs(value) * UNIT + SMALLEST
+    error = 0.0 if exact else abs(value) * carrier.unit + SMALLEST
     moved = 0.0 if held(step, precision) else abs(value) * 2.0**-precision
-    return Quantity(np.array([value]), np.array([[error], [moved]]))
+    known = math.isfinite(value) or step.op == "inf"
+    return Quantity(
+        middle if known else np.full(1, np.nan), np.array([[error if known else np.nan], [moved]])
+    )
 
 
-def _nearest(step: Instruction) -> float:
-    """The nearest float64; NaN beyond its range."""
-    if not isinstance(step.data, Fraction):
-        return float(getattr(math, step.op))
-    try:
-        return float(step.data)
-    except OverflowError:
-        return math.nan
-
-
-def by_balls(step: Instruction, args: Sequence[Quantity], precision: int) -> tuple[Floats, Floats]:
+def by_balls(
+    step: Instruction, args: Sequence[Quantity], precision: int, carrier: Carrier = PLAIN
+) -> tuple[npt.NDArray[Any], Floats]:
     """Middle and spread of any function, from Arb, one number at a time.
 
     The slope is that of the kernel: a second evaluation of balls that are wider by 2**-SPARE of
@@ -111,23 +111,36 @@ def by_balls(step: Instruction, args: Sequence[Quantity], precision: int) -> tup
     middles = np.stack(np.broadcast_arrays(*(arg.middle for arg in args)), axis=-1)
     errors = _rows([arg.spread[0] for arg in args], middles)
     widths = errors + _rows([arg.spread[1] for arg in args], middles) * 2.0**-SPARE
-    sharp = _enclosed(step, middles, errors, _BALL_PRECISION)
-    wide = _enclosed(step, middles, widths, working_precision(precision))
-    return sharp[0], np.stack([sharp[1], wide[1] * 2.0**SPARE])
+    fine = round(-math.log2(carrier.unit)) + _SPARE_BITS
+    sharp = _evaluated(step, middles, errors, fine)
+    wide = _evaluated(step, middles, widths, working_precision(precision))
+    middle = np.full(len(middles), np.nan, dtype=carrier.format)
+    spread = np.full((2, len(middles)), np.nan)
+    with ctx.workprec(fine):
+        middle[list(sharp)] = from_balls(list(sharp.values()), carrier.format)
+    for row, found in enumerate((sharp, wide)):
+        spread[row, list(found)] = [float(ball.rad()) for ball in found.values()]
+    return middle, spread * [[1.0], [2.0**SPARE]]
 
 
-def _rows(parts: Sequence[Floats], like: Floats) -> Floats:
+def _rows(parts: Sequence[Floats], like: npt.NDArray[Any]) -> Floats:
     """Numbers of each argument as (lanes, arguments)."""
     return np.stack([np.broadcast_to(part, len(like)) for part in parts], axis=-1)
 
 
-def _enclosed(step: Instruction, middles: Floats, widths: Floats, precision: int) -> Floats:
-    """Middle and radius (2, lanes) of a function of balls (lanes, arguments)."""
-    found = np.full((2, len(middles)), np.nan)
-    known = np.flatnonzero(np.isfinite(middles).all(axis=1) & np.isfinite(widths).all(axis=1))
+def _evaluated(
+    step: Instruction, middles: npt.NDArray[Any], widths: Floats, precision: int
+) -> dict[int, balls.Ball]:
+    """A function of balls (lanes, arguments), by lane; none where they are not finite."""
+    known = np.isfinite(middles).all(axis=1) & np.isfinite(widths).all(axis=1)
+    lanes = np.flatnonzero(known)
+    found = {}
     with ctx.workprec(precision):
-        for lane in known.tolist():
-            balls = map(arb, middles[lane].tolist(), widths[lane].tolist())
-            ball = interpret.evaluate(step, list(balls), {})
-            found[:, lane] = float(ball), float(ball.rad())
+        exact = [to_balls(column) for column in middles[lanes].T]
+        for lane, *args in zip(lanes.tolist(), *exact, strict=True):
+            wide = [
+                ball + arb(0, width)
+                for ball, width in zip(args, widths[lane].tolist(), strict=True)
+            ]
+            found[lane] = interpret.evaluate(step, wide, {})
     return found

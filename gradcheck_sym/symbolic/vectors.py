@@ -1,7 +1,7 @@
-"""Truths of whole batches at once, for the dtypes that float64 has bits to spare for.
+"""Truths of whole batches at once, in a hardware format that is finer than the dtype under test.
 
 `Vectors` is the quickest way: one step of NumPy's for each instruction, with a running bound on
-what float64 loses. Where that bound leaves anything open the result is NaN, and the point is
+what that format loses. Where the bound leaves anything open the result is NaN, and the point is
 left to `balls.Kernel`.
 """
 
@@ -15,27 +15,26 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.arithmetic import Arithmetic
-from gradcheck_sym.symbolic.balls import LARGEST_WHOLE
+from gradcheck_sym.symbolic.balls import AS_FLOAT, LARGEST_WHOLE, Enclosure
+from gradcheck_sym.symbolic.carriers import PLAIN, Carrier, Rounding
 from gradcheck_sym.symbolic.magnitudes import Magnitudes
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
 from gradcheck_sym.symbolic.spreads import Quantity, combine
 
 Floats = npt.NDArray[np.float64]
 
-FINEST = 24  # bits of the finest dtype; a wider one needs more than float64 to stand above
-
-# The truth is known this many bits below the sensitivity, or below one rounding where that is
-# more: what is left open is far less than anything that is ruled on.
-GUARD = 16
-
 FEWEST = 64  # points from which on carrying them together is quicker than one after the other
 
-_FLOOR = 2.0**-150  # half the smallest subnormal of every dtype up to FINEST
+_FLOOR = 2.0**-150  # half the smallest subnormal of every dtype that float64 carries
 _LANES = 8192  # that are carried together: their arrays stay in the processor's cache
 _CELLS = 2**21  # numbers that are held at once, for programs with very many; about 50 MB
 
 _CONSTANTS = frozenset({"const", "pi", "e", "inf"})
+# A loss is an estimate: a slope that is off by a part of itself will do.
+_FOLLOWED = 0.25
+
 _METHODS = frozenset("neg add sub mul div scale atan2 abs sign floor ceil select".split())
 
 Numbers = Arithmetic | Magnitudes  # one knows their values, the other their sizes
@@ -52,41 +51,53 @@ class Vectors:
         self._released = _released(program)
         self._lanes = max(1, min(_LANES, _CELLS // max(1, _most_held(self._released))))
 
-    def enclose(self, values: Floats, precision: int) -> tuple[Floats, Floats]:
-        """The outputs at each point, with what one rounding of every input moves them by.
-
-        The same as `balls.Kernel.enclose`, up to what either rounds.
+    def enclose(self, values: Floats, precision: int, carrier: Carrier) -> Enclosure:
+        """The same as `balls.Kernel.enclose`, up to what either rounds; NaN in doubt.
 
         Args:
             values: (points, inputs), exact.
-            precision: bits of the dtype under test, at most FINEST.
-
-        Returns:
-            Two arrays (points, outputs): a value next to the truth, and the sensitivity: the
-            truth lies within 2**-GUARD of it, plus half a float64 ulp, of the value. Both are
-            NaN where that is not certain, and infinite where the truth is beyond float64.
+            precision: bits of the dtype under test.
+            carrier: the format to compute in.
         """
-        middle, radius = self._carried(values, precision, Arithmetic(precision))
+        found = self._carried(values, Arithmetic(precision, carrier))
         finite = np.isfinite(values).all(axis=1)
-        far = np.flatnonzero(np.isnan(middle).any(axis=1) & finite)
-        if len(far) >= FEWEST:
-            middles, radii = self._carried(values[far], precision, Magnitudes(precision))
-            middle[far], radius[far] = (
-                np.where(np.isnan(near), other, near)
-                for near, other in ((middle[far], middles), (radius[far], radii))
-            )
-        middle[~finite] = radius[~finite] = np.nan
-        return middle, radius
+        far = np.flatnonzero(np.isnan(found.middle).any(axis=1) & finite)
+        if len(far) >= FEWEST and carrier is PLAIN:  # sizes are known too vaguely for more bits
+            sized = self._carried(values[far], Magnitudes(precision))
+            open_ = np.isnan(found.middle[far])
+            for every, other in zip(found, sized, strict=True):
+                every[far] = np.where(open_, other, every[far])
+        for every in found:
+            every[~finite] = np.nan
+        return found
 
-    def _carried(self, values: Floats, precision: int, numbers: Numbers) -> tuple[Floats, Floats]:
-        shape = (len(values), len(self.program.outputs))
-        middle, radius = np.empty(shape), np.empty(shape)
+    def losses(self, values: Floats, dtype: Format, carrier: Carrier) -> Floats:
+        """What evaluating the outputs as written, in the dtype, may lose at each point.
+
+        The same as `careful.Careful.losses`, to first order: (points, outputs), NaN where a loss
+        is so large that it takes a closer look, or where something leaves the carrier's range.
+        """
+        unit = 2.0**-dtype.precision
+        rounding = Rounding(unit, unit, dtype.smallest_subnormal, _FOLLOWED, given=unit)
+        numbers = Arithmetic(dtype.precision, carrier, rounding)
+        found = np.empty((len(values), len(self.program.outputs)))
         for start in range(0, len(values), self._lanes):
-            part = slice(start, start + self._lanes)
+            lanes = slice(start, start + self._lanes)
             with np.errstate(all="ignore"):
-                for column, found in enumerate(self.outputs(values[part], numbers)):
-                    middle[part, column], radius[part, column] = _settled(found, precision)
-        return middle, radius
+                for column, output in enumerate(self.outputs(values[lanes], numbers)):
+                    found[lanes, column] = output.spread[0]
+        return found
+
+    def _carried(self, values: Floats, numbers: Numbers) -> Enclosure:
+        shape = (len(values), len(self.program.outputs))
+        parts = Enclosure(np.empty(shape), np.empty(shape), np.empty(shape))
+        for start in range(0, len(values), self._lanes):
+            lanes = slice(start, start + self._lanes)
+            with np.errstate(all="ignore"):
+                for column, found in enumerate(self.outputs(values[lanes], numbers)):
+                    for every, own in zip(parts, _settled(found, numbers), strict=True):
+                        every[lanes, column] = own
+        return parts
 
     def outputs(self, rows: Floats, numbers: Numbers) -> list[Quantity]:
         """The outputs at some points, in arithmetic of one kind."""
@@ -142,11 +153,12 @@ def _most_held(released: Sequence[Sequence[int]]) -> int:
     return max(accumulate(1 - len(done) for done in released), default=0)
 
 
-def _settled(found: Quantity, precision: int) -> tuple[Floats, Floats]:
-    """Middle and sensitivity of an output, NaN where its error is not far below a rounding."""
-    middle, (error, moved) = found.middle, found.spread
-    guarded = error * 2.0**GUARD
-    radius = np.maximum(moved, guarded)
-    sharp = guarded <= moved + np.abs(middle) * 2.0**-precision + _FLOOR
-    sharp &= np.isfinite(radius) | (np.isinf(middle) & (error == 0))
-    return np.where(sharp, middle, np.nan), np.where(sharp, radius, np.nan)
+def _settled(found: Quantity, numbers: Numbers) -> Enclosure:
+    """An output, NaN where its error is not far below a rounding."""
+    middle, (error, moved) = np.asarray(found.middle, dtype=np.float64), found.spread
+    guarded = error * 2.0**numbers.carrier.guard
+    floor = _FLOOR if numbers.carrier is PLAIN else 0.0
+    sharp = guarded <= moved + np.abs(middle) * 2.0**-numbers.precision + floor
+    sharp &= np.isfinite(moved) | (np.isinf(middle) & (error == 0))
+    known = Enclosure(middle, moved, error + np.abs(middle) * AS_FLOAT)
+    return Enclosure(*(np.where(sharp, part, np.nan) for part in known))

@@ -17,6 +17,7 @@ from flint import arb, ctx
 from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.symbolic import arithmetic, interpret, spreads
 from gradcheck_sym.symbolic.arithmetic import Arithmetic
+from gradcheck_sym.symbolic.carriers import EXTENDED, PLAIN, Carrier, to_balls
 from gradcheck_sym.symbolic.program import Instruction
 from gradcheck_sym.symbolic.slopes import FUNCTION_ULPS, REACH_SHARE, SMOOTH
 from gradcheck_sym.symbolic.spreads import SMALLEST, Answer, Quantity
@@ -24,6 +25,7 @@ from gradcheck_sym.symbolic.spreads import SMALLEST, Answer, Quantity
 Floats = npt.NDArray[np.float64]
 
 LANES = 120
+CARRIERS = [PLAIN] if EXTENDED is None else [PLAIN, EXTENDED]
 RANGES: Mapping[str, tuple[float, float]] = {  # where most of a function is, besides everywhere
     "exp": (-740, 700),
     "expm1": (-40, 700),
@@ -65,17 +67,26 @@ def _quantity(rng: np.random.Generator, middle: Floats) -> Quantity:
     return Quantity(middle, np.stack([size * share, size * 2.0**-24]))
 
 
-def _given(name: str, arity: int = 1) -> list[Quantity]:
+def _given(name: str, arity: int = 1, carrier: Carrier = PLAIN) -> list[Quantity]:
     rng = np.random.default_rng(sum(map(ord, name)))
     ends = RANGES.get(name, (-30, 30))
-    return [_quantity(rng, _numbers(rng, *ends)) for _ in range(arity)]
+    args = [_quantity(rng, _numbers(rng, *ends)) for _ in range(arity)]
+    return [Quantity(_finer(arg.middle, rng, carrier), arg.spread) for arg in args]
+
+
+def _finer(middle: Floats, rng: np.random.Generator, carrier: Carrier) -> Any:
+    """Numbers that float64 does not hold, in a carrier that does; half of them stay as they are."""
+    if carrier is PLAIN:
+        return middle
+    wide = middle.astype(carrier.format)
+    return wide * (1 + carrier.unit * 2 * rng.integers(0, 2, LANES) * rng.integers(1, 512, LANES))
 
 
 def _members(args: Sequence[Quantity], lane: int) -> Iterator[list[Any]]:
     """The middles, and the corners of what the arguments may be, as exact balls."""
-    ends = [(float(arg.middle[lane]), float(arg.spread[0, lane])) for arg in args]
+    ends = [(*to_balls(arg.middle[[lane]]), float(arg.spread[0, lane])) for arg in args]
     for sides in ((0,) * len(args), *itertools.product((-1, 1), repeat=len(args))):
-        yield [arb(m) + side * arb(e) for (m, e), side in zip(ends, sides, strict=True)]
+        yield [m + side * arb(e) for (m, e), side in zip(ends, sides, strict=True)]
 
 
 def _missed(step: Instruction, args: Sequence[Quantity], found: Quantity) -> list[int]:
@@ -89,13 +100,13 @@ def _missed(step: Instruction, args: Sequence[Quantity], found: Quantity) -> lis
             for members in _members(args, lane):
                 with ctx.workprec(300):
                     truth = interpret.evaluate(step, members, {})
-                if not abs(truth - arb(float(middle[lane]))) <= reach:
+                if not abs(truth - to_balls(middle[[lane]])[0]) <= reach:
                     missed.append(lane)
     return missed
 
 
-def _carried(name: str, args: Sequence[Quantity]) -> Quantity:
-    numbers = Arithmetic(24)
+def _carried(name: str, args: Sequence[Quantity], carrier: Carrier = PLAIN) -> Quantity:
+    numbers = Arithmetic(carrier.finest, carrier)
     with np.errstate(all="ignore"):
         if hasattr(numbers, name):
             found: Quantity = getattr(numbers, name)(*args)
@@ -103,13 +114,17 @@ def _carried(name: str, args: Sequence[Quantity]) -> Quantity:
         return numbers.function(Instruction(name), args)
 
 
+in_each = pytest.mark.parametrize("carrier", CARRIERS, ids=lambda each: each.format.__name__)
+
+
+@in_each
 @pytest.mark.parametrize("name", CONTINUOUS)
-def test_a_function_holds_the_values_of_its_argument(name: str) -> None:
+def test_a_function_holds_the_values_of_its_argument(name: str, carrier: Carrier) -> None:
     """Every value that the argument may have has its image inside; many lanes are settled."""
-    (arg,) = args = _given(name)
-    found = _carried(name, args)
+    (arg,) = args = _given(name, carrier=carrier)
+    found = _carried(name, args, carrier)
     assert _missed(Instruction(name), args, found) == []
-    inside = [np.isfinite(float(_exact(name, x))) for x in arg.middle]
+    inside = [np.isfinite(float(_exact(name, float(x)))) for x in arg.middle]
     assert np.isfinite(found.spread[0]).sum() >= 0.5 * sum(inside)
 
 
@@ -118,16 +133,17 @@ def _exact(name: str, x: float) -> Any:
         return interpret.evaluate(Instruction(name), [arb(x)], {})
 
 
+@in_each
 @pytest.mark.parametrize("op", BINARY)
-def test_an_operation_holds_the_values_of_its_arguments(op: str) -> None:
+def test_an_operation_holds_the_values_of_its_arguments(op: str, carrier: Carrier) -> None:
     """Whatever two numbers are, the result of the operation is inside."""
-    args = _given(op, 2)
+    args = _given(op, 2, carrier)
     if op == "power":
         args[0] = _quantity(np.random.default_rng(7), np.abs(args[0].middle))
         args[1] = _quantity(
             np.random.default_rng(8), np.random.default_rng(9).uniform(-9, 9, LANES)
         )
-    found = _carried(op, args)
+    found = _carried(op, args, carrier)
     assert _missed(Instruction("pow" if op == "power" else op), args, found) == []
     assert np.isfinite(found.spread[0]).sum() >= 0.5 * LANES
 
@@ -165,8 +181,9 @@ def test_a_broken_rule_is_caught(
     assert _missed(Instruction(name), args, _carried(name, args))
 
 
+@in_each
 @pytest.mark.parametrize("name", sorted(SMOOTH))
-def test_the_libraries_keep_the_bound_that_is_relied_on(name: str) -> None:
+def test_the_libraries_keep_the_bound_that_is_relied_on(name: str, carrier: Carrier) -> None:
     """NumPy's and the C library's values are within FUNCTION_ULPS of Arb's."""
     rng = np.random.default_rng(3)
     low, high = RANGES.get(name, (-30, 30))
@@ -178,14 +195,14 @@ def test_the_libraries_keep_the_bound_that_is_relied_on(name: str) -> None:
         ]
     )
     with np.errstate(all="ignore"):
-        claimed = SMOOTH[name].value(wide)
+        claimed = SMOOTH[name].value(wide.astype(carrier.format))
+        fits = np.isfinite(claimed.astype(np.float64))
     worst = 0.0
     with ctx.workprec(300):
-        for x, claim in zip(wide.tolist(), claimed.tolist(), strict=True):
-            if math.isfinite(claim):
-                truth = interpret.evaluate(Instruction(name), [arb(x)], {})
-                size = abs(claim) * 2.0**-52 / 2 + SMALLEST  # an ulp is at least that
-                worst = max(worst, float(abs(truth - arb(claim))) / size)
+        for x, claim in zip(wide[fits].tolist(), to_balls(claimed[fits]), strict=True):
+            truth = interpret.evaluate(Instruction(name), [arb(x)], {})
+            size = float(abs(claim)) * carrier.unit + SMALLEST  # an ulp is at least that
+            worst = max(worst, float(abs(truth - claim)) / size)
     assert worst <= 2 * FUNCTION_ULPS
 
 

@@ -292,7 +292,7 @@ def test_ordinary_points_of_the_domain_are_regular(row: Function, derived: Any) 
     domain = parse_domain(row.domain)
     points = [x for x in (-7.3, -0.6, -1e-5, 1e-5, 0.3, 0.9, 1.4, 55.7) if x in domain]
     assert points
-    middle, sensitivity = derivation.kernel.enclose(np.array([[x, 1.0] for x in points]), 53)
+    middle, sensitivity, _ = derivation.kernel.enclose(np.array([[x, 1.0] for x in points]), 53)
     for lane, x in enumerate(points):
         settled = derivation.settle([x, 1.0], FLOAT64)
         assert settled.place is Place.REGULAR, x

@@ -148,7 +148,7 @@ def test_the_kernel_never_contradicts_the_careful_way(
     """Where the fast way answers at a regular point, it answers the truth; unused inputs get 0."""
     _, derivation, row = _drawn(data, expressions, derived, rows)
     settled = derivation.settle(row, FLOAT64)
-    middle, sensitivity = derivation.kernel.enclose(np.array([row]), 53)
+    middle, sensitivity, _ = derivation.kernel.enclose(np.array([row]), 53)
     truths = settled.values + settled.gradient
     for column, truth in enumerate(truths):
         if truth is not None and math.isfinite(sensitivity[0, column]):

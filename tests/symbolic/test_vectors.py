@@ -29,15 +29,18 @@ from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.reader import read_file
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.symbolic import arithmetic, interpret, vectors
+from gradcheck_sym.symbolic.balls import Enclosure
+from gradcheck_sym.symbolic.carriers import EXTENDED, PLAIN, carrier_for
 from gradcheck_sym.symbolic.derivation import Derivation, derive
 from gradcheck_sym.symbolic.program import Builder, Program, finish
 from gradcheck_sym.symbolic.slopes import SMOOTH
-from gradcheck_sym.symbolic.vectors import GUARD, Vectors
+from gradcheck_sym.symbolic.vectors import Vectors
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[Space, Mapping[str, int], np.random.Generator], Drawn]
 
-DTYPES = ("bfloat16", "float16", "float32")
+WIDE = [] if EXTENDED is None else ["float64"]  # where C's long double has bits to spare
+DTYPES = ("bfloat16", "float16", "float32", *WIDE)
 FAMILIES = sorted((Path(__file__).parents[2] / "specs").glob("*.yaml"))
 INPUTS: dict[str, tuple[int, ...]] = {"v": (3,), "m": (2, 3), "z": (), "unused": (2,)}
 RANDOM = settings(
@@ -54,26 +57,35 @@ def _magnitudes_of_few_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vectors, "FEWEST", 1)
 
 
+def _enclose(program: Program | Vectors, rows: Floats, dtype: str) -> Enclosure:
+    """What vectors know of the outputs, in the format for a dtype."""
+    vectors_ = program if isinstance(program, Vectors) else Vectors(program)
+    precision = format_of(dtype).precision
+    carrier = carrier_for(precision)
+    assert carrier is not None
+    return vectors_.enclose(rows, precision, carrier)
+
+
 def _contradictions(
-    program: Program, rows: Floats, middle: Floats, radius: Floats
+    program: Program, rows: Floats, found: Enclosure | Sequence[Floats]
 ) -> list[tuple[int, int]]:
     """The lanes and outputs whose truth is for certain not where it is said to be."""
-    found = []
+    middle, _, error = found
+    wrong_at = []
     for lane in np.flatnonzero(~np.isnan(middle).all(axis=1)).tolist():
         with ctx.workprec(500):
             truths = interpret.exact(program, rows[lane].tolist())
             for column, truth in enumerate(truths):
-                value, moved = float(middle[lane, column]), float(radius[lane, column])
+                value, reach = float(middle[lane, column]), arb(float(error[lane, column]))
                 if math.isinf(value):
                     wrong = truth * math.copysign(1, value) < arb(2) ** 1023
                 elif not math.isnan(value):
-                    reach = arb(moved) * 2.0**-GUARD + abs(arb(value)) * 2.0**-53
                     wrong = abs(truth - arb(value)) > reach
                 else:
                     wrong = False
                 if wrong:
-                    found.append((lane, column))
-    return found
+                    wrong_at.append((lane, column))
+    return wrong_at
 
 
 def _apart(ours: Floats, theirs: Floats, middle: Floats, precision: int) -> npt.NDArray[np.bool_]:
@@ -115,18 +127,19 @@ def _in_bulk(space: Space, dims: Mapping[str, int], rng: np.random.Generator) ->
 def test_every_spec_agrees_with_the_kernel(dtype: str) -> None:
     """At random points: the same truths, sensitivities that hardly ever differ by a factor.
 
-    And of ordinary points that the kernel settles over 95 % need no kernel.
+    And of ordinary points that the kernel settles over 95 % need no kernel; 90 % in float64, where
+    a carrier has fewer bits to spare.
     """
     precision = format_of(dtype).precision
     differing, settled = [], []
     for name, derivation, batch in _batches(FAMILIES, dtype, _in_bulk):
         rows = _rows(derivation, batch, dtype)
-        middle, radius = derivation.vectors.enclose(rows, precision)
-        middles, radii = derivation.kernel.enclose(rows, precision)
+        middle, radius, error = _enclose(derivation.vectors, rows, dtype)
+        middles, radii, errors = derivation.kernel.enclose(rows, precision)
         both = np.isfinite(middle) & np.isfinite(middles) & np.isfinite(radii)
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.abs(middle - middles)
-            reach = radius * 2.0**-GUARD + radii * 2.0**-24 + np.abs(middles) * 2.0**-52
+            reach = error + errors
             apart = _apart(radius, radii, middles, precision)
         assert (gap[both] <= reach[both]).all(), name
         usual = np.array([origin == "bulk by value" for origin in batch.origins])
@@ -134,7 +147,7 @@ def test_every_spec_agrees_with_the_kernel(dtype: str) -> None:
         known = usual & np.isfinite(middles).all(axis=1)
         settled += (~np.isnan(middle).any(axis=1))[known].tolist()
     assert sum(differing) <= 0.01 * len(differing)
-    assert sum(settled) > 0.95 * len(settled)
+    assert sum(settled) > (0.9 if dtype == "float64" else 0.95) * len(settled)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda path: path.stem)
@@ -144,8 +157,8 @@ def test_every_spec_holds_the_truth_at_edges(family: Path) -> None:
     for name, derivation, drawn in _batches([family], dtype, edges):
         chosen = drawn.take(np.linspace(0, drawn.lanes - 1, 40).astype(np.int64))
         rows = _rows(derivation, chosen, dtype)
-        middle, radius = derivation.vectors.enclose(rows, format_of(dtype).precision)
-        assert _contradictions(derivation.joint, rows, middle, radius) == [], name
+        found = _enclose(derivation.vectors, rows, dtype)
+        assert _contradictions(derivation.joint, rows, found) == [], name
 
 
 @RANDOM
@@ -160,8 +173,8 @@ def test_random_expressions_hold_the_truth(
     size = (8, len(derivation.joint.inputs))
     kinds = rng.uniform(-2, 2, size), rng.integers(-2, 3, size), 2.0 ** rng.uniform(-90, 90, size)
     rows = round_to(dtype, np.concatenate([*kinds, -kinds[2]]))
-    middle, radius = derivation.vectors.enclose(rows, format_of(dtype).precision)
-    assert _contradictions(derivation.joint, rows, middle, radius) == []
+    found = _enclose(derivation.vectors, rows, dtype)
+    assert _contradictions(derivation.joint, rows, found) == []
 
 
 @pytest.mark.parametrize("name, broken", [("exp", 2.0**-20), ("tanh", 2.0**-30), ("log", -1e-6)])
@@ -174,8 +187,8 @@ def test_a_broken_function_is_caught(
     monkeypatch.setattr(arithmetic, "SMOOTH", MappingProxyType(dict(SMOOTH) | {name: wrong}))
     derivation = derived(f"{name}(2*x)/x")
     rows = round_to("float32", [[x, 1.5] for x in (0.3, 1.0, 2.5)])
-    middle, radius = derivation.vectors.enclose(rows, 24)
-    assert len(_contradictions(derivation.joint, rows, middle, radius)) >= 3
+    found = _enclose(derivation.vectors, rows, "float32")
+    assert len(_contradictions(derivation.joint, rows, found)) >= 3
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -185,12 +198,12 @@ def test_every_value_of_a_dtype_is_settled(formula: str, dtype: str, derived: An
     derivation, last = derived(formula), last_ordinal(dtype)
     values = from_ordinals(dtype, np.arange(-last, last + 1))
     rows = np.stack([values, np.full_like(values, -0.75)], axis=1)
-    middle, radius = derivation.vectors.enclose(rows, format_of(dtype).precision)
-    assert np.isfinite(middle).all()
+    found = _enclose(derivation.vectors, rows, dtype)
+    assert np.isfinite(found.middle).all()
     part = slice(0, None, 997)
     moderate = np.abs(values[part]) < 1e6  # Arb's exponents end
-    chosen = (each[part][moderate] for each in (rows, middle, radius))
-    assert _contradictions(derivation.joint, *chosen) == []
+    chosen = Enclosure(*(each[part][moderate] for each in found))
+    assert _contradictions(derivation.joint, rows[part][moderate], chosen) == []
 
 
 @pytest.mark.parametrize(
@@ -221,9 +234,8 @@ def test_doubt_is_nan(formula: str, point: tuple[float, float], program_of: Any)
     """At ties, kinks, poles and outside the domain nothing is decided, as in the kernel."""
     program = program_of(formula, {"x": (), "y": ()})
     for dtype in DTYPES:
-        middle, radius = Vectors(program).enclose(np.array([point]), format_of(dtype).precision)
-        assert np.isnan(middle).all()
-        assert np.isnan(radius).all()
+        found = _enclose(program, np.array([point]), dtype)
+        assert all(np.isnan(part).all() for part in found)
 
 
 def test_lanes_do_not_mix_and_long_batches_are_cut(
@@ -233,10 +245,10 @@ def test_lanes_do_not_mix_and_long_batches_are_cut(
     monkeypatch.setattr(vectors, "_LANES", 4096)
     program = program_of("where(x > y, exp(x)/y, 2*y) + 0.1", {"x": (), "y": ()})
     rows = round_to("float32", np.random.default_rng(0).integers(-3, 4, (10_000, 2)) / 2)
-    middle, radius = Vectors(program).enclose(rows, 24)
+    middle, radius, _ = _enclose(program, rows, "float32")
     assert 0.05 < np.isnan(middle).mean() < 0.5
     for lane in (0, 1, 4095, 4096, 8192, 9999):
-        alone = Vectors(program).enclose(rows[[lane]], 24)
+        alone = _enclose(program, rows[[lane]], "float32")
         assert np.array_equal(alone[0][0], middle[lane], equal_nan=True)
         assert np.array_equal(alone[1][0], radius[lane], equal_nan=True)
 
@@ -244,34 +256,52 @@ def test_lanes_do_not_mix_and_long_batches_are_cut(
 def test_no_points_no_outputs_unused_and_repeated_ones(program_of: Any) -> None:
     """Empty batches give empty arrays; an unused input and a repeated output are no matter."""
     builder = Builder()
-    assert Vectors(finish(["x"], [builder.input("x")])).enclose(np.empty((0, 1)), 24)[0].size == 0
-    assert Vectors(finish(["x"], [])).enclose(np.ones((3, 1)), 24)[0].shape == (3, 0)
+    alone = finish(["x"], [builder.input("x")])
+    assert _enclose(alone, np.empty((0, 1)), "float32").middle.size == 0
+    assert _enclose(finish(["x"], []), np.ones((3, 1)), "float32").middle.shape == (3, 0)
     program = program_of("[x*x, x*x, 3]", {"unused": (2,), "x": ()})
-    middle, _ = Vectors(program).enclose(np.array([[9.0, 9.0, 3.0]]), 24)
+    middle, *_ = _enclose(program, np.array([[9.0, 9.0, 3.0]]), "float32")
     assert middle.tolist() == [[9.0, 9.0, 3.0]]
 
 
-def test_a_derivation_takes_the_quickest_way_that_settles(derived: Any) -> None:
-    """Large batches of small dtypes come from arrays; what these leave open from the kernel."""
-    derivation = derived("log(1 + exp(x))")
-    rows = round_to("float32", np.stack([np.linspace(-40, 40, 500), np.ones(500)], axis=1))
-    ours, theirs = derivation.vectors.enclose(rows, 24), derivation.kernel.enclose(rows, 24)
-    both = derivation.enclose(rows, 24)
-    left = np.isnan(ours[0]).any(axis=1)
-    assert 0 < left.sum() < 400
+@pytest.mark.parametrize("dtype", ["float32", *WIDE])
+def test_a_derivation_takes_the_quickest_way_that_settles(dtype: str, derived: Any) -> None:
+    """Large batches come from arrays; what these leave open, and a few besides, from the kernel."""
+    derivation, precision = derived("log(1 + exp(x))"), format_of(dtype).precision
+    rows = round_to(dtype, np.stack([np.linspace(-40, 40, 500), np.ones(500)], axis=1))
+    ours = _enclose(derivation.vectors, rows, dtype)
+    theirs = derivation.kernel.enclose(rows, precision)
+    both = derivation.enclose(rows, precision)
+    left = np.isnan(ours.middle).any(axis=1)
+    assert left.sum() < 400
+    witnesses = np.zeros(500, dtype=np.bool_)
+    witnesses[::62] = True
     for mixed, quick, sure in zip(both, ours, theirs, strict=True):
-        assert np.array_equal(mixed[left], sure[left])
-        assert np.array_equal(mixed[~left], quick[~left])
-    for few, precision in ((rows[:20], 24), (rows, 53)):
-        expected, found = (way.enclose(few, precision) for way in (derivation.kernel, derivation))
-        assert all(map(np.array_equal, expected, found))
+        assert np.array_equal(mixed[left | witnesses], sure[left | witnesses])
+        assert np.array_equal(mixed[~left & ~witnesses], quick[~left & ~witnesses])
+    few = derivation.enclose(rows[:20], precision)
+    assert all(map(np.array_equal, derivation.kernel.enclose(rows[:20], precision), few))
+
+
+@pytest.mark.parametrize("dtype", ["float32", *WIDE])
+def test_a_library_that_is_off_is_not_believed(
+    dtype: str, derived: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a few points contradict the balls, balls do all of the work."""
+    right = SMOOTH["exp"].value
+    wrong = replace(SMOOTH["exp"], value=lambda x: right(x) * (1 + 1e-9))
+    monkeypatch.setattr(arithmetic, "SMOOTH", MappingProxyType(dict(SMOOTH) | {"exp": wrong}))
+    derivation, precision = derived("exp(x)"), format_of(dtype).precision
+    rows = np.stack([np.linspace(-3, 3, 200), np.ones(200)], axis=1)
+    sure = derivation.kernel.enclose(rows, precision)
+    assert all(map(np.array_equal, sure, derivation.enclose(rows, precision)))
 
 
 def test_what_is_beyond_float64_is_infinite(derived: Any) -> None:
     """exp(1000) is beyond, and so is its slope: for certain, as the kernel says, too."""
     derivation = derived("exp(x)")
     rows = np.array([[1000.0, -2.0], [3.0, -2.0], [-1e30, -2.0]])
-    middle, radius = derivation.vectors.enclose(rows, 24)
+    middle, radius, _ = _enclose(derivation.vectors, rows, "float32")
     assert middle[0].tolist() == [math.inf, -math.inf]
     assert np.isinf(radius[0]).all()
     assert np.isfinite(radius[1:]).all()
@@ -284,8 +314,8 @@ def test_programs_that_hold_many_numbers_take_fewer_lanes_at_once(
     """What is held at once is bounded; cut as finely as it may be, the answers are the same."""
     program = program_of("softmax(x, 0)", {"x": (5,)})
     rows = round_to("float16", np.random.default_rng(0).uniform(-3, 3, (50, 5)))
-    whole = Vectors(program).enclose(rows, 11)
+    whole = _enclose(program, rows, "float16")
     monkeypatch.setattr(vectors, "_CELLS", 30)
     cut = Vectors(program)
     assert 1 <= cut._lanes <= 6
-    assert all(map(np.array_equal, whole, cut.enclose(rows, 11)))
+    assert all(map(np.array_equal, whole, cut.enclose(rows, 11, PLAIN)))

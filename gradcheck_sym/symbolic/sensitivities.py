@@ -1,0 +1,78 @@
+"""What one rounding of every input and constant moves the outputs by, for whole batches.
+
+The same as `careful.Careful.sensitivities`, by differences in a hardware format: each input and
+constant is moved alone, a little up and a little down. Where the two ways tell different slopes
+(a branch between them, or nothing but rounding) the answer is left open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck_sym.symbolic import balls, floats
+from gradcheck_sym.symbolic.carriers import Carrier
+from gradcheck_sym.symbolic.program import Program
+
+Floats = npt.NDArray[np.float64]
+
+_CELLS = 2**21  # numbers that are held at once
+_ALIKE = 2.0**-8  # of the slopes up and down; a sensitivity needs no more digits
+
+
+def sensitivities(program: Program, rows: Floats, precision: int, carrier: Carrier) -> Floats:
+    """What one rounding moves each output by, to first order: (points, outputs), NaN in doubt.
+
+    Args:
+        program: any scalar program of numbers.
+        rows: (points, inputs), exact.
+        precision: bits of the dtype under test.
+        carrier: the format to compute in.
+    """
+    movable = _movable(program, precision)
+    at_once = max(1, _CELLS // ((2 * len(movable) + 1) * max(1, len(program.code))))
+    found = np.empty((len(rows), len(program.outputs)))
+    for start in range(0, len(rows), at_once):
+        part = slice(start, start + at_once)
+        found[part] = _moved(program, rows[part], movable, carrier) * 2.0**-precision
+    return found
+
+
+def _movable(program: Program, precision: int) -> list[int]:
+    """The instructions that are inputs, or constants that the dtype does not hold."""
+    return [
+        place
+        for place, step in enumerate(program.code)
+        if step.op == "input"
+        or (step.op in ("const", "pi", "e") and not balls.held(step, precision))
+    ]
+
+
+def _moved(program: Program, rows: Floats, movable: Sequence[int], carrier: Carrier) -> Floats:
+    """The sum over all that is movable of |slope| times its own size."""
+    share = math.sqrt(carrier.unit)  # what is cut off and what is rounded are alike then
+    ways = 2 * len(movable) + 1
+    lanes = len(rows)
+    factors = {}
+    for number, place in enumerate(movable):
+        factor = np.ones((ways, lanes), dtype=carrier.format)
+        factor[2 * number + 1] += share
+        factor[2 * number + 2] -= share
+        factors[place] = factor.reshape(-1)
+    tiled = np.tile(rows.astype(carrier.format), (ways, 1))
+    outputs = np.stack(floats.evaluate(program, tiled, factors), axis=-1)
+    outputs = outputs.reshape(ways, lanes, len(program.outputs))
+    with np.errstate(invalid="ignore", over="ignore"):
+        up = outputs[1::2] - outputs[0]
+        down = outputs[0] - outputs[2::2]
+        steepest = np.maximum(np.abs(up), np.abs(down))
+        noise = np.abs(outputs[0]) * (carrier.unit * 2**_NOISE_BITS)
+        alike = np.abs(up - down) <= steepest * _ALIKE + noise
+        total = (steepest.sum(axis=0) / share).astype(np.float64)
+    return np.where(alike.all(axis=0), total, np.nan)
+
+
+_NOISE_BITS = 6  # what an evaluation rounds that does not cancel

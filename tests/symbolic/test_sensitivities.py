@@ -1,0 +1,68 @@
+"""Sensitivities and losses of whole batches: those of the careful way, or NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck_sym.sampling.ordinals import round_to
+from gradcheck_sym.spec.dtypes import format_of
+from gradcheck_sym.symbolic.carriers import EXTENDED, carrier_for
+from gradcheck_sym.symbolic.sensitivities import sensitivities
+
+DTYPES = ["bfloat16", "float32"] + ([] if EXTENDED is None else ["float64"])
+FORMULAS = [
+    "log(1 + exp(x))",
+    "sin(x)*x**3 - 0.1",
+    "x*(1 + erf(x/sqrt(2)))/2",
+    "exp(x) - 1",
+    "where(x > 1, sqrt(x), x/3)",
+    "softmax([x, 2*x, 1], 0)[0]",
+    "lgamma(x + 4)",
+]
+
+
+def _rows(dtype: str) -> np.ndarray:
+    return round_to(dtype, [[x, 1.25] for x in (-2.5, -0.3, 0.7, 1.5, 3.0)])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_sensitivities_are_those_of_the_careful_way(formula: str, dtype: str, derived: Any) -> None:
+    """To a few digits, wherever they are told; and they are told nearly everywhere."""
+    derivation, form = derived(formula), format_of(dtype)
+    found = derivation.sensitivities_of(_rows(dtype), form.precision)
+    wanted = np.array([derivation.sensitivities(row.tolist(), form) for row in _rows(dtype)])
+    told = np.isfinite(found)
+    assert told.mean() > 0.7
+    assert found[told] == pytest.approx(wanted[told], rel=0.02, abs=1e-30)
+
+
+def test_a_branch_next_to_the_point_is_left_open(derived: Any) -> None:
+    """Up and down tell different slopes there: nothing is said."""
+    carrier = carrier_for(24)
+    assert carrier is not None
+    derivation = derived("where(x > 1, 5*x, x)")
+    found = sensitivities(derivation.joint, np.array([[1.0, 1.0], [2.0, 1.0]]), 24, carrier)
+    assert np.isnan(found[0, 0])
+    assert found[1, 0] == pytest.approx(10 * 2.0**-24)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("formula", FORMULAS[:-1])  # Arb's digamma of a ball is loose
+def test_losses_are_those_of_the_careful_way(formula: str, dtype: str, derived: Any) -> None:
+    """What is told to be lost as written is about what balls of the dtype's own precision lose.
+
+    The running bound rounds a little more than Arb does, never much less.
+    """
+    derivation, form = derived(formula), format_of(dtype)
+    found = derivation.losses_of(_rows(dtype), form)
+    wanted = np.array(
+        [[loss.radius for loss in derivation.losses(row.tolist(), form)] for row in _rows(dtype)]
+    )
+    told = np.isfinite(found) & np.isfinite(wanted)
+    assert told.mean() > 0.7
+    assert (found[told] <= 8 * wanted[told]).all()
+    assert (found[told] >= wanted[told] / 8).all()
