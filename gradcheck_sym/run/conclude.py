@@ -4,60 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
 
 from gradcheck_sym.autograd.rounding import RUNS
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.evidence import Columns, Evidence, Finding, Question
 from gradcheck_sym.run.judge import Judgement
+from gradcheck_sym.run.smallest import QUICKLY, elements, smallest
 from gradcheck_sym.run.subject import Subject
-from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import accuse, measure
 from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.diagnosis import Diagnosis
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
-Columns = Callable[[Derivation], slice]
-
 LEAST_SHARE = 0.1  # of the points must be decided; below, a check says too little to pass
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Points at which a function was run."""
-
-    function: Function
-    trial: Trial
-    silent: frozenset[str] = frozenset()  # inputs of whose gradient it says nothing
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a check asks: some columns of all evidence against their truths."""
-
-    subject: Subject
-    check: str
-    entry: str | None  # the input whose gradient it is
-    columns: Columns
-    evidence: Sequence[Evidence]
-    digits: bool = True  # whether lost digits are told of: not where another check tells already
-    accused: str = ""  # who is to blame if something is wrong; "": that is for witnesses to say
-    excuses: frozenset[Feature] = frozenset()  # what an implementation need not support
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A fault with the evidence that it belongs to."""
-
-    evidence: Evidence
-    fault: Fault
 
 
 @final
@@ -162,7 +126,7 @@ def _judgements(asked: Question) -> Iterator[_Judged]:
     for evidence in asked.evidence:
         function = replace(evidence.function, runs=runs)
         made = function.judge(evidence.trial, asked.columns(evidence.trial.derivation))
-        runs = _QUICKLY if made.is_wrong else runs
+        runs = QUICKLY if made.is_wrong else runs
         yield _Judged(evidence, made)
 
 
@@ -221,21 +185,19 @@ def _membership(members: Sequence[str]) -> str:
     return f"at kinks autograd gives {listed}{more}"
 
 
-_QUICKLY = 4  # perturbed runs while a failure is shrunk
 _MOST_SETTINGS = 2  # ways of running that are told of
 _OF_DERIVED = ("the backward", "the jvp")  # whose truths are not those of the spec itself
-_LARGE = 16  # numbers of a point beyond which shrinking takes too long
 _MOST_MEMBERS = 3  # that are told of; the rest is counted
 
 
 def _failing(asked: Question, base: Result, faults: Sequence[Finding]) -> Result:
     worst = max(faults, key=lambda found: found.fault.order)
     verdict = worst.fault.ruling.verdict
-    smallest = _smallest(asked, _telling(faults, verdict))
-    witnesses = [_measured(asked, found) for found in (smallest, worst)]
+    simple = smallest(asked, _telling(faults, verdict))
+    witnesses = [_measured(asked, found) for found in (simple, worst)]
     shown, largest = (
         found.evidence.trial.case(found.fault, numerical)
-        for found, numerical in zip((smallest, worst), witnesses, strict=True)
+        for found, numerical in zip((simple, worst), witnesses, strict=True)
     )
     diagnosis = _diagnosed(asked, faults) if verdict is Verdict.WRONG else None
     return replace(
@@ -243,7 +205,7 @@ def _failing(asked: Question, base: Result, faults: Sequence[Finding]) -> Result
         verdict=verdict,
         worst=largest,
         smallest=shown,
-        culprit=_culprit(asked, (smallest, worst), witnesses),
+        culprit=_culprit(asked, (simple, worst), witnesses),
         diagnosis=diagnosis.sentence if diagnosis else "",
         pattern=diagnosis.code if diagnosis else "",
         message=_sentence(verdict, shown, faults),
@@ -293,35 +255,7 @@ def _telling(faults: Sequence[Finding], verdict: Verdict) -> Finding:
     """The fault that tells most about its cause: a wrong number before a NaN at some edge."""
     worst = [found for found in faults if found.fault.ruling.verdict is verdict]
     finite = [found for found in worst if math.isfinite(found.fault.error_ulp)]
-    return min(finite or worst, key=lambda found: (_elements(found), -found.fault.error_ulp))
-
-
-def _elements(found: Finding) -> int:
-    """How many numbers the inputs of a finding's point hold."""
-    return sum(array[0].size for array in found.evidence.trial.values.values())
-
-
-def _smallest(asked: Question, start: Finding) -> Finding:
-    """The simplest point with the same kind of fault, found by shrinking; only what is wrong."""
-    settled = asked.subject.options.point is not None or _elements(start) > _LARGE
-    if settled or start.fault.ruling.verdict is not Verdict.WRONG:
-        return start
-    finite = math.isfinite(start.fault.error_ulp)
-    function = start.evidence.function
-    quick = replace(function, runs=_QUICKLY)  # what is found is judged again
-
-    def wrong(trial: Trial, judge: Function = quick) -> Fault | None:
-        faults = judge.judge(trial, asked.columns(trial.derivation)).faults
-        bad = [fault for fault in faults if fault.ruling.verdict is Verdict.WRONG]
-        alike = [fault for fault in bad if math.isfinite(fault.error_ulp) == finite]
-        return max(alike, key=lambda fault: fault.error_ulp, default=None)
-
-    trial = asked.subject.shrunk(
-        quick, start.evidence.trial, start.fault.lane, lambda found: wrong(found) is not None
-    )
-    trial.judged.clear()
-    fault = wrong(trial, function)
-    return start if fault is None else Finding(Evidence(function, trial), fault)
+    return min(finite or worst, key=lambda found: (elements(found), -found.fault.error_ulp))
 
 
 def _sentence(verdict: Verdict, case: Case, faults: Sequence[Finding]) -> str:

@@ -130,11 +130,21 @@ def shrunk(
         start,
         fed,
         function.out_shape,
-        _score(function, fails),
+        _failing(function, fails),
         seed=seed,
         judgements=_MOST_JUDGEMENTS,
     )
     return function.trial(found.batch, "each", found.cotangent)
+
+
+def _failing(function: Function, fails: Callable[[Trial], bool]) -> Judge:
+    """Whether a point fails; how far it is off is nobody's question there."""
+
+    def judge(dims: Dims, values: Mapping[str, Floats], cotangent: Floats) -> Score:
+        batch = Batch(dims, function.dtype.name, values, ("search",))
+        return Score(np.nan, fails(function.trial(batch, "each", cotangent)))
+
+    return judge
 
 
 def _score(function: Function, fails: Callable[[Trial], bool]) -> Judge:

@@ -8,8 +8,8 @@ from typing import final
 
 import numpy as np
 
-from gradcheck_sym.run.conclude import Evidence
 from gradcheck_sym.run.domains import sizes_of
+from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Function
 from gradcheck_sym.run.plan import Plan
 from gradcheck_sym.run.subject import Subject

@@ -39,6 +39,11 @@ class Subject:
         default_factory=dict, compare=False, repr=False
     )
 
+    # (what is accused, input) -> where a fault of that kind was made as simple as it gets
+    shrunk_to: dict[tuple[str, str | None], Trial] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
     @cached_property
     def implementation(self) -> Implementation:
         """The callable under test; ImplementationError where it cannot be had."""

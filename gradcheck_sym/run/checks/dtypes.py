@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.conclude import Evidence, blank, conclude_each
+from gradcheck_sym.run.conclude import blank, conclude_each
+from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.exhaustive import every_point

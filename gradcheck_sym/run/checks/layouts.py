@@ -15,7 +15,8 @@ from gradcheck_sym.autograd.layouts import (
 )
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.conclude import Evidence, conclude_each
+from gradcheck_sym.run.conclude import conclude_each
+from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Claimant, Dims, Floats, Function, Request
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.shapes import broadcast, empty_sizes, larger_sizes

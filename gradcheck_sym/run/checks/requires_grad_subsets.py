@@ -9,7 +9,8 @@ from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.subsets import reverse_alone, subsets
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.conclude import Evidence, conclude_each
+from gradcheck_sym.run.conclude import conclude_each
+from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Function, Request
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
