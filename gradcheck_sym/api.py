@@ -42,13 +42,14 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether nothing failed."""
-        from gradcheck_sym.report.text import fails
+        from gradcheck_sym.report.words import fails
 
         return not any(fails(result, self.strict) for result in self.results)
 
     def __str__(self) -> str:
         """The text that the terminal shows."""
-        from gradcheck_sym.report.text import Style, render
+        from gradcheck_sym.report.text import render
+        from gradcheck_sym.report.words import Style
 
         lines = render(self.results, Style(self.seed, strict=self.strict))
         return "\n".join("".join(visible(span.text) for span in line) for line in lines)

@@ -14,7 +14,7 @@ from gradcheck_sym.commands.pin import pinned
 from gradcheck_sym.commands.progress import progress
 from gradcheck_sym.commands.reproduce import command
 from gradcheck_sym.commands.usage import Exit
-from gradcheck_sym.report import text
+from gradcheck_sym.report.words import Style, fails
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.verdict.records import Result
@@ -33,13 +33,13 @@ def carry_out(
     shown = arguments.format == "text" and arguments.verbosity >= 0
     results, interrupted = _judge(specs, options, shown)
     results = finish([_retraceable(result, specs, options) for result in results])
-    style = text.Style(
+    style = Style(
         options.seed, arguments.verbosity, options.strict, time.perf_counter() - started
     )
     if interrupted:
         return output.report_part(results, style, arguments)
     output.report(results, style, arguments)
-    failed = any(text.fails(result, options.strict) for result in results)
+    failed = any(fails(result, options.strict) for result in results)
     return Exit.FAILED if failed else Exit.PASSED
 
 

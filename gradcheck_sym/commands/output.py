@@ -12,10 +12,11 @@ from pathlib import Path
 from gradcheck_sym.commands.usage import Code, Exit, mistake
 from gradcheck_sym.report import text
 from gradcheck_sym.report.terminal import Screen, line
+from gradcheck_sym.report.words import Style
 from gradcheck_sym.verdict.records import Result
 
 
-def report(results: Sequence[Result], style: text.Style, arguments: argparse.Namespace) -> None:
+def report(results: Sequence[Result], style: Style, arguments: argparse.Namespace) -> None:
     """Write the whole report where the arguments say."""
     screen = Screen(sys.stdout)
     if arguments.output is None:
@@ -27,7 +28,7 @@ def report(results: Sequence[Result], style: text.Style, arguments: argparse.Nam
 
 
 def report_part(
-    results: Sequence[Result], style: text.Style, arguments: argparse.Namespace
+    results: Sequence[Result], style: Style, arguments: argparse.Namespace
 ) -> Exit:
     """Show people what there is; a file or a machine gets the whole report or none."""
     if arguments.output is None and arguments.format == "text":
@@ -36,7 +37,7 @@ def report_part(
     return Exit.INTERRUPTED
 
 
-def _write(results: Sequence[Result], style: text.Style, form: str, screen: Screen) -> None:
+def _write(results: Sequence[Result], style: Style, form: str, screen: Screen) -> None:
     if form == "json":
         from gradcheck_sym.report import json_report
 
@@ -45,7 +46,7 @@ def _write(results: Sequence[Result], style: text.Style, form: str, screen: Scre
         screen.write(text.render(results, style))
 
 
-def _save(path: Path, results: Sequence[Result], style: text.Style, form: str) -> None:
+def _save(path: Path, results: Sequence[Result], style: Style, form: str) -> None:
     """Write the report beside its place, then put it there at once: never half a file.
 
     Where that fails after all, the report of a long run still reaches stdout.

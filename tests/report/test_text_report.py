@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gradcheck_sym.report import text
+from gradcheck_sym.report import details, text, words
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
 CASE = Case(
@@ -49,7 +49,7 @@ def result(**changes: object) -> Result:
 
 def shown(results: Sequence[Result], **style: object) -> str:
     """The report as plain text."""
-    lines = text.render(results, text.Style(**({"seed": 0} | style)))  # type: ignore[arg-type]
+    lines = text.render(results, words.Style(**({"seed": 0} | style)))  # type: ignore[arg-type]
     return "\n".join("".join(span.text for span in spans) for spans in lines)
 
 
@@ -144,7 +144,7 @@ def test_large_points_are_cut() -> None:
 def test_long_formulas_are_cut() -> None:
     """A derivative of thousands of characters does not bury the rest."""
     report = shown([result(derivative="x + " * 1000)])
-    assert max(map(len, report.splitlines())) < text.MAX_FORMULA + 20
+    assert max(map(len, report.splitlines())) < details.MAX_FORMULA + 20
 
 
 def test_three_failures_of_a_spec_and_a_count() -> None:
@@ -283,4 +283,4 @@ def test_nothing_is_said_to_be_nothing() -> None:
 )
 def test_what_fails_a_run(verdict: Verdict, strict: bool, failing: bool) -> None:
     """The table of DESIGN's verdicts."""
-    assert text.fails(result(verdict=verdict), strict) is failing
+    assert words.fails(result(verdict=verdict), strict) is failing
