@@ -15,7 +15,6 @@ from gradcheck_sym.commands import values
 from gradcheck_sym.commands.point import sizes_of
 from gradcheck_sym.errors import SpecError
 from gradcheck_sym.report.problems import render as render_problem
-from gradcheck_sym.report.problems import visible
 from gradcheck_sym.run.options import CHECKS, Options
 from gradcheck_sym.spec.dtypes import DTYPES
 from gradcheck_sym.spec.records import Nested, Spec
@@ -48,17 +47,18 @@ class Report:
 
     def __str__(self) -> str:
         """The text that the terminal shows."""
+        from gradcheck_sym.report.terminal import plain
         from gradcheck_sym.report.text import render
         from gradcheck_sym.report.words import Style
 
-        lines = render(self.results, Style(self.seed, strict=self.strict))
-        return "\n".join("".join(visible(span.text) for span in line) for line in lines)
+        return plain(render(self.results, Style(self.seed, strict=self.strict)))
 
     def to_json(self) -> str:
         """The report for machines; every float exact."""
         from gradcheck_sym.report import json_report
+        from gradcheck_sym.report.words import Style
 
-        return json_report.render(self.results, self.seed)
+        return json_report.render(self.results, Style(self.seed, strict=self.strict))
 
 
 @final

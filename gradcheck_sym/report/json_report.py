@@ -6,10 +6,10 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import gradcheck_sym
 from gradcheck_sym.report.numbers import hex_nest, hexadecimal
+from gradcheck_sym.report.words import Style
 from gradcheck_sym.verdict.records import Case, Measured, Result
 
 SCHEMA = 1
@@ -18,7 +18,7 @@ _LIBRARIES = ("torch", "sympy", "numpy", "python-flint", "hypothesis")
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
-def render(results: Sequence[Result], seed: int) -> str:
+def render(results: Sequence[Result], style: Style) -> str:
     """The results as one JSON document, ending in a newline.
 
     Floats that must survive are hexadecimal strings; a float that JSON has no number for is
@@ -27,7 +27,7 @@ def render(results: Sequence[Result], seed: int) -> str:
     document = {
         "schema": SCHEMA,
         "versions": versions(),
-        "seed": seed,
+        "seed": style.seed,
         "summary": count(results),
         "results": [_result(result) for result in results],
     }
@@ -55,6 +55,8 @@ _COUNTS_AS = {"xfailed": "passed", "xpassed": "warned"}
 
 
 def _version(library: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(library)
     except PackageNotFoundError:
@@ -68,8 +70,13 @@ def _result(result: Result) -> Json:
         "input": result.input,
         "dtype": result.dtype,
         "verdict": result.verdict.value,
+        "outcome": result.outcome,
+        "line": result.line,
+        "column": result.column,
         "points": result.points,
         "dropped": {reason: result.dropped[reason] for reason in sorted(result.dropped)},
+        "formula": result.formula,
+        "derivative": result.derivative,
         "worst": _case(result.worst),
         "smallest": _case(result.smallest),
         "culprit": result.culprit,
@@ -79,6 +86,7 @@ def _result(result: Result) -> Json:
         "expected": result.expected,
         "reproduce": result.reproduce,
         "id": result.id,
+        "pin": result.pin,
     }
 
 

@@ -51,6 +51,11 @@ def line(text: str, style: str = "") -> Line:
     return (Span(text, style),)
 
 
+def plain(lines: Iterable[Line]) -> str:
+    """The lines as one sanitised text without colours."""
+    return "\n".join("".join(visible(span.text) for span in spans) for spans in lines)
+
+
 @final
 class Screen:
     """A text stream, and what it can show: all characters or only ASCII, colours or none."""

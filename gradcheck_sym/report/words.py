@@ -9,6 +9,7 @@ from typing import final
 
 from gradcheck_sym.report.numbers import decimal, decimal_nest, hexadecimal, leaves, rough
 from gradcheck_sym.report.terminal import Span
+from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Case, Result
 
 MAX_NUMBERS = 16  # of one input shown in a failure; the command below them has all
@@ -81,11 +82,17 @@ def headline(alike: Sequence[Result]) -> str:
     return f"{place(alike[0])}: {name}: {subjects}: {ruling(alike[0])}"
 
 
+def gist(result: Result) -> str:
+    """The one thing to know of it: the known mistake that fits, or else what is said of it."""
+    known = result.pattern not in ("", Pattern.UNKNOWN)
+    return result.diagnosis if known else result.message
+
+
 def reason(result: Result) -> str:
-    """Why it came out so, in one line: what is said of it, and the error at the smallest point."""
+    """Why it came out so, in one line: the gist, and the error at the smallest point."""
     case = result.smallest or result.worst
     numbers = "" if case is None else f"{error(case)}{at(case)}"
-    return "; ".join(fact for fact in (result.message, numbers) if fact)
+    return "; ".join(fact for fact in (gist(result), numbers) if fact)
 
 
 def at(case: Case) -> str:

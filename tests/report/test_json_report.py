@@ -6,6 +6,7 @@ import json
 import math
 
 from gradcheck_sym.report import json_report
+from gradcheck_sym.report.words import Style
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
 CASE = Case(
@@ -42,7 +43,7 @@ def verdicts(*rulings: tuple[Verdict, str]) -> list[Result]:
 
 def test_the_shape_of_the_document() -> None:
     """The keys that readers rely on."""
-    document = json.loads(json_report.render([WRONG], seed=7))
+    document = json.loads(json_report.render([WRONG], Style(7)))
     assert list(document) == ["schema", "versions", "seed", "summary", "results"]
     assert (document["schema"], document["seed"]) == (1, 7)
     assert document["summary"] == {"passed": 0, "warned": 0, "failed": 1, "errors": 0}
@@ -66,7 +67,7 @@ def test_the_shape_of_the_document() -> None:
 
 def test_floats_survive() -> None:
     """Every float of a case comes back bit for bit, infinities and NaN included."""
-    case = json.loads(json_report.render([WRONG], seed=0))["results"][0]["worst"]
+    case = json.loads(json_report.render([WRONG], Style(0)))["results"][0]["worst"]
     assert float.fromhex(case["point"]["x"]) == 0.1
     assert case["point"]["w"] == [["0x1p+0", "nan"], ["inf", "-0x0p+0"]]
     assert case["cotangent"] == ["0x1p-1"]
@@ -85,8 +86,8 @@ def test_it_is_strict_json_and_the_same_each_time() -> None:
         **{name: getattr(WRONG, name) for name in WRONG.__slots__}
         | {"dropped": {"domain": 1, "kink": 2}}
     )
-    report = json_report.render([WRONG], seed=0)
-    assert report == json_report.render([turned], seed=0)
+    report = json_report.render([WRONG], Style(0))
+    assert report == json_report.render([turned], Style(0))
     assert "NaN" not in report
     assert report.isascii()
     assert report.endswith("}\n")
@@ -97,7 +98,7 @@ def test_hostile_text_stays_inside_its_string() -> None:
     hostile = '\x1b[31m"\\\n\ud800é'
     (result,) = verdicts((Verdict.WRONG, ""))
     result = Result(result.spec, hostile, None, "float64", Verdict.WRONG, message=hostile)
-    report = json_report.render([result], seed=0)
+    report = json_report.render([result], Style(0))
     assert "\x1b" not in report
     assert json.loads(report)["results"][0]["message"] == hostile
 
@@ -113,7 +114,7 @@ def test_every_result_is_counted_once() -> None:
         (Verdict.WRONG, "known"),
         (Verdict.AGREES, "known"),
     )
-    summary = json.loads(json_report.render(results, seed=0))["summary"]
+    summary = json.loads(json_report.render(results, Style(0)))["summary"]
     assert summary == {"passed": 3, "warned": 2, "failed": 1, "errors": 1}
 
 
