@@ -10,6 +10,7 @@ from typing import final
 
 from gradcheck_sym.commands import values
 from gradcheck_sym.commands.usage import Exit
+from gradcheck_sym.report.formats import FORMATS
 
 PROGRAM = "python -m gradcheck_sym"
 
@@ -76,19 +77,44 @@ def trust_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+@final
+class _ReportAction(argparse.Action):
+    """Keeps the order of --format and --output: a file takes the form that was named before it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        namespace.reports = (*namespace.reports, values)
+
+
 def report_options(parser: argparse.ArgumentParser) -> None:
-    """The report's form and place."""
+    """Forms and places of reports, in the order of the words; `format` is what goes unsaid."""
     report = parser.add_argument_group("the report")
     report.add_argument(
         "--format",
-        type=values.one("--format", ("text", "json")),
+        action=_ReportAction,
+        type=values.one("--format", tuple(FORMATS)),
         default="text",
-        metavar="text|json",
-        help="for people or for machines (%(default)s)",
+        metavar="F",
+        help="its form: one of those below (%(default)s; repeatable)",
     )
     report.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the report there, not to the terminal"
+        "--output",
+        action=_ReportAction,
+        type=Path,
+        metavar="FILE",
+        help="write the report there, in the --format before it, not to the terminal",
     )
+    parser.set_defaults(reports=())
+
+
+FORM_NOTES = "formats of a report:\n" + "".join(
+    f"  {name:<10} {form.purpose}\n" for name, form in FORMATS.items()
+)
 
 
 def loudness_options(parser: argparse.ArgumentParser) -> None:

@@ -27,18 +27,15 @@ def carry_out(
     finish: Callable[[Sequence[Result]], Sequence[Result]],
 ) -> Exit:
     """Judge specs and report as the arguments say; finish sees the results before people do."""
-    if arguments.output is not None:
-        output.check_writable(arguments.output)
+    reports = output.destinations(arguments)
     started = time.perf_counter()
-    shown = arguments.format == "text" and arguments.verbosity >= 0
+    shown = output.leaves_terminal_to_people(reports) and arguments.verbosity >= 0
     results, interrupted = _judge(specs, options, shown)
     results = finish([_retraceable(result, specs, options) for result in results])
-    style = Style(
-        options.seed, arguments.verbosity, options.strict, time.perf_counter() - started
-    )
+    style = Style(options.seed, arguments.verbosity, options.strict, time.perf_counter() - started)
     if interrupted:
-        return output.report_part(results, style, arguments)
-    output.report(results, style, arguments)
+        return output.report_part(results, style, reports)
+    output.report(results, style, reports)
     failed = any(fails(result, options.strict) for result in results)
     return Exit.FAILED if failed else Exit.PASSED
 

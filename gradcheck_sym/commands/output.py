@@ -1,4 +1,4 @@
-"""Where reports go: the terminal, or a file that is replaced at once."""
+"""Where reports go: the terminal, or files that are replaced at once."""
 
 from __future__ import annotations
 
@@ -7,46 +7,101 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import final
 
 from gradcheck_sym.commands.usage import Code, Exit, mistake
-from gradcheck_sym.report import text
+from gradcheck_sym.report.formats import FORMATS, Format, Kind
 from gradcheck_sym.report.terminal import Screen, line
+from gradcheck_sym.report.text import summary
 from gradcheck_sym.report.words import Style
 from gradcheck_sym.verdict.records import Result
 
 
-def report(results: Sequence[Result], style: Style, arguments: argparse.Namespace) -> None:
-    """Write the whole report where the arguments say."""
+@final
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One report: its form, and the file it goes to; without one, the terminal."""
+
+    form: str  # out of FORMATS; "" while it is not said
+    path: Path | None = None
+
+    @property
+    def format(self) -> Format:
+        """The form itself."""
+        return FORMATS[self.form]
+
+
+def destinations(arguments: argparse.Namespace) -> tuple[Destination, ...]:
+    """The reports that are asked for; raises SpecError where two would get in each other's way.
+
+    A file takes the form that was named before it; the first one may also be named after it.
+    """
+    found: list[Destination] = []
+    for word in arguments.reports:
+        last = found[-1] if found else Destination("")
+        if isinstance(word, Path) and last.form and last.path is None:
+            found[-1] = replace(last, path=word)
+        elif isinstance(word, str) and found and not last.form:
+            found[-1] = replace(last, form=word)
+        else:
+            found.append(Destination("", word) if isinstance(word, Path) else Destination(word))
+    complete = [replace(each, form=each.form or arguments.format) for each in found]
+    _check(complete)
+    return tuple(complete) or (Destination(arguments.format),)
+
+
+def _check(found: Sequence[Destination]) -> None:
+    shown = [each for each in found if each.path is None]
+    for each in shown:
+        if each.format.kind is Kind.DOCUMENT and len(shown) > 1:
+            message = f"--format: {each.form} has the terminal to itself"
+            raise mistake(Code.ARGUMENT, message, f"--format {each.form} --output FILE")
+    paths = [os.path.realpath(each.path) for each in found if each.path is not None]
+    for each in found:
+        if each.path is not None:
+            if paths.count(os.path.realpath(each.path)) > 1:
+                raise mistake(Code.ARGUMENT, f"--output: two reports cannot go to {each.path}")
+            _check_writable(each.path)
+
+
+def leaves_terminal_to_people(reports: Sequence[Destination]) -> bool:
+    """Whether nothing but what people read goes to the terminal."""
+    return all(each.format.kind is Kind.PEOPLE for each in reports if each.path is None)
+
+
+def report(results: Sequence[Result], style: Style, reports: Sequence[Destination]) -> None:
+    """Write every report; the files first, so that the terminal ends with what people read."""
     screen = Screen(sys.stdout)
-    if arguments.output is None:
-        _write(results, style, arguments.format, screen)
-        return
-    _save(arguments.output, results, style, arguments.format)
-    if style.verbosity >= 0:
-        screen.write(text.summary(results, style))
+    shown = [each for each in reports if each.path is None]
+    for each in reports:
+        if each.path is not None:
+            _save(each.path, results, style, each.format)
+    for each in shown:
+        _write(results, style, each.format, screen)
+    if style.verbosity >= 0 and all(each.format.kind is Kind.LOG for each in shown):
+        screen.write(summary(results, style))
 
 
-def report_part(
-    results: Sequence[Result], style: Style, arguments: argparse.Namespace
-) -> Exit:
+def report_part(results: Sequence[Result], style: Style, reports: Sequence[Destination]) -> Exit:
     """Show people what there is; a file or a machine gets the whole report or none."""
-    if arguments.output is None and arguments.format == "text":
-        report(results, style, arguments)
+    for each in reports:
+        if each.path is None and each.format.kind is Kind.PEOPLE:
+            _write(results, style, each.format, Screen(sys.stdout))
     Screen(sys.stderr).write([line("interrupted: the rest was not judged", "yellow")])
     return Exit.INTERRUPTED
 
 
-def _write(results: Sequence[Result], style: Style, form: str, screen: Screen) -> None:
-    if form == "json":
-        from gradcheck_sym.report import json_report
-
-        screen.write_text(json_report.render(results, style.seed))
+def _write(results: Sequence[Result], style: Style, form: Format, screen: Screen) -> None:
+    rendered = form.render(results, style)
+    if isinstance(rendered, str):
+        screen.write_text(rendered)
     else:
-        screen.write(text.render(results, style))
+        screen.write(rendered)
 
 
-def _save(path: Path, results: Sequence[Result], style: Style, form: str) -> None:
+def _save(path: Path, results: Sequence[Result], style: Style, form: Format) -> None:
     """Write the report beside its place, then put it there at once: never half a file.
 
     Where that fails after all, the report of a long run still reaches stdout.
@@ -77,7 +132,7 @@ def _umask() -> int:
     return mask
 
 
-def check_writable(path: Path) -> None:
+def _check_writable(path: Path) -> None:
     """Find out before a long run, not after it."""
     if os.path.isdir(path):  # unlike Path.is_dir, False for a name that is too long
         raise _unwritable(path, "it is a folder")

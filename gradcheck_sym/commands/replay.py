@@ -9,7 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gradcheck_sym.commands import journal
-from gradcheck_sym.commands.command import PROGRAM, Command, report_options, trust_options
+from gradcheck_sym.commands.command import (
+    FORM_NOTES,
+    PROGRAM,
+    Command,
+    report_options,
+    trust_options,
+)
 from gradcheck_sym.commands.journal import Entry
 from gradcheck_sym.commands.judging import carry_out
 from gradcheck_sym.commands.select import select
@@ -125,5 +131,6 @@ COMMAND = Command(
 """,
     _add_options,
     replay,
+    FORM_NOTES,
     selects=False,
 )

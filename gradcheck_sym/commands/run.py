@@ -8,7 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from gradcheck_sym.commands import journal, values
-from gradcheck_sym.commands.command import PROGRAM, Command, report_options, trust_options
+from gradcheck_sym.commands.command import (
+    FORM_NOTES,
+    PROGRAM,
+    Command,
+    report_options,
+    trust_options,
+)
 from gradcheck_sym.commands.configuration import KEYS
 from gradcheck_sym.commands.judging import carry_out
 from gradcheck_sym.commands.point import sizes_of
@@ -149,6 +155,7 @@ def _told(name: str) -> str:
 
 
 _NOTES = f"""\
+{FORM_NOTES}
 profiles, unless options say otherwise:
 {"".join(map(_told, PROFILES))}
 configuration:
@@ -166,6 +173,7 @@ COMMAND = Command(
   {PROGRAM} specs/ --checks reverse --dtype float32,bfloat16
   {PROGRAM} my.yaml --allow-import my_kernels      an implementation of one's own
   {PROGRAM} specs/ --format json --output report.json
+  {PROGRAM} specs/ --format text --format junit --output junit.xml   both
   {PROGRAM} a.yaml::f --point '{{"x": "0x1.8p+1"}}'  one point, exactly
 """,
     _add_options,

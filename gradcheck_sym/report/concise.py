@@ -18,7 +18,7 @@ from gradcheck_sym.report.words import (
     subject,
     warns,
 )
-from gradcheck_sym.verdict.records import Result
+from gradcheck_sym.verdict.records import Result, Verdict
 
 
 def render(results: Sequence[Result], style: Style) -> Iterator[Line]:
@@ -31,11 +31,11 @@ def render(results: Sequence[Result], style: Style) -> Iterator[Line]:
 
 def _line(result: Result) -> Line:
     _, name = address(result)
+    head = Span(f"{place(result)}: {name}: {subject(result)}: ")
+    if result.verdict is Verdict.SKIPPED:
+        return (head, Span(result.message))
     why = reason(result)
     if result.outcome == "passed":
         why = result.message or (counted(result.points, "point") if result.points else "")
-    return (
-        Span(f"{place(result)}: {name}: {subject(result)}: "),
-        Span(ruling(result), SIGNS[result.outcome].style),
-        Span(f": {why}" if why else ""),
-    )
+    ending = Span(f": {why}" if why else "")
+    return (head, Span(ruling(result), SIGNS[result.outcome].style), ending)

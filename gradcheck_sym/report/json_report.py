@@ -34,6 +34,15 @@ def render(results: Sequence[Result], style: Style) -> str:
     return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
+def schema() -> Json:
+    """The JSON Schema (draft-07) of the document, which comes with the package."""
+    from importlib.resources import files
+
+    text = files("gradcheck_sym.report").joinpath("report.schema.json").read_text("utf-8")
+    loaded: Json = json.loads(text)
+    return loaded
+
+
 def versions() -> dict[str, str]:
     """The version of each thing that takes part, read without importing it."""
     found = {"gradcheck_sym": gradcheck_sym.__version__, "python": platform.python_version()}

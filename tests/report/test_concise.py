@@ -27,7 +27,7 @@ def test_a_line_per_result_and_the_summary(every: Sequence[Result]) -> None:
     )
     assert lines[1].startswith("specs/a.yaml:3:5: gelu: forward in float32: wrong: autograd claims")
     assert lines[2] == "specs/a.yaml:3:5: gelu: vmap of x in float32: agrees: 2,000 points"
-    assert lines[4].endswith("skipped: skipped: needs a GPU")
+    assert lines[4].endswith("compile of x in float32: skipped: needs a GPU")
     assert lines[5] == "specs/b.yaml: f: reverse of x in float32: error: ValueError: no"
     assert "wrong, as expected: known" in lines[6]
     assert "agrees, though expected to fail: known" in lines[7]
