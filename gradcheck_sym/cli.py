@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
 
 import gradcheck_sym
 from gradcheck_sym.commands import explain, list_specs, replay, run, schema, validate
-from gradcheck_sym.commands.command import PROGRAM, Command, loudness_options
-from gradcheck_sym.commands.configuration import KEYS, configuration
+from gradcheck_sym.commands.command import PROGRAM, Command, Parser, loudness_options
+from gradcheck_sym.commands.configuration import KEYS, configuration, with_configuration
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.errors import Problem, SpecError
 from gradcheck_sym.report.numbers import counted
 from gradcheck_sym.report.terminal import Screen, line
-from gradcheck_sym.run.options import Profile
 
 # In the order of the overview; the first is what a bare path means.
 COMMANDS: Mapping[str, Command] = {
@@ -132,40 +129,17 @@ def _summary(command: Command) -> str:
 # ---- parsing
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are raised as problems instead of ending the process."""
-
-    def error(self, message: str) -> NoReturn:
-        raise mistake(Code.ARGUMENT, message, f"see {self.prog} --help")
-
-
 def _parse(name: str, command: Command, words: Sequence[str]) -> argparse.Namespace:
     """The arguments; what is not among the words comes from the configuration."""
     parser = _parser(name, command)
-    arguments = _given(parser, name, words)
+    arguments = parser.read(words)
     if arguments.help or not ({key.replace("-", "_") for key in KEYS} & set(vars(arguments))):
         return arguments
-    settled = configuration().values
-    if getattr(arguments, "profile", None):  # it is about these, too
-        about = {entry.name for entry in fields(Profile)}
-        settled = {dest: value for dest, value in settled.items() if dest not in about}
-    parser.set_defaults(**{dest: settled[dest] for dest in settled if hasattr(arguments, dest)})
-    return _given(parser, name, words)
+    return with_configuration(parser, words, configuration())
 
 
-def _given(parser: argparse.ArgumentParser, name: str, words: Sequence[str]) -> argparse.Namespace:
-    arguments, unknown = parser.parse_known_intermixed_args(list(words))
-    if unknown and not arguments.help:
-        option = unknown[0].partition("=")[0]
-        known = [text for action in parser._actions for text in action.option_strings]
-        hint = did_you_mean(option, known) or f"see {parser.prog} --help"
-        said = f"there is no option '{option}'" if option[:1] == "-" else f"'{option}' is too much"
-        raise mistake(Code.ARGUMENT, f"{name}: {said}", hint)
-    return arguments
-
-
-def _parser(name: str, command: Command) -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser(name: str, command: Command) -> Parser:
+    parser = Parser(
         prog=f"{PROGRAM} {name}",
         description=command.purpose,
         epilog=f"{command.notes}\nexamples:\n{command.examples}".lstrip("\n"),

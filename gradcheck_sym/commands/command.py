@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import NoReturn, final
 
 from gradcheck_sym.commands import values
-from gradcheck_sym.commands.usage import Exit
+from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.report.formats import FORMATS
 
 PROGRAM = "python -m gradcheck_sym"
+
+
+@final
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are raised as problems instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise SpecError."""
+        raise mistake(Code.ARGUMENT, message, f"see {self.prog} --help")
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments; SpecError where they are not right, with what may have been meant."""
+        arguments, unknown = self.parse_known_intermixed_args(list(words))
+        if unknown and not getattr(arguments, "help", False):
+            option = unknown[0].partition("=")[0]
+            known = [text for action in self._actions for text in action.option_strings]
+            hint = did_you_mean(option, known) or f"see {self.prog} --help"
+            name = self.prog.rpartition(" ")[2]
+            strange = f"there is no option '{option}'"
+            said = strange if option[:1] == "-" else f"'{option}' is too much"
+            raise mistake(Code.ARGUMENT, f"{name}: {said}", hint)
+        return arguments
 
 
 @final

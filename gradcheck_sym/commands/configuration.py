@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, final
 
+from gradcheck_sym.commands.command import Parser
 from gradcheck_sym.commands.usage import Code, did_you_mean
 from gradcheck_sym.errors import Position, Problem, SpecError
+from gradcheck_sym.run.options import Profile
 
 FILE = "pyproject.toml"
 TABLE = ("tool", "gradcheck_sym")
@@ -59,6 +61,19 @@ def configuration(folder: Path | None = None) -> Configuration:
         if found is not None:
             return found.read()
     return Configuration()
+
+
+def with_configuration(
+    parser: Parser, words: Sequence[str], settled: Configuration
+) -> argparse.Namespace:
+    """The arguments; what is not among the words is as the project has settled it."""
+    arguments = parser.read(words)
+    values = settled.values
+    if getattr(arguments, "profile", None):  # it is about these, too
+        about = {entry.name for entry in fields(Profile)}
+        values = {dest: value for dest, value in values.items() if dest not in about}
+    parser.set_defaults(**{dest: values[dest] for dest in values if hasattr(arguments, dest)})
+    return parser.read(words)
 
 
 def _file(path: Path) -> _File | None:

@@ -72,7 +72,8 @@ def _at_one_point(
 # ---- its options
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def judging_options(parser: argparse.ArgumentParser) -> None:
+    """What is checked, of every run: of a whole project, too."""
     choice = parser.add_argument_group("what is checked")
     choice.add_argument(
         "--profile",
@@ -111,17 +112,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the same seed gives the same results (%(default)s)",
     )
-    _ruling_options(parser)
-    _point_options(parser)
-    report_options(parser)
+    trust_options(parser.add_argument_group("what counts"))
 
 
-def _ruling_options(parser: argparse.ArgumentParser) -> None:
-    ruling = parser.add_argument_group("what counts")
-    ruling.add_argument(
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    judging_options(parser)
+    course = parser.add_argument_group("its course")
+    course.add_argument(
         "-x", dest="stop_at_first", action="store_true", help="end at the first spec that fails"
     )
-    trust_options(ruling)
+    _point_options(parser)
+    report_options(parser)
 
 
 def _point_options(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from gradcheck_sym.autograd.implementation import ImplementationError
 from gradcheck_sym.autograd.state import single_threaded
-from gradcheck_sym.run.checks import CHECKS, Check
+from gradcheck_sym.run.checks import CHECKS
+from gradcheck_sym.run.choice import checks_of, dtypes_of
 from gradcheck_sym.run.conclude import blank
-from gradcheck_sym.run.options import ON_DEMAND, Options
+from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.dtypes import format_of
@@ -18,8 +19,6 @@ from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import ProgramError
 from gradcheck_sym.verdict.diagnosis import across
 from gradcheck_sym.verdict.records import Result, Verdict
-
-DEFAULT_DTYPES = ("float64",)
 
 # What a spec may turn out to be at fault for, once its mathematics is written out.
 _SPEC_FAULTS = (ImplementationError, LowerError, ProgramError, SamplingError)
@@ -45,35 +44,26 @@ def run(
 
 def run_spec(spec: Spec, options: Options) -> Iterator[Result]:
     """The results of one spec: every dtype, every check that applies."""
+    for subject in subjects(spec, options):
+        for check in checks_of(spec, options):
+            yield from run_check(subject, check)
+
+
+def subjects(spec: Spec, options: Options) -> tuple[Subject, ...]:
+    """The spec in each of its dtypes; what is derived for one serves the others."""
     first = Subject(spec, format_of("float64"), options)
-    for dtype in _dtypes(spec, options):
-        yield from _run_dtype(replace(first, dtype=format_of(dtype)))
+    return tuple(replace(first, dtype=format_of(name)) for name in dtypes_of(spec, options))
 
 
-def _dtypes(spec: Spec, options: Options) -> tuple[str, ...]:
-    """The dtypes to check in: an input's own, those asked for, or the default."""
-    own = {entry.dtype for entry in spec.inputs if entry.dtype is not None}
-    if len(own) == 1:
-        return tuple(dtype for dtype in own if options.dtypes is None or dtype in options.dtypes)
-    return options.dtypes or DEFAULT_DTYPES
-
-
-def _selected(spec: Spec, options: Options) -> tuple[str, ...]:
-    asked = set(CHECKS) - ON_DEMAND | set(spec.checks) if options.checks is None else options.checks
-    if options.checks is None and options.dtypes is not None:
-        asked = set(asked) - {"dtypes"}  # they are run in all checks
-    return tuple(name for name in CHECKS if name in asked and CHECKS[name].applies(spec))
-
-
-def _run_dtype(subject: Subject) -> Iterator[Result]:
-    for name in _selected(subject.spec, subject.options):
-        skipped = subject.spec.checks.get(name)
-        if isinstance(skipped, Skip):
-            message = f"skipped: {skipped.reason}"
-            yield replace(blank(subject, name, None), verdict=Verdict.SKIPPED, message=message)
-            continue
-        expected = subject.spec.xfail.get(name, "")
-        yield from _expecting(expected, list(_run_check(subject, name, CHECKS[name])))
+def run_check(subject: Subject, name: str) -> Iterator[Result]:
+    """The results of one check in one dtype, with what the author says of it."""
+    said = subject.spec.checks.get(name)
+    if isinstance(said, Skip):
+        message = f"skipped: {said.reason}"
+        yield replace(blank(subject, name, None), verdict=Verdict.SKIPPED, message=message)
+        return
+    expected = subject.spec.xfail.get(name, "")
+    yield from _expecting(expected, list(_guarded(subject, name)))
 
 
 def _expecting(reason: str, results: list[Result]) -> Iterator[Result]:
@@ -84,12 +74,12 @@ def _expecting(reason: str, results: list[Result]) -> Iterator[Result]:
         yield replace(result, expected=reason) if marked else result
 
 
-def _run_check(subject: Subject, name: str, check: Check) -> Iterator[Result]:
+def _guarded(subject: Subject, name: str) -> Iterator[Result]:
     try:
         if name != "steps" and (said := subject.unsound):
             yield _error(subject.spec, subject.dtype.name, name, said)
             return
-        yield from check.run(subject)
+        yield from CHECKS[name](subject)
     except _SPEC_FAULTS as err:
         yield _error(subject.spec, subject.dtype.name, name, str(err))
 

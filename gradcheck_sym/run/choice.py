@@ -1,0 +1,82 @@
+"""Which checks and dtypes a spec is judged in: decided without loading what judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from gradcheck_sym.run.options import CHECKS, ON_DEMAND, Options
+from gradcheck_sym.spec.records import Spec
+from gradcheck_sym.spec.tree import Call, walk
+
+DEFAULT_DTYPES = ("float64",)
+
+
+def _has_expr(spec: Spec) -> bool:
+    return spec.expr is not None
+
+
+def _has_gradient(spec: Spec) -> bool:
+    return spec.expr is not None and any(entry.requires_grad for entry in spec.inputs)
+
+
+def _has_slope(spec: Spec) -> bool:
+    """Whether gradients are slopes: not where the mathematics holds something constant."""
+    trees = [expression.tree for _, expression in spec.let]
+    trees += [] if spec.expr is None else [spec.expr.tree]
+    parts = (part for tree in trees for part in walk(tree))
+    detached = any(isinstance(part, Call) and part.function == "detach" for part in parts)
+    return _has_gradient(spec) and not detached
+
+
+def _has_open_dtype(spec: Spec) -> bool:
+    """Whether it may be checked in any dtype: no input is of one of its own."""
+    return spec.expr is not None and all(entry.dtype is None for entry in spec.inputs)
+
+
+def _has_several(spec: Spec) -> bool:
+    return spec.expr is not None and sum(entry.requires_grad for entry in spec.inputs) > 1
+
+
+def _has_expectation(spec: Spec) -> bool:
+    return any(example.value is not None or example.grad for example in spec.examples)
+
+
+def _has_steps(spec: Spec) -> bool:
+    return bool(spec.steps)
+
+
+# Whether a spec gives a check something to compare.
+APPLIES: Mapping[str, Callable[[Spec], bool]] = MappingProxyType(
+    {
+        "forward": _has_expr,
+        "reverse": _has_gradient,
+        "forward_mode": _has_slope,
+        "second_order": _has_slope,
+        "finite_difference": _has_slope,
+        "layouts": _has_gradient,
+        "dtypes": _has_open_dtype,
+        "requires_grad_subsets": _has_several,
+        "purity": _has_gradient,
+        "vmap": _has_gradient,
+        "compile": _has_gradient,
+        "steps": _has_steps,
+        "expect": _has_expectation,
+    }
+)
+
+
+def checks_of(spec: Spec, options: Options) -> tuple[str, ...]:
+    """The checks to run, in order: those asked for, as far as they apply."""
+    asked = set(CHECKS) - ON_DEMAND | set(spec.checks) if options.checks is None else options.checks
+    if options.checks is None and options.dtypes is not None:
+        asked = set(asked) - {"dtypes"}  # they are run in all checks
+    return tuple(name for name in CHECKS if name in asked and APPLIES[name](spec))
+
+
+def dtypes_of(spec: Spec, options: Options) -> tuple[str, ...]:
+    """The dtypes to check in: an input's own, those asked for, or the default."""
+    own = {entry.dtype for entry in spec.inputs if entry.dtype is not None}
+    if len(own) == 1:
+        return tuple(dtype for dtype in own if options.dtypes is None or dtype in options.dtypes)
+    return options.dtypes or DEFAULT_DTYPES
