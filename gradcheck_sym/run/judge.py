@@ -32,6 +32,7 @@ _MOST_KINKS = 24  # points of one trial that are held against generalized gradie
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
 _GROWTH = 4  # times as many
 _CLOSEST_LOOK = 512  # points within a bound that may be too wide, whose bound is worked out
+_ENOUGH = 16  # wrong numbers at one point
 _MOST_CLOSE = 64  # of these, where that takes care
 
 Mask = npt.NDArray[np.bool_]
@@ -177,11 +178,7 @@ class _Judging:
             return []
         if (reason := self._undecided(lane)) is not None:
             return self._without_gradient(lane, reason)
-        share = trial.shares[0][lane]
-        places = range(*self.columns.indices(len(share)))
-        rulings = {
-            column: trial.ruling(lane, column) for column in places if not share[column] <= 1
-        }
+        rulings = self._rulings(lane)
         if reasons := [ruling.dropped for ruling in rulings.values() if ruling.dropped]:
             self.dropped[reasons[0]] += 1
         return [
@@ -189,6 +186,23 @@ class _Judging:
             for column, ruling in rulings.items()
             if ruling.verdict is not Verdict.AGREES and not ruling.dropped
         ]
+
+    def _rulings(self, lane: int) -> dict[int, Ruling]:
+        """Rulings on the numbers in doubt at a point, the farthest off first, until it is wrong.
+
+        A few wrong numbers of one gradient tell as much as a thousand of them.
+        """
+        share = np.nan_to_num(self.trial.shares[0][lane], nan=np.inf)
+        places = np.arange(*self.columns.indices(len(share)))
+        ranked = places[np.argsort(-share[places], kind="stable")]
+        rulings: dict[int, Ruling] = {}
+        wrong = 0
+        for column in ranked[~(share[ranked] <= 1)].tolist():
+            rulings[column] = self.trial.ruling(lane, column)
+            wrong += rulings[column].verdict is Verdict.WRONG
+            if wrong == _ENOUGH:
+                break
+        return dict(sorted(rulings.items()))
 
     def _without_gradient(self, lane: int, reason: str) -> list[Fault]:
         """The faults at a point where there is no gradient, but perhaps a generalized one."""
