@@ -41,7 +41,11 @@ def _in_pairs(parts: Tensor) -> bool:
 
 def parted(result: Tensor) -> Tensor:
     """A tensor by its parts: (*shape, 2) of a complex one, a real one as it is."""
-    return torch.view_as_real(result.resolve_conj()) if result.is_complex() else result
+    if not result.is_complex():
+        return result
+    if not result.numel():  # to what is fed here in turn, torch gives strides that it refuses
+        return torch.stack([result.real, result.imag], dim=-1)
+    return torch.view_as_real(result.resolve_conj())
 
 
 def in_precision_of(tensor: Tensor, dtype: torch.dtype) -> Tensor:

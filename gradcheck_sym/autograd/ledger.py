@@ -68,6 +68,15 @@ class Job:
         return self.wrt if self.alone is None else (self.alone,)
 
     @property
+    def fixed(self) -> frozenset[str]:
+        """The inputs without gradient that are the same in all lanes, such as an option."""
+        return frozenset(
+            name
+            for name, batch in self.inputs.items()
+            if name not in self.wrt and bool((batch == batch[:1]).all())
+        )
+
+    @property
     def lanes(self) -> int:
         """How many points there are."""
         return next((len(batch) for batch in self.batches.values()), 0)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 
 _DEEPEST = 4  # containers in containers that are looked into, where a backward keeps its tensors
 
@@ -35,7 +36,14 @@ def _bytes(tensor: Tensor) -> NDArray[np.int64]:
 
 def held(result: Tensor) -> list[Tensor]:
     """What the graph of a result keeps for backward: saved tensors, attributes of ctx, leaves."""
-    return [tensor for node in _nodes(result) for tensor in _kept(node)]
+    return [tensor.detach() for node in _nodes(result) for tensor in _kept(node)]
+
+
+def constants(result: Tensor) -> list[Tensor]:
+    """What the graph's own Functions keep that no way back leads from: inputs, and constants."""
+    custom = (node for node in _nodes(result) if isinstance(node, BackwardCFunction))
+    kept = (tensor for node in custom for tensor in _kept(node))
+    return [tensor for tensor in kept if tensor.grad_fn is None]
 
 
 def parameters(result: Tensor) -> list[Tensor]:
@@ -66,7 +74,7 @@ def _kept(node: Any) -> Iterator[Tensor]:
 
 def _tensors(kept: object, depth: int = 0) -> Iterator[Tensor]:
     if isinstance(kept, Tensor):
-        yield kept.detach()
+        yield kept
     elif depth < _DEEPEST and isinstance(kept, (dict, list, tuple)):
         parts: Iterable[object] = kept.values() if isinstance(kept, dict) else kept
         for part in parts:

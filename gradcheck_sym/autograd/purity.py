@@ -22,6 +22,9 @@ from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
 from gradcheck_sym.autograd.ledger import Array, job_of
 from gradcheck_sym.autograd.memory import held, overlap, parameters
 from gradcheck_sym.autograd.state import repeatable, undisturbed
+from gradcheck_sym.autograd.support import Feature, unsupported
+from gradcheck_sym.autograd.writes import written_meanwhile
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 
 @final
@@ -37,7 +40,7 @@ class Kind(StrEnum):
     ALIASED = "aliased gradient"
     RANDOM = "not deterministic"
     ACCUMULATION = "accumulation"
-    CONSUMED = "consumed graph"  # loud: a second backward raises, although it was asked for
+    CONSUMED = "consumed graph"  # a second backward raises, although the graph was retained
     RAISED = "raised"  # the forward or the first backward
 
 
@@ -131,23 +134,33 @@ def _written(point: Point) -> Iterator[Impurity]:
 
     A forward may write to buffers, as batch normalization does; what comes of it shows elsewhere.
     """
-    graph = point.graph()
-    lent = {name: (tensor, tensor.detach().clone()) for name, tensor in graph.tensors.items()}
-    for name, (now, _) in lent.items():
-        if not same(now, point.inputs[name]):
+    shifted: set[str] = set()
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        with written_meanwhile(tensors) as found:
+            result = point.call(tensors)
+        shifted.update(found)
+        return result
+
+    graph = replace(point, call=call).graph()
+    lent = dict(graph.tensors)
+    for name in lent:
+        if name in shifted or not same(lent[name], point.inputs[name]):
             yield Impurity(Kind.MUTATED_INPUT, f"the forward writes to the input {name}", name)
+    before = {name: tensor.detach().clone() for name, tensor in lent.items()}
     own = [(tensor, tensor.detach().clone()) for tensor in parameters(graph.result)]
     fed = graph.fed.clone()
-    graph.pull(fed)
-    for name, (now, before) in lent.items():
-        if not same(now, before):
+    with written_meanwhile({**lent, GRAD_OUTPUT: fed}) as shifted:
+        graph.pull(fed)
+    for name, tensor in lent.items():
+        if name in shifted or not same(tensor, before[name]):
             yield Impurity(Kind.MUTATED_INPUT, f"the backward writes to the input {name}", name)
-    if not same(fed, graph.fed):
+    if GRAD_OUTPUT in shifted or not same(fed, graph.fed):
         yield Impurity(Kind.MUTATED_COTANGENT, "the backward writes to grad_output")
-    is_input = any(overlap(graph.result, tensor) for tensor in graph.tensors.values())
+    is_input = any(overlap(graph.result, tensor) for tensor in lent.values())
     if not is_input and not same(graph.result, graph.value):
         yield Impurity(Kind.MUTATED_RESULT, "the backward writes to the result")
-    if not all(same(now, before) for now, before in own if not _is_among(now, graph.leaves)):
+    if not all(same(now, was) for now, was in own if not _is_among(now, graph.leaves)):
         yield Impurity(Kind.MUTATED_PARAMETER, "the backward writes to a parameter")
 
 
@@ -189,9 +202,11 @@ def _retained(point: Point) -> Iterator[Impurity]:
     try:
         second = graph.pull(retain=True)
     except RAISED as error:
-        written = "modified by an inplace operation" in str(error)
-        kind = Kind.MUTATED_SAVED if written else Kind.CONSUMED
-        yield Impurity(kind, f"a second backward on the same graph raises {told(error)}")
+        lacking = unsupported(error)
+        if lacking is None or lacking.feature is not Feature.SECOND_BACKWARD:  # torch's own words
+            written = "modified by an inplace operation" in str(error)
+            kind = Kind.MUTATED_SAVED if written else Kind.CONSUMED
+            yield Impurity(kind, f"a second backward on the same graph raises {told(error)}")
         return
     written = not all(same(now, before) for now, before in saved)
     for name in _different(graph.wrt, second, first):

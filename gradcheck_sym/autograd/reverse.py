@@ -30,6 +30,7 @@ from gradcheck_sym.autograd.ledger import (
     frozen,
     job_of,
 )
+from gradcheck_sym.autograd.mapped import through_map
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.trees import ambient_dtype
 
@@ -112,8 +113,21 @@ def each(job: Job) -> Claims:
             ledger.raised(lane, error)
     for name, batch in job.watched().items():
         for lane in changed(before[name], batch):
+            if _is_written_early(job, before, lane, name):
+                ledger.touched(lane, name)
             ledger.written(lane, name)
     return ledger.claims()
+
+
+def _is_written_early(job: Job, before: Mapping[str, Tensor], lane: int, lent: str) -> bool:
+    """Whether a forward alone changes what is lent: through .data no version tells of it."""
+    copies = {name: before[f"the input {name}"][lane].clone() for name in job.inputs}
+    own = {f"the input {name}": tensor for name, tensor in copies.items()}
+    try:
+        job.call({k: v.detach().requires_grad_(k in job.wrt) for k, v in copies.items()})
+    except RAISED:
+        return False
+    return lent in own and bool(changed(before[lent][lane : lane + 1], own[lent][None]))
 
 
 def _pull_back(
@@ -156,7 +170,7 @@ def _elementwise(job: Job) -> Claims:
         if job.inputs[name].shape[1:] != shape:
             raise ImplementationError(f"{name} is not of the result's shape {tuple(shape)}")
     size = (job.lanes, *shape)
-    fixed = fixed_inputs(job)
+    fixed = job.fixed
     inputs = {
         name: batch[:1] if name in fixed and batch.dim() == 1 else _laid_out(batch, size)
         for name, batch in job.inputs.items()
@@ -189,15 +203,6 @@ def _ones(job: Job, shape: tuple[int, ...]) -> Tensor:
     return torch.ones((job.lanes, *shape), dtype=ambient_dtype(job.inputs.values()))
 
 
-def fixed_inputs(job: Job) -> set[str]:
-    """The inputs without gradient that are the same in all lanes, such as an option."""
-    return {
-        name
-        for name, batch in job.inputs.items()
-        if name not in job.wrt and bool((batch == batch[:1]).all())
-    }
-
-
 def _laid_out(batch: Tensor, size: tuple[int, ...]) -> Tensor:
     """A batch as one lane, a vector: repeated along what a lane of it lacks."""
     filler = (1,) * (len(size) - batch.dim())
@@ -214,7 +219,8 @@ def _vmap(job: Job) -> Claims:
     first = each(_head(job))
     if first.problems:
         raise ImplementationError(first.problems[0])
-    values, gradients = _mapped(job, first.values.shape[1:])
+    # (torch.func.vjp would import the compiler first, which takes a second)
+    values, gradients = through_map(job, dict.fromkeys(job.inputs, 0), job.fixed)
     for name, batch in job.batches.items():
         if changed(lent[name], batch):
             raise ImplementationError(f"wrote to {name}")
@@ -236,25 +242,3 @@ def _head(job: Job) -> Job:
     fed = None if job.cotangents is None else job.cotangents[:1].clone()
     inputs = {name: batch[:1].clone() for name, batch in job.inputs.items()}
     return Job(job.call, inputs, job.wrt, fed)
-
-
-def _mapped(job: Job, shape: tuple[int, ...]) -> tuple[Tensor, dict[str, Tensor]]:
-    """Values (lanes, *shape) and the gradients by `wrt`, each (lanes, *shape of the input).
-
-    Only the forward is mapped; one ordinary backward through it serves all lanes, since none
-    depends on another. (torch.func.vjp would import the compiler first, which takes a second.)
-    """
-    fed = _ones(job, shape) if job.cotangents is None else job.cotangents
-    fixed = fixed_inputs(job)
-    lanes = {k: batch[0] if k in fixed else batch.detach() for k, batch in job.inputs.items()}
-    leaves = {name: lanes[name].requires_grad_() for name in job.wrt}
-    along = {k: None if k in fixed else 0 for k in lanes}
-    result: Tensor = torch.func.vmap(job.call, (along,))(lanes)
-    found: tuple[Tensor | None, ...] = (None,) * len(leaves)
-    if leaves and result.requires_grad:
-        found = torch.autograd.grad(result, list(leaves.values()), fed, allow_unused=True)
-    gradients = {
-        name: torch.zeros_like(leaf) if gradient is None else gradient
-        for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
-    }
-    return result.detach(), gradients

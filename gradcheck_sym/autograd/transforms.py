@@ -1,6 +1,6 @@
-"""Functions made of a function: its gradient, its directional derivative, its map over lanes.
+"""Functions made of a function: its gradient, and its directional derivative.
 
-The first two are implementations again: whatever judges a function and its backward can judge
+Both are implementations again: whatever judges a function and its backward can judge
 them and theirs. The backward of a gradient is the second derivative; the tangent of a gradient is
 forward over reverse, the gradient of a tangent reverse over forward.
 """
@@ -8,28 +8,20 @@ forward over reverse, the gradient of a tangent reverse over forward.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from gradcheck_sym.autograd.graphs import same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
-from gradcheck_sym.autograd.ledger import (
-    Array,
-    Claims,
-    FormError,
-    Job,
-    Ledger,
-    changed,
-    dense,
-    job_of,
-)
-from gradcheck_sym.autograd.memory import parameters
-from gradcheck_sym.autograd.reverse import fixed_inputs
+from gradcheck_sym.autograd.ledger import Array, dense, job_of
+from gradcheck_sym.autograd.memory import constants, parameters
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.support import Feature, UnsupportedError
-from gradcheck_sym.spec.checks import GRAD_OUTPUT, tangent_name
+from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent, tangent_name
 
 # --- the gradient -------------------------------------------------------------------------
 
@@ -64,19 +56,29 @@ def gradient_of(
     )
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the graph of a gradient consists of."""
+
+    inputs: frozenset[str]  # those that it leads to, at some point
+    keeps: bool  # what a forward of the implementation's own made is a constant in it
+
+
 def reached(
     implementation: Implementation,
     values: Mapping[str, Array],
     wrt: tuple[str, ...],
     cotangents: Array,
     dtype: str,
-) -> frozenset[str]:
-    """The inputs that the graph of the gradient leads to at some lane; arguments as of `reverse`.
+) -> Reach:
+    """What the graph of the gradient leads to; arguments as of `reverse`.
 
-    A backward that none goes into is not differentiable twice, whatever it gives. A lane that
+    A backward that no input goes into is not differentiable twice, whatever it gives. A lane that
     raises leads nowhere.
     """
     found: set[str] = set()
+    keeps = False
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
         for lane in range(job.lanes):
@@ -86,12 +88,16 @@ def reached(
             fed = job.cotangents[lane].detach().requires_grad_()
             try:
                 with torch.enable_grad():
-                    parts = _pulled(job.call(tensors), list(leaves.values()), fed)
+                    result = job.call(tensors)
+                    kept = constants(result)
+                    parts = _pulled(result, list(leaves.values()), fed)
             except RAISED:
                 continue
+            lent = [batch[lane] for batch in job.inputs.values()]
+            keeps |= any(not any(same(tensor, own) for own in lent) for tensor in kept)
             ends = [leaf for part in parts if part is not None for leaf in parameters(part)]
             found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
-    return frozenset(found)
+    return Reach(frozenset(found), keeps)
 
 
 def _tracked(tensor: Tensor) -> Tensor:
@@ -131,15 +137,16 @@ def _pulled(result: Tensor, leaves: list[Tensor], fed: Tensor) -> tuple[Tensor |
 def tangent_of(implementation: Implementation, wrt: tuple[str, ...]) -> Implementation:
     """The Jacobian times tangents of `wrt`, as forward mode has it: of the shape of the result.
 
-    A function of the inputs and of tangent_name(name) for each of wrt. A result without tangent,
-    which depends on none of them, gives zeros. The inputs require a gradient as well: without one,
-    an operator of torch.library that lacks a formula gives none and says nothing. What the call
-    raises for a function without forward mode, `unsupported` knows.
+    A function of the inputs and of tangent_name(name) for each of wrt; tangents of others have no
+    part in it. A result without tangent, which depends on none of them, gives zeros. The inputs
+    require a gradient as well: without one, an operator of torch.library that lacks a formula
+    gives none and says nothing. What the call raises for a function without forward mode,
+    `unsupported` knows.
     """
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
         along = {name: tensors[tangent_name(name)] for name in wrt}
-        given = {k: v for k, v in tensors.items() if k not in map(tangent_name, wrt)}
+        given = {k: v for k, v in tensors.items() if not is_tangent(k)}
         with forward_ad.dual_level():
             duals = {k: _dual(_tracked(given[k]), tangent) for k, tangent in along.items()}
             result = implementation.call({**given, **duals})
@@ -158,66 +165,3 @@ def _dual(primal: Tensor, tangent: Tensor) -> Tensor:
 def _tangent(dual: Tensor) -> Tensor:
     tangent: Tensor | None = forward_ad.unpack_dual(dual).tangent  # type: ignore[no-untyped-call]
     return torch.zeros_like(dual) if tangent is None else tangent
-
-
-# --- mapped over lanes --------------------------------------------------------------------
-
-
-def vmapped(
-    implementation: Implementation,
-    values: Mapping[str, Array],
-    wrt: tuple[str, ...],
-    cotangents: Array | None,
-    dtype: str,
-) -> Claims:
-    """What torch.func.vmap of torch.func.vjp claims at all lanes at once; arguments of `reverse`.
-
-    Inputs without gradient that are the same at all lanes are not mapped over. What is raised is
-    a problem of all lanes. Where an input is not used, torch.func gives zeros.
-    """
-    with undisturbed():
-        job = job_of(implementation, values, wrt, cotangents, dtype)
-        ledger, before = Ledger(job), job.watched()
-        try:
-            _enter(ledger, job)
-        except FormError as fault:
-            for lane in range(job.lanes):
-                ledger.problem(lane, str(fault))
-        except RAISED as error:
-            for lane in range(job.lanes):
-                ledger.raised(lane, error)
-        for name, batch in job.watched().items():
-            for lane in changed(before[name], batch):
-                ledger.written(lane, name)
-        return replace(ledger.claims(), mode="vmap of vjp")
-
-
-def _enter(ledger: Ledger, job: Job) -> None:
-    if not job.lanes:
-        return
-    results, gradients = _mapped(job)
-    for lane in range(job.lanes):
-        ledger.value(lane, results[lane].detach())
-        for name in job.wrt:
-            ledger.gradient(lane, name, gradients[name][lane].detach(), job.inputs[name][lane])
-
-
-def _mapped(job: Job) -> tuple[Tensor, Mapping[str, Tensor]]:
-    fixed = {name: job.inputs[name][0] for name in fixed_inputs(job)}
-    graded = {name: job.inputs[name] for name in job.wrt}
-    others = {k: v for k, v in job.inputs.items() if k not in fixed and k not in graded}
-
-    def one(
-        graded: Mapping[str, Tensor], others: Mapping[str, Tensor], fed: Tensor | None
-    ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        def function(graded: Mapping[str, Tensor]) -> Tensor:
-            return job.call({**fixed, **others, **graded})
-
-        result, pull, *_ = torch.func.vjp(function, graded)
-        return result, pull(torch.ones_like(result) if fed is None else fed)[0]
-
-    along = (0, 0, None if job.cotangents is None else 0)
-    mapped: tuple[Tensor, Mapping[str, Tensor]] = torch.func.vmap(one, along)(
-        graded, others, job.cotangents
-    )
-    return mapped

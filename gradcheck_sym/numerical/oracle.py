@@ -53,6 +53,15 @@ class _Collected:
     exact: Flags  # (S,)
     still: Floats  # (S,)
 
+    def uncut(self, windows: Windows) -> _Collected:
+        """Without the windows that touch an end of the domain: there may be a singularity at it.
+
+        A window that reaches up to the end sees sqrt(1 - x) and its like, and cannot know how
+        wrong it is about the slope; those that keep away from it can.
+        """
+        values = np.where(windows.cut[..., None], np.nan, self.values)
+        return replace(self, values=values)
+
     def choice(self, windows: Windows, x: Floats) -> Choice:
         fits = fit(windows, self.values, self.magnitude, self.unit)
         choice = choose(fits, x, self.centre, self.centre_magnitude, self.exact)
@@ -87,9 +96,13 @@ def _measured(lines: Lines, windows: Windows, x: Floats, rows: Rows) -> list[Est
         chosen = _rows(windows, more)
         known = _collect(lines, chosen, rows[more], rest, _known_rows(known, more))
         cost = _cost(chosen, np.arange(WINDOWS)) + 1
-        for row, estimate in zip(
-            more, _estimates(known.choice(chosen, x[more]), cost), strict=True
-        ):
+        found = _estimates(known.choice(chosen, x[more]), cost)
+        if any(estimate.reason for estimate in found) and chosen.cut.any():
+            apart = _estimates(known.uncut(chosen).choice(chosen, x[more]), cost)
+            found = [
+                b if a.reason and not b.reason else a for a, b in zip(found, apart, strict=True)
+            ]
+        for row, estimate in zip(more, found, strict=True):
             estimates[row] = estimate
     return estimates
 
@@ -142,7 +155,11 @@ def _collect(
 
 def _rows(windows: Windows, rows: Rows) -> Windows:
     return Windows(
-        windows.centre[rows], windows.radius[rows], windows.offsets[rows], windows.shift[rows]
+        windows.centre[rows],
+        windows.radius[rows],
+        windows.offsets[rows],
+        windows.shift[rows],
+        windows.cut[rows],
     )
 
 

@@ -36,6 +36,7 @@ class Windows:
     radius: Floats  # (S, W): half its width; 0 where the domain leaves no room
     offsets: Floats  # (S, W, M): of the nodes from the point, such that x + offset is a float
     shift: Floats  # (S, W, M): how far a node lies from its ideal place, in radii
+    cut: Flags  # (S, W): whether the end of the domain left no room for all of it
 
     @property
     def position(self) -> Floats:
@@ -86,4 +87,5 @@ def place(x: Floats, low: Floats, high: Floats) -> Windows:
         np.where(usable, radius, 0.0),
         np.where(usable[..., None], offsets, 0.0),
         np.where(usable[..., None], shift, 0.0),
+        np.asarray((left > -wanted) | (right < wanted)),
     )

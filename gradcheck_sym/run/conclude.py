@@ -144,10 +144,14 @@ def _broken(asked: Question) -> dict[str, Any] | None:
     for trial in (evidence.trial for evidence in asked.evidence):
         for lane, problem in sorted(trial.problems.items()):
             outside = trial.settled(lane).place in (Place.OUTSIDE, Place.SINGULAR)
-            if trial.broken(lane, asked.columns(trial.derivation)) and not outside:
+            concerned = asked.entry is not None or lane not in trial.valued
+            if concerned and not outside:
                 half = "the backward" if lane in trial.valued else "the forward"
-                case = trial.unjudged(lane, problem)
-                return {"message": problem, "smallest": case, "culprit": half}
+                return {
+                    "message": problem + (f" (with {trial.setting})" if trial.setting else ""),
+                    "smallest": trial.unjudged(lane, problem),
+                    "culprit": _author(asked) if asked.accused else half,
+                }
     return None
 
 
@@ -241,14 +245,19 @@ def _measured(asked: Question, found: Finding) -> Measured | None:
 def _culprit(
     asked: Question, found: Sequence[Finding], witnesses: Sequence[Measured | None]
 ) -> str:
-    """Who is to blame: of a derived function its author, unless the function itself is wrong."""
+    """Who is to blame."""
     if asked.accused:
-        return "" if asked.subject.is_wrong else asked.accused
+        return _author(asked)
     told = (
         accuse(finding.evidence.trial, finding.fault, numerical)
         for finding, numerical in zip(found, witnesses, strict=True)
     )
     return next(filter(None, told), "")
+
+
+def _author(asked: Question) -> str:
+    """Who is to blame for a derived function: nobody says, where the function itself is wrong."""
+    return "" if asked.subject.is_wrong else asked.accused
 
 
 def _telling(faults: Sequence[Finding], verdict: Verdict) -> Finding:

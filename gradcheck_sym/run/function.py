@@ -78,6 +78,8 @@ class Function:
     setting: str = ""  # what is special about how it is run, such as "x transposed"
     smooth: bool = False  # only regular points are judged: the value itself is a derivative
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
+    # input -> axes along which its elements are one in memory: of their gradient the sum counts
+    shared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def dtype(self) -> Format:
@@ -100,7 +102,7 @@ class Function:
         claims = self.claimant(
             Request(self.implementation, batch.values, derivation.wrt, fed, self.dtype.name, mode)
         )
-        return _assembled(self, derivation, batch, fed, claims)
+        return _assembled(self, derivation, batch, fed, claims).summed(self.shared)
 
     def at(self, dims: Dims, point: Mapping[str, Any], cotangent: Any, origin: str) -> Trial:
         """The trial of one point; a cotangent of None is drawn.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -70,6 +70,26 @@ class Trial:
         self.__dict__["_enclosed"] = other._enclosed
         self.__dict__["_settled"] = other._settled
         return self
+
+    def summed(self, shared: Mapping[str, tuple[int, ...]]) -> Trial:
+        """Itself, for inputs whose elements are one in memory along some axes.
+
+        A backward may share the gradient among them as it likes; the sum is that of the tensor
+        they all are views of. So what their sum is off by counts, each element's error its share.
+        """
+        claimed = self.claimed.copy()
+        for name in shared.keys() & set(self.derivation.wrt):
+            part, shape = self.derivation.columns()[name], self.derivation.shapes[name]
+            axes = tuple(axis + 1 for axis in shared[name])
+            truth, given = (array[:, part].reshape(-1, *shape) for array in (self.truths, claimed))
+            with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+                off = given - truth
+                share = np.abs(off) / np.abs(off).sum(axes, keepdims=True)
+                counted = np.where(off == 0, 0.0, share * off.sum(axes, keepdims=True))
+            known = np.isfinite(off).all(axis=axes, keepdims=True)
+            found = np.where(known & (counted != off), truth + counted, given)
+            claimed[:, part] = found.reshape(-1, part.stop - part.start)
+        return replace(self, claimed=claimed) if shared else self
 
     @property
     def every_column(self) -> slice:

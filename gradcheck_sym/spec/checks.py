@@ -26,11 +26,17 @@ CHECKS = (
 
 # The gradient is a function of the inputs and of this; second_order looks at it.
 GRAD_OUTPUT = "grad_output"
+_TANGENT = "tangent of "
 
 
 def tangent_name(name: str) -> str:
     """The input that holds the direction in which an input moves; forward_mode looks at these."""
-    return f"tangent of {name}"
+    return f"{_TANGENT}{name}"
+
+
+def is_tangent(name: str) -> bool:
+    """Whether an input holds a direction; no spec's own is called that."""
+    return name.startswith(_TANGENT)
 
 
 def derived_names(inputs: Iterable[str]) -> frozenset[str]:

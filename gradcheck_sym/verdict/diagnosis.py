@@ -15,6 +15,7 @@ class Pattern(StrEnum):
     """The known mistakes; the words are stable, for machines."""
 
     NO_GRADIENT = "no-gradient"  # autograd gives none: the graph is cut
+    CUT_AGAIN = "cut-second-derivative"  # the gradient has a graph, which leads to no input
     MUTATION = "mutation"  # something was written to that is not the function's own
     UNSELECTED_BRANCH = "unselected-branch"  # 0 times an infinity of the branch not taken
     NOT_FINITE = "not-finite"

@@ -18,6 +18,14 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
             "Find the operation after which requires_grad is false, or return the gradient in"
             " the place of its input.",
         ),
+        Pattern.CUT_AGAIN: Entry(
+            "the second derivative is silently cut",
+            "The gradient has a graph, which leads to grad_output and to no input, although the"
+            " backward works with inputs: they were detached. Whoever differentiates it again gets"
+            " wrong numbers, and no exception.",
+            "Save inputs by ctx.save_for_backward and compute with them as they come; or mark the"
+            " backward with torch.autograd.function.once_differentiable.",
+        ),
         Pattern.MUTATION: Entry(
             "something is written to that is not the function's own",
             "The function changes an input or grad_output, answers differently the second time,"

@@ -57,6 +57,27 @@ def shifts_input(x: Tensor) -> Tensor:
     return y
 
 
+class ShiftsAndGivesBack(Square):
+    """Powers of two: at the end not a bit is another."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        x.data.mul_(4)
+        result = x * x / 16
+        x.data.div_(4)
+        return result
+
+
+class BorrowsGradOutput(Square):
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        gradient = x * grad.mul_(2)
+        grad.div_(2)
+        return gradient
+
+
 class ShiftsInputLater(Square):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -267,6 +288,8 @@ def accumulates(x: Tensor) -> Tensor:
 
 IMPURE: list[tuple[Function, Kind, str]] = [
     (shifts_input, Kind.MUTATED_INPUT, "the forward writes to the input x"),
+    (ShiftsAndGivesBack.apply, Kind.MUTATED_INPUT, "the forward writes to the input x"),
+    (BorrowsGradOutput.apply, Kind.MUTATED_COTANGENT, "the backward writes to grad_output"),
     (ShiftsInputLater.apply, Kind.MUTATED_INPUT, "the backward writes to the input x"),
     (ScalesGradOutput.apply, Kind.MUTATED_COTANGENT, "the backward writes to grad_output"),
     (WritesToResult.apply, Kind.MUTATED_RESULT, "the backward writes to the result"),

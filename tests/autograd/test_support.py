@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from gradcheck_sym.autograd.implementation import RAISED, Implementation
+from gradcheck_sym.autograd.mapped import vmapped
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.support import Feature, Unsupported, UnsupportedError, unsupported
-from gradcheck_sym.autograd.transforms import gradient_of, tangent_name, tangent_of, vmapped
+from gradcheck_sym.autograd.transforms import gradient_of, tangent_name, tangent_of
 
 X = np.array([[1.0, 2.0, 3.0], [0.5, 1.5, 2.5]])
 

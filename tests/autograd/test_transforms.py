@@ -16,9 +16,10 @@ from torch.autograd.function import once_differentiable
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
+from gradcheck_sym.autograd.mapped import vmapped
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.autograd.transforms import gradient_of, tangent_name, tangent_of, vmapped
+from gradcheck_sym.autograd.transforms import gradient_of, tangent_name, tangent_of
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 RNG = np.random.default_rng(7)

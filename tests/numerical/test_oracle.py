@@ -350,3 +350,12 @@ def test_phi_may_raise() -> None:
 
     with pytest.raises(RuntimeError, match="no"):
         derivative(phi, 1.0)
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-6, 1e-9])
+def test_beside_a_singular_end_of_the_domain(distance: float) -> None:
+    """Windows that reach up to the end, where the slope is infinite, do not spoil the others."""
+    x = 1 - distance
+    estimate = slope(np.arcsin, x, low=-1.0, high=1.0)
+    true = 1 / math.sqrt((1 - x) * (1 + x))
+    assert abs(estimate.value - true) <= estimate.error <= 1e-4 * true

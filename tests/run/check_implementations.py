@@ -47,6 +47,20 @@ class Detached(_Cube):
         return fed * 3 * x.detach() ** 2
 
 
+class SavesSlope(torch.autograd.Function):
+    """What the forward made is a constant to a second backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(3 * x**2)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:
+        (slope,) = ctx.saved_tensors
+        return fed * slope
+
+
 class HalfDetached(_Cube):
     """Constant in one of two factors."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.runner import run
+from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Result, Verdict
 
 MODULE = "check_implementations"
@@ -80,10 +81,20 @@ def test_what_is_not_supported_is_reported_as_such(judged: Judged) -> None:
 
 
 def test_a_constant_backward_is_told_and_not_called_wrong(judged: Judged) -> None:
-    """What was saved is constant to a second backward, and nothing says so: a warning."""
-    found = {result.input: result for result in judged("Detached", "second_order")}
+    """What the forward made is constant to a second backward, and nothing says so: a warning."""
+    found = {result.input: result for result in judged("SavesSlope", "second_order")}
     assert found["x"].verdict is Verdict.UNDECIDED
     assert "not differentiable twice" in found["x"].message
+    assert not found["x"].diagnosis
+    assert found["grad_output"].verdict is Verdict.AGREES
+
+
+def test_a_backward_that_cuts_its_inputs_off_is_wrong(judged: Judged) -> None:
+    """It has them at hand; that the second derivative lacks them is silent, and named."""
+    found = {result.input: result for result in judged("Detached", "second_order")}
+    assert found["x"].verdict is Verdict.WRONG
+    assert found["x"].pattern == Pattern.CUT_AGAIN
+    assert found["x"].culprit == "the backward"
     assert found["grad_output"].verdict is Verdict.AGREES
 
 

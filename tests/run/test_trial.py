@@ -266,3 +266,23 @@ def test_errors_that_rounding_explains_are_inaccurate(points: int, spec_of: Any)
     }
     again = _changed(trial, 3, 1, float(exact[3]) * (1 + 1e-7))
     assert judge(again, slice(1, 2), noise).is_wrong
+
+
+def test_of_elements_in_one_place_the_sum_counts(spec_of: Any) -> None:
+    """However a backward shares a gradient among them; what the sum lacks is told of."""
+    from dataclasses import replace
+
+    spec = spec_of("inputs: {x: {shape: [3], domain: '[-5, 5]'}}\nexpr: x**2\n")
+    derivation = derive(spec, {})
+    values = {"x": np.full((3, 3), 1.5)}
+    fed = np.array([[1.0, 2.0, 4.0]] * 3)
+    exact = 3 * fed[0]
+    lumped = np.array([0.0, 0.0, exact.sum()])
+    short = np.array([0.0, 0.0, exact.sum() - 7])
+    claimed = np.array([[*[2.25] * 3, *part] for part in (exact, lumped, short)])
+    trial = Trial(derivation, {}, format_of("float64"), values, fed, ("example",) * 3, claimed)
+    summed = trial.summed({"x": (0,)})
+    assert {fault.lane for fault in _judged(trial).faults} == {1, 2}
+    assert {fault.lane for fault in _judged(summed).faults} == {2}
+    assert summed.claimed[2, 3:].sum() == pytest.approx(exact.sum() - 7)
+    assert replace(trial).summed({}).claimed is claimed

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gradcheck_sym.autograd.support import Feature
+from gradcheck_sym.autograd.transforms import tangent_of
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import tangent_at
+from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.sample import Sample, middle, sampled
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.spec.checks import tangent_name
 from gradcheck_sym.verdict.records import Result
 
 _SAMPLE = Sample(edges=48, bulk=48)
+_FEW = 6  # points at which only one input is given a tangent
 _EXCUSES = frozenset({Feature.FORWARD_MODE, Feature.DERIVATIVE})
 
 
 def forward_mode(subject: Subject) -> Iterator[Result]:
-    """One result: the value is J v, for tangents v of all inputs with a gradient."""
-    evidence = sampled(subject, tangent_at(subject.function, middle(subject)), _SAMPLE)
+    """One result: the value is J v, for tangents v of all inputs with a gradient, and of each."""
+    tangent = tangent_at(subject.function, middle(subject))
+    together = sampled(subject, tangent, _SAMPLE)
+    evidence = [*together, *_alone(subject, together[-1])]
     return conclude_each(subject, "forward_mode", [None], evidence, _EXCUSES, "the jvp")
+
+
+def _alone(subject: Subject, together: Evidence) -> Iterator[Evidence]:
+    """A few points again, with a tangent of one input; the others are no dual numbers at all."""
+    few = range(min(_FEW, len(together.trial.claimed)))
+    for name in subject.graded if len(subject.graded) > 1 else ():
+        values = {k: array[few] for k, array in together.trial.values.items()}
+        none = {tangent_name(k): 0 * values[tangent_name(k)] for k in subject.graded if k != name}
+        function = replace(
+            together.function,
+            implementation=tangent_of(subject.implementation, (name,)),
+            setting=f"only {name} has a tangent",
+        )
+        trial = together.trial
+        batch = Batch(trial.dims, trial.dtype.name, values | none, trial.origins[: len(few)])
+        yield Evidence(function, function.trial(batch, "each", trial.cotangents[few]))

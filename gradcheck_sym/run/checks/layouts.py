@@ -73,32 +73,43 @@ def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[
     yield Evidence(function, first)
     arrays = {**first.values, GRAD_OUTPUT: first.cotangents}
     for chosen in _choices(arrays):
-        alike = {name: constant(arrays[name], layout) for name, layout in chosen.items()}
+        alike = {
+            name: constant(arrays[name], layout)
+            for name, layout in chosen.items()
+            if layout.expands(arrays[name].ndim - 1)
+        }
         values = {name: alike.get(name, array) for name, array in first.values.items()}
         told = ", ".join(f"{name} {layout}" for name, layout in chosen.items())
-        laid = replace(function, claimant=_claimant(chosen), setting=told, together="each")
+        laid = replace(
+            function,
+            claimant=_claimant(chosen),
+            setting=told,
+            together="each",
+            shared=_shared(function, chosen, arrays),
+        )
         batch = Batch(first.dims, first.dtype.name, values, first.origins)
         good, _ = kept(function.space, batch)
         if not good.any():  # equal elements may break a condition between inputs
             continue
         trial = laid.trial(batch.take(good), "each", alike.get(GRAD_OUTPUT, first.cotangents)[good])
-        tied = _tied(chosen, arrays)
-        if not tied:  # the points are those of the first trial, and so are the truths
+        if not alike:  # the points are those of the first trial, and so are the truths
             trial.informed_by(first)
         if _refuses(trial):
             refused.append(told)
         else:
-            yield Evidence(laid, trial, tied)
+            yield Evidence(laid, trial)
 
 
-def _tied(chosen: Layouts, arrays: Mapping[str, Floats]) -> frozenset[str]:
-    """The tensors whose elements are made equal, to share memory.
-
-    How the gradient of such an input is shared among its elements is open.
-    """
-    return frozenset(
-        name for name, layout in chosen.items() if layout.expands(arrays[name].ndim - 1)
-    )
+def _shared(
+    function: Function, chosen: Layouts, arrays: Mapping[str, Floats]
+) -> dict[str, tuple[int, ...]]:
+    """The axes along which the elements of inputs are one in memory."""
+    complexes = function.implementation.complex
+    return {
+        name: layout.expands(arrays[name].ndim - 1 - (name in complexes))
+        for name, layout in chosen.items()
+        if name != GRAD_OUTPUT and layout.expands(1)
+    }
 
 
 def _choices(arrays: Mapping[str, Floats]) -> Iterator[Layouts]:
@@ -144,10 +155,7 @@ def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
     for dims in larger_sizes(subject):
         yield from _at(subject, dims, _told(dims), refused)
     for dims in empty_sizes(subject):
-        found = list(_at(subject, dims, _told(dims), refused))
-        taken = [item for item in found if not item.trial.raised]
-        refused += [] if len(taken) == len(found) else [_told(dims)]
-        yield from taken
+        yield from _at(subject, dims, _told(dims), refused)
     for variant, told in broadcast(subject):
         for item in _at(variant, variant.sizes[-1], told, refused):
             if item.trial.raised:

@@ -15,7 +15,6 @@ from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=3)
 _ELSEWHERE = frozenset({Kind.RAISED})  # the other checks tell of it
-_LOUD = frozenset({Kind.CONSUMED})  # whoever asks for it is told
 _FORWARD = frozenset({Kind.MUTATED_INPUT, Kind.MUTATED_RESULT})
 
 
@@ -47,10 +46,9 @@ def _result(subject: Subject, trial: Trial, found: Mapping[int, tuple[Impurity, 
         for fault in several
         if fault.kind not in _ELSEWHERE
     ]
-    silent = [(lane, fault) for lane, fault in faults if fault.kind not in _LOUD]
-    if not silent:
-        return replace(base, message=faults[0][1].text if faults else "")
-    lane, fault = silent[0]
+    if not faults:
+        return base
+    lane, fault = faults[0]
     case = trial.unjudged(lane, fault.text)
     return replace(
         base,
@@ -60,6 +58,6 @@ def _result(subject: Subject, trial: Trial, found: Mapping[int, tuple[Impurity, 
         culprit="the forward" if fault.kind in _FORWARD else "the backward",
         diagnosis=str(fault.kind),
         pattern=Pattern.MUTATION.value,
-        message="; ".join(dict.fromkeys(told.text for _, told in silent)),
+        message="; ".join(dict.fromkeys(told.text for _, told in faults)),
         formula=subject.formula,
     )

@@ -1,30 +1,73 @@
-"""vmap: gradients that torch.func takes of many points at once."""
+"""vmap: gradients that torch.func takes of many points at once, in every way it can."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from gradcheck_sym.autograd.ledger import Claims
+from gradcheck_sym.autograd.mapped import USUAL, Way, vmapped, ways
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.autograd.transforms import vmapped
 from gradcheck_sym.run.conclude import conclude_each
-from gradcheck_sym.run.function import Request
+from gradcheck_sym.run.evidence import Evidence
+from gradcheck_sym.run.function import Function, Request
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.sampling.space import kept
 from gradcheck_sym.verdict.records import Result
 
 _SAMPLE = Sample(edges=16, bulk=32)
+_FEW = 5  # points that are mapped over in each unusual way: no size that inputs often have
 _EXCUSES = frozenset({Feature.VMAP, Feature.LAYOUT, Feature.OTHER})
 
 
 def vmap(subject: Subject) -> Iterator[Result]:
-    """One result for each input that requires a gradient."""
-    evidence = sampled(subject, replace(subject.function, claimant=_mapped), _SAMPLE)
+    """One result for each input that requires a gradient.
+
+    A way of mapping that an implementation says it does not support is left out; it must support
+    the usual one to be judged at all.
+    """
+    usual = sampled(subject, _mapped(subject.function, USUAL), _SAMPLE)
+    evidence = [*usual, *_unusual(subject, usual[-1].trial)]
     return conclude_each(
         subject, "vmap", subject.graded, evidence, _EXCUSES, "the vmap rule", digits=False
     )
 
 
-def _mapped(asked: Request) -> Claims:
-    return vmapped(*asked.lanes)
+def _mapped(function: Function, way: Way) -> Function:
+    return replace(function, claimant=partial(_claimed, way), setting=way.name, together="each")
+
+
+def _claimed(way: Way, asked: Request) -> Claims:
+    return vmapped(*asked.lanes, way)
+
+
+def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
+    """A few points of a trial in each other way."""
+    few = range(min(_FEW, len(usual.claimed)))
+    values = {name: array[few] for name, array in usual.values.items()}
+    free = {entry.name for entry in subject.function.space.free}
+    shapes = {name: array.shape[1:] for name, array in values.items() if name in free}
+    known: dict[frozenset[str], Trial] = {}
+    for way in ways(shapes):
+        function = _mapped(subject.function, way)
+        shared = {k: np.broadcast_to(v[:1], v.shape) for k, v in values.items() if k in way.shared}
+        batch = Batch(usual.dims, usual.dtype.name, values | shared, usual.origins[: len(few)])
+        good, _ = kept(function.space, batch)
+        if not good.any():  # shared, they may break a condition between inputs
+            continue
+        trial = function.trial(batch.take(good), "each", usual.cotangents[few][good])
+        trial.informed_by(known.setdefault(way.shared, trial))
+        if not _is_refused(trial):
+            yield Evidence(function, trial, way.shared if way.after else frozenset())
+
+
+def _is_refused(trial: Trial) -> bool:
+    """Whether every point says that this is not supported."""
+    told = [what for what in trial.unsupported.values() if what.feature in _EXCUSES]
+    return bool(told) and len(told) == len(trial.problems)

@@ -1,0 +1,144 @@
+"""Gradients of functions that torch.func.vmap maps over many points, in every way it is used.
+
+A map may be differentiated, or a gradient mapped; the batch may lie along any axis of an input,
+and an input that all points share has none. Each way runs other parts of a rule for vmap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import final
+
+import torch
+from torch import Tensor
+
+from gradcheck_sym.autograd.implementation import RAISED, Implementation
+from gradcheck_sym.autograd.ledger import Array, Claims, FormError, Job, Ledger, changed, job_of
+from gradcheck_sym.autograd.state import undisturbed
+
+Shape = tuple[int, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to map a function and to differentiate it."""
+
+    name: str  # as a report names it; "": as most people do
+    axes: Mapping[str, int] = field(default_factory=dict)  # of the batch in an input; others: 0
+    shared: frozenset[str] = frozenset()  # inputs that are the same at all points
+    after: bool = False  # the map is differentiated, not the gradient mapped
+
+
+USUAL = Way("")
+
+
+def ways(shapes: Mapping[str, Shape]) -> Iterator[Way]:
+    """The ways besides the usual one, for inputs of these shapes (without the batch)."""
+    yield Way("the map differentiated", after=True)
+    last = {name: len(shape) for name, shape in shapes.items() if shape}
+    if last:
+        yield Way("the batch in the last axis", last)
+        yield Way("the map over the last axis differentiated", last, after=True)
+    for name in shapes if len(shapes) > 1 else ():
+        shared = frozenset(shapes) - {name}
+        yield Way(f"only {name} mapped", shared=shared)
+        yield Way(f"the map of only {name} differentiated", shared=shared, after=True)
+
+
+def vmapped(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+    way: Way = USUAL,
+) -> Claims:
+    """What torch.func.vmap claims at all lanes at once; other arguments as of `reverse`.
+
+    Inputs without gradient that are the same at all lanes are not mapped over; those that the way
+    says are shared must be. Where the map of a shared input is differentiated, its gradient is
+    that of all lanes together, and no lane claims it. What is raised is a problem of all lanes.
+    Where an input is not used, there are zeros.
+    """
+    with undisturbed():
+        job = job_of(implementation, values, wrt, cotangents, dtype)
+        ledger, before = Ledger(job), job.watched()
+        try:
+            _enter(ledger, job, way)
+        except FormError as fault:
+            for lane in range(job.lanes):
+                ledger.problem(lane, str(fault))
+        except RAISED as error:
+            for lane in range(job.lanes):
+                ledger.raised(lane, error)
+        for name, batch in job.watched().items():
+            for lane in changed(before[name], batch):
+                ledger.written(lane, name)
+        return replace(ledger.claims(), mode="vmap")
+
+
+def _enter(ledger: Ledger, job: Job, way: Way) -> None:
+    if not job.lanes:
+        return
+    axes = {name: way.axes.get(name, 0) for name in job.inputs}
+    shared = way.shared | job.fixed
+    results, gradients = (through_map if way.after else _within)(job, axes, shared)
+    for lane in range(job.lanes):
+        ledger.value(lane, results[lane].detach())
+        for name, gradient in gradients.items():
+            ledger.gradient(lane, name, gradient[lane].detach(), job.inputs[name][lane])
+
+
+Found = tuple[Tensor, Mapping[str, Tensor]]  # results and gradients, the lanes in front
+Tensors = Mapping[str, Tensor]
+
+
+def through_map(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found:
+    """One ordinary backward through a map of the forward.
+
+    It serves all lanes, since none depends on another. axes: of the lanes, by input. The gradients
+    are those of inputs that are not shared; an input that is not used has zeros. Raises what
+    torch.func and the implementation raise.
+    """
+    mapped, common, along = _placed(job, axes, shared)
+    with torch.enable_grad():
+        leaves = {name: mapped[name].requires_grad_() for name in job.wrt if name in mapped}
+        result: Tensor = torch.func.vmap(lambda own: job.call({**common, **own}), (along,))(mapped)
+        found: tuple[Tensor | None, ...] = (None,) * len(leaves)
+        if leaves and result.requires_grad:
+            fed = torch.ones_like(result) if job.cotangents is None else job.cotangents
+            found = torch.autograd.grad(result, list(leaves.values()), fed, allow_unused=True)
+    gradients = {
+        name: (torch.zeros_like(leaf) if gradient is None else gradient).movedim(along[name], 0)
+        for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
+    }
+    return result.detach(), gradients
+
+
+def _within(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found:
+    """torch.func.vjp inside the map."""
+    mapped, common, along = _placed(job, axes, shared)
+
+    def one(own: Tensors, fed: Tensor | None) -> Found:
+        inputs = {**common, **own}
+
+        def function(graded: Tensors) -> Tensor:
+            return job.call({**inputs, **graded})
+
+        result, pull, *_ = torch.func.vjp(function, {name: inputs[name] for name in job.wrt})
+        return result, pull(torch.ones_like(result) if fed is None else fed)[0]
+
+    fed_along = None if job.cotangents is None else 0
+    found: Found = torch.func.vmap(one, (along, fed_along))(mapped, job.cotangents)
+    return found
+
+
+def _placed(
+    job: Job, axes: Mapping[str, int], shared: Collection[str]
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, int]]:
+    """The batches that are mapped over, what all lanes share, and where the lanes lie."""
+    along = {name: axes[name] for name in job.inputs if name not in shared}
+    mapped = {name: job.inputs[name].detach().movedim(0, axis) for name, axis in along.items()}
+    return mapped, {name: job.inputs[name][0].detach() for name in shared}, along

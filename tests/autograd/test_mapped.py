@@ -1,0 +1,126 @@
+"""Maps over points: every way to map and to differentiate gives what single runs give."""
+
+# ruff: noqa: D102 - the names say what each does
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gradcheck_sym.autograd.implementation import Implementation
+from gradcheck_sym.autograd.mapped import USUAL, Way, vmapped, ways
+from gradcheck_sym.autograd.reverse import reverse
+
+RNG = np.random.default_rng(11)
+LANES = 5
+SHAPES = {"x": (2, 3), "w": (3,), "t": ()}
+VALUES = {name: RNG.uniform(0.5, 2, (LANES, *shape)) for name, shape in SHAPES.items()}
+FED = RNG.normal(size=(LANES, 2, 3))
+WRT = tuple(SHAPES)
+
+
+def product(tensors: Mapping[str, Tensor]) -> Tensor:  # noqa: D103
+    return tensors["x"] ** 2 * tensors["w"].sin() * tensors["t"].exp()
+
+
+def given(way: Way) -> dict[str, np.ndarray]:
+    """The points of a way: what is shared is that of the first lane."""
+    return {
+        name: np.broadcast_to(array[:1], array.shape) if name in way.shared else array
+        for name, array in VALUES.items()
+    }
+
+
+@pytest.mark.parametrize("way", [USUAL, *ways(SHAPES)], ids=lambda way: way.name or "usual")
+def test_every_way_gives_what_single_runs_give(way: Way) -> None:
+    """Values and gradients, but for those of shared inputs where the map is differentiated."""
+    judged = Implementation(product, "user", "own")
+    found = vmapped(judged, given(way), WRT, FED, "float64", way)
+    alone = reverse(judged, given(way), WRT, FED, "float64")
+    assert not found.problems
+    np.testing.assert_allclose(found.values, alone.values, rtol=1e-14)
+    for name in WRT:
+        if not (way.after and name in way.shared):
+            np.testing.assert_allclose(found.gradients[name], alone.gradients[name], rtol=1e-13)
+
+
+def test_ways_of_one_number() -> None:
+    """Without axes there is no last one, and one input alone shares nothing."""
+    assert [way.name for way in ways({"t": ()})] == ["the map differentiated"]
+
+
+class InFront(torch.autograd.Function):
+    """Says that the batch comes out in front, wherever it went in."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.exp()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad * ctx.saved_tensors[0]
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor) -> Any:
+        return InFront.apply(x), 0
+
+
+class Detached(InFront):
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor) -> Any:
+        return x.detach().exp(), in_dims[0]
+
+
+class AllMapped(InFront):
+    @staticmethod
+    def forward(x: Tensor, w: Tensor) -> Tensor:
+        return (x * w).exp()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, w, y = ctx.saved_tensors
+        return grad * w * y, grad * x * y
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, w: Tensor) -> Any:
+        first, second = (t.movedim(dim, 0) for t, dim in zip((x, w), in_dims, strict=True))
+        return AllMapped.apply(first, second), 0
+
+
+@pytest.mark.parametrize(
+    "function, names, expected",
+    [
+        (InFront, ("x",), {"the batch in the last axis"}),
+        (Detached, ("x",), {"the map differentiated"}),
+        (AllMapped, ("x", "w"), {"only x mapped", "only w mapped"}),
+    ],
+)
+def test_each_way_finds_its_fault(function: Any, names: Any, expected: set[str]) -> None:
+    """The rules are right as most people map; each is wrong in the way that looks there."""
+    judged = Implementation(lambda t: function.apply(*(t[k] for k in names)), "user", "own")
+    wrong = set()
+    for way in (USUAL, *ways(dict.fromkeys(names, (2,)))):
+        values = {name: given(way)["w"][:, :2] for name in names}
+        fed = FED[:, 0, :2]
+        found = vmapped(judged, values, names, fed, "float64", way)
+        alone = reverse(judged, values, names, fed, "float64")
+        judged_here = set(names) - (way.shared if way.after else set())
+        if found.problems or not all(
+            np.allclose(found.gradients[name], alone.gradients[name]) for name in judged_here
+        ):
+            wrong.add(way.name)
+    assert expected <= wrong
+    assert USUAL.name not in wrong
