@@ -122,7 +122,8 @@ class Function:
         """Every number of those columns of a trial of this function against its truth."""
         key = columns.start, columns.stop
         if key not in trial.judged:
-            trial.judged[key] = judge(trial, columns, self._rounding)
+            together = self.together != "each"
+            trial.judged[key] = judge(trial, columns, self._rounding, together=together)
         judgement: Judgement = trial.judged[key]
         return judgement
 

@@ -30,7 +30,7 @@ Rounding = Callable[[Trial, Sequence[int], Floats], npt.NDArray[np.bool_]]
 _MOST_DOUBTS = 600  # points of one trial that are looked at with care
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
-_GROWTH = 4  # times as many
+_GROWTH = 4  # times as many; where points are run together, all the others
 _CLOSEST_LOOK = 512  # points within a bound that may be too wide, whose bound is worked out
 _ENOUGH = 16  # wrong numbers at one point
 _MOST_CLOSE = 64  # of these, where that takes care
@@ -55,9 +55,12 @@ class Judgement:
         return any(fault.ruling.verdict is Verdict.WRONG for fault in self.faults)
 
 
-def judge(trial: Trial, columns: slice, rounding: Rounding) -> Judgement:
-    """Every number of those columns against its truth."""
-    judging = _Judging(trial, columns, rounding)
+def judge(trial: Trial, columns: slice, rounding: Rounding, *, together: bool = False) -> Judgement:
+    """Every number of those columns against its truth.
+
+    together: whether asking about the rounding of many points costs no more than of one.
+    """
+    judging = _Judging(trial, columns, rounding, together)
     judging.run()
     decided = len(trial.claimed) - judging.dropped.total()
     faults = tuple(judging.faults)
@@ -74,6 +77,7 @@ class _Judging:
     trial: Trial
     columns: slice
     rounding: Rounding
+    together: bool
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     members: list[str] = field(default_factory=list)  # of generalized gradients
@@ -92,7 +96,7 @@ class _Judging:
                 if doubtful:
                     self.dropped["left, since others are wrong"] += len(doubtful)
                 return
-            count *= _GROWTH
+            count = len(doubtful) if self.together else count * _GROWTH
         self._look_closer(self._by_size(loose & ~tight)[:_CLOSEST_LOOK])
 
     def _look_closer(self, lanes: list[int]) -> None:
@@ -120,6 +124,7 @@ class _Judging:
     def _settle(self, lanes: list[int]) -> None:
         """The faults at some points in doubt: first those that rounding plainly explains."""
         left = self._without_rounding(lanes) if len(lanes) > _AT_ONCE else lanes
+        self.trial.look_at(left)
         found = [fault for lane in left for fault in self._look(lane)]
         self.faults += excused(self.trial, found, self.rounding)
 

@@ -322,18 +322,21 @@ class Trial:
     def _sensitive(self) -> dict[int, Sequence[float]]:
         return {}
 
+    def look_at(self, lanes: Sequence[int]) -> None:
+        """Works out together what single points are asked for next."""
+        fresh = [lane for lane in lanes if lane not in self._sensitive]
+        if fresh:
+            many = self.derivation.sensitivities_of(self.rows[fresh], self.dtype.precision)
+            for lane, moved in zip(fresh, many, strict=True):
+                if np.isfinite(moved).all():
+                    self._sensitive[lane] = moved.tolist()
+
     def _sensitivity(self, lane: int) -> Sequence[float]:
         """What one rounding of every input moves each number by; worked out once."""
         known = self._sensitive
+        self.look_at([lane])
         if lane not in known:
-            row = self.rows[[lane]]
-            quick = self.derivation.sensitivities_of(row, self.dtype.precision)[0]
-            sure = bool(np.isfinite(quick).all())
-            known[lane] = (
-                quick.tolist()
-                if sure
-                else self.derivation.sensitivities(row[0].tolist(), self.dtype)
-            )
+            known[lane] = self.derivation.sensitivities(self.rows[lane].tolist(), self.dtype)
         return known[lane]
 
     def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -344,6 +345,7 @@ def rounded(step: Instruction, precision: int) -> Ball:
     return ball if held(step, precision) else ball * arb(1, 2.0 ** -(precision + SPARE))
 
 
+@lru_cache(maxsize=4096)
 def held(step: Instruction, precision: int) -> bool:
     """Whether a format of that precision holds a constant exactly."""
     with ctx.workprec(precision):

@@ -30,7 +30,7 @@ FUNCTION_ULPS = 8.0
 REACH_SHARE = 2.0**-12
 SLOPE_SLACK = 1 + 2.0**-10
 
-_PRECISION = 96  # bits of Arb, for a carrier of 64
+_PRECISION = 80  # bits of Arb, for a carrier of 64
 
 _CANCELLED = 2.0**-48  # bounds what is lost in 1 - f of a function that ends at 1
 

@@ -24,7 +24,10 @@ class Verdict(StrEnum):
     @property
     def rank(self) -> int:
         """Position in the order from best to worst."""
-        return list(Verdict).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 @final
