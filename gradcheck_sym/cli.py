@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import gradcheck_sym
-from gradcheck_sym.commands import explain, list_specs, replay, run, schema, validate
+from gradcheck_sym.commands import coverage, explain, list_specs, replay, run, schema, validate
 from gradcheck_sym.commands.command import PROGRAM, Command, Parser, loudness_options
 from gradcheck_sym.commands.configuration import KEYS, configuration, with_configuration
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, Command] = {
     "validate": validate.COMMAND,
     "explain": explain.COMMAND,
     "replay": replay.COMMAND,
+    "coverage": coverage.COMMAND,
     "schema": schema.COMMAND,
 }
 

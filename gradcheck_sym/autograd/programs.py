@@ -25,11 +25,20 @@ def execute(spec: Spec, dtype: str) -> Trace:
 
     Raises ValueError for an input without a value.
     """
+    return tuple(_carried_out(spec, dtype).trace)
+
+
+def final_tensors(spec: Spec, dtype: str) -> tuple[Tensor, ...]:
+    """What the names of a program stand for after its last step."""
+    return tuple(_carried_out(spec, dtype).names.values())
+
+
+def _carried_out(spec: Spec, dtype: str) -> _Run:
     with undisturbed():
         names = {entry.name: _leaf(entry, dtype) for entry in spec.inputs}
         run = _Run(names)
         run.steps(spec.steps)
-    return tuple(run.trace)
+    return run
 
 
 def _leaf(entry: Input, dtype: str) -> Tensor:

@@ -89,6 +89,11 @@ def trust_options(group: argparse._ArgumentGroup) -> None:
         default=False,
         help="warnings fail, too",
     )
+    import_option(group)
+
+
+def import_option(group: argparse._ActionsContainer) -> None:
+    """Whose code may be run."""
     group.add_argument(
         "--allow-import",
         type=values.module,

@@ -14,15 +14,16 @@ from gradcheck_sym.sampling.space import Constraint, Space
 from gradcheck_sym.spec.records import Domain, Expression, Input, Interval, Spec
 from gradcheck_sym.symbolic import floats, structure
 from gradcheck_sym.symbolic.derivation import Derivation, condition
+from gradcheck_sym.symbolic.program import Program
 
 Floats = npt.NDArray[np.float64]
 Dims = Mapping[str, int]
 
 
-def space_of(spec: Spec, dtype: str, derivation: Derivation) -> Space:
-    """Where points may lie: stated domains, else those that the functions need."""
-    natural = _by_input(structure.natural_domains(derivation.forward))
-    marks = _by_input(structure.thresholds(derivation.forward))
+def space_of(spec: Spec, dtype: str, forward: Program) -> Space:
+    """Where points may lie: stated domains, else those that the functions of the value need."""
+    natural = _by_input(structure.natural_domains(forward))
+    marks = _by_input(structure.thresholds(forward))
     return Space(
         tuple(_with_domain(entry, natural.get(entry.name, ())) for entry in spec.inputs),
         dtype,

@@ -67,7 +67,7 @@ class Subject:
     @cached_property
     def space(self) -> Space:
         """Where points may lie."""
-        return space_of(self.spec, self.dtype.name, self.derivation(self.sizes[0]))
+        return space_of(self.spec, self.dtype.name, self.derivation(self.sizes[0]).forward)
 
     @cached_property
     def elementwise(self) -> bool:

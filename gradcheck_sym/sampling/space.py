@@ -147,7 +147,7 @@ def broken(space: Space, values: Values, lanes: int) -> dict[str, Mask]:
 
 def by_lane(mask: Mask) -> Mask:
     """Which lanes hold a True: (lanes,)."""
-    return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
+    return np.asarray(mask.any(axis=tuple(range(1, mask.ndim))))
 
 
 def kept(space: Space, batch: Batch) -> tuple[Mask, dict[str, int]]:

@@ -213,6 +213,19 @@ def derive(spec: Spec, dims: Mapping[str, int]) -> Derivation:
     )
 
 
+def forward_of(spec: Spec, dims: Mapping[str, int]) -> Program:
+    """The elements of the value alone, which takes no differentiation.
+
+    Raises LowerError where the expression has no meaning at these sizes.
+    """
+    builder = Builder()
+    shapes = {entry.name: entry.sizes(dims) for entry in spec.inputs}
+    arrays = {name: input_array(builder, name, shape) for name, shape in shapes.items()}
+    value, _ = lower_spec(spec, arrays, dims, builder)
+    names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
+    return finish(names, list(value.reshape(-1)))
+
+
 def _complex_elsewhere(spec: Spec, dims: Mapping[str, int]) -> bool:
     """Whether a value without elements is complex where no size is 0: its kind, not its numbers."""
     larger = {name: max(size, 1) for name, size in dims.items()}

@@ -192,6 +192,14 @@ def test_constraint_between_a_vector_and_a_scalar(space_of: Callable[..., Space]
     assert (values["x"] < values["y"][:, None]).all()
 
 
+def test_one_point_under_a_constraint(space_of: Callable[..., Space]) -> None:
+    """A half of one point is none, and none keeps every constraint."""
+    below = Constraint("where x < y", rising)
+    drawn = bulk(space_of(x=(), y=(), constraints=(below,)), {}, 1, np.random.default_rng(0))
+    assert drawn.batch.lanes == 1
+    assert drawn.batch.values["x"] < drawn.batch.values["y"]
+
+
 def test_each_dropped_point_has_one_reason(space_of: Callable[..., Space]) -> None:
     """A point is counted under the first constraint that it breaks."""
     constraints = (
