@@ -124,6 +124,7 @@ def verify(
         SpecError: a mistake in the mathematics, a domain or an option; nothing was run.
         TypeError: a value that is none of these.
     """
+    __tracebackhide__ = True  # pytest shows the caller's line, not this function
     given = {**(inputs or {}), **domains}
     keys = _keys(expr, implementation, given, name or _name(implementation))
     keys |= {"let": dict(let or {}), "where": _listed(where), "examples": list(examples)}

@@ -31,7 +31,8 @@ def carry_out(
     started = time.perf_counter()
     shown = output.leaves_terminal_to_people(reports) and arguments.verbosity >= 0
     results, interrupted = _judge(specs, options, shown)
-    results = finish([_retraceable(result, specs, options) for result in results])
+    by_address = {spec.address: spec for spec in specs}
+    results = finish([retraceable(each, by_address[each.spec], options) for each in results])
     style = Style(options.seed, arguments.verbosity, options.strict, time.perf_counter() - started)
     if interrupted:
         return output.report_part(results, style, reports)
@@ -60,11 +61,10 @@ def _judge(specs: Sequence[Spec], options: Options, shown: bool) -> tuple[Sequen
             return arrived, True
 
 
-def _retraceable(result: Result, specs: Sequence[Spec], options: Options) -> Result:
+def retraceable(result: Result, spec: Spec, options: Options) -> Result:
     """A result with the ways back to it, unless it passed: a command, an ID, a line of YAML."""
     if result.outcome == "passed":
         return result
-    spec = next(spec for spec in specs if spec.address == result.spec)
     kept = journal.worth_keeping(result)
     return replace(
         result,

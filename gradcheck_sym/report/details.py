@@ -6,21 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gradcheck_sym.report.numbers import decimal, rough
 from gradcheck_sym.report.terminal import Line, Span, line
-from gradcheck_sym.report.words import SIGNS, error, exactly, fails, headline, reason, subject
+from gradcheck_sym.report.words import SIGNS, error, exactly, headline, reason, subject
 from gradcheck_sym.verdict.records import Case, Measured, Result
 
 MAX_DETAILS = 3  # failures shown in full for each spec
 MAX_FORMULA = 400  # characters of a formula or derivative shown
 
 
-def failures(group: Sequence[Result], strict: bool) -> Iterator[Line]:
+def failures(failing: Sequence[Result]) -> Iterator[Line]:
     """The failures of one spec: the first few in full, then how many more there are."""
-    found = _alike(result for result in group if fails(result, strict))
+    found = _alike(failing)
     for alike in found[:MAX_DETAILS]:
         yield from failure(alike)
         yield ()
     if len(found) > MAX_DETAILS:
-        yield line(f"+{len(found) - MAX_DETAILS} more of {group[0].spec}", "red")
+        yield line(f"+{len(found) - MAX_DETAILS} more of {failing[0].spec}", "red")
         yield ()
 
 

@@ -13,6 +13,7 @@ from gradcheck_sym.report.words import (
     Style,
     address,
     by_spec,
+    fails,
     ruling,
     subject,
     warns,
@@ -35,7 +36,7 @@ def render(results: Sequence[Result], style: Style) -> Iterator[Line]:
     if style.verbosity >= 0:
         yield from _listing(specs, style)
     for group in specs:
-        yield from failures(group, style.strict)
+        yield from failures([result for result in group if fails(result, style.strict)])
     for group in specs if not style.strict else ():
         yield from warnings([result for result in group if warns(result)])
     yield from summary(results, style)

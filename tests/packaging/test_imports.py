@@ -47,6 +47,8 @@ TABLE = {
     "commands": row("errors spec verdict report run", "rich"),
     "api": row("errors spec verdict report run commands"),
     "cli": row("errors spec verdict report run commands"),
+    "pytest_plugin": row("plugin", "pytest"),
+    "plugin": row("errors spec verdict report run commands api pytest_plugin", "pytest"),
     "__main__": row("cli"),
 }
 
@@ -113,7 +115,7 @@ def test_the_three_witnesses_share_nothing() -> None:
     for witness in witnesses:
         assert TABLE[witness].own <= {"errors", "spec", *RECORDS.split()}
     knows_run = {part for part, each in TABLE.items() if "run" in each.own}
-    assert knows_run == {"api", "commands", "cli"}
+    assert knows_run == {"api", "commands", "cli", "plugin"}
 
 
 @pytest.mark.parametrize(
