@@ -39,8 +39,8 @@ class Perturbed(EagerMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation; where it rounds, with other errors."""
         kwargs = kwargs or {}
-        if not self._begun:
-            return func(*args, **kwargs)
+        if not self._begun or any(tensor.is_meta for tensor in tensors(args, kwargs)):
+            return func(*args, **kwargs)  # forward mode looks at shapes, where there are no numbers
         kind = kind_of(func, args)
         if kind is Kind.FACTORY or all(map(self._is_constant, tensors(args, kwargs))):
             result = func(*args, **kwargs)
@@ -110,7 +110,7 @@ class Perturbed(EagerMode):
 
     def _cast(self, out: Tensor, source: Tensor, salt: int, key: Integers) -> Tensor:
         """Moved where the numbers did not fit the dtype."""
-        if out.dtype.is_complex or source.dtype.is_complex:
+        if out.dtype.is_complex or source.dtype.is_complex or out.is_meta:
             return out
         fits = out.double() == source.double()
         return out if fits.all() else torch.where(fits, out, self._moved(out, salt, key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,21 @@ from gradcheck_sym.symbolic import transforms as symbolic_side
 from gradcheck_sym.symbolic.derivation import Derivation
 
 Shape = tuple[int, ...]
+
+
+def at_sizes(
+    make: Callable[[Function, Dims], Function], base: Callable[[Dims], Function]
+) -> Callable[[Dims], Function]:
+    """A function derived of another at any choice of sizes; at each of them once."""
+    known: dict[tuple[tuple[str, int], ...], Function] = {}
+
+    def at(dims: Dims) -> Function:
+        key = tuple(sorted(dims.items()))
+        if key not in known:
+            known[key] = make(base(dims), dims)
+        return known[key]
+
+    return at
 
 
 def gradient_at(base: Function, dims: Dims) -> Function:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
 from gradcheck_sym.run.domains import sizes_of
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.plan import Plan
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.bulk import cotangents
+from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.sampling.space import kept
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
-from gradcheck_sym.spec.records import Nested
 
 
 @final
@@ -46,7 +47,8 @@ def sampled(
     """
     point = subject.options.point
     if point is not None:
-        return (Evidence(function, _at_point(subject, function, point)),)
+        dims = sizes_of(subject.spec, point, subject.options.dims)
+        return (Evidence(function, _at_point(function, dims, point, subject.options.cotangent)),)
     if sample.ordinary and function.together == "elementwise":
         function = replace(function, together="each")  # its sizes count
     plan = Plan(
@@ -60,13 +62,27 @@ def sampled(
     return tuple(Evidence(function, trial) for trial in (*plan.edges(), *plan.bulk()))
 
 
-def _at_point(subject: Subject, function: Function, point: Mapping[str, Nested]) -> Trial:
-    """The one point that is asked for; what a derived function needs besides is drawn.
+def exampled(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Evidence]:
+    """A function of the subject at each of the spec's examples, at the sizes that these have.
+
+    made: the function at some sizes. Examples that the dtype rounds out of the domain are left
+    out; so are all of them where one point is asked for.
+    """
+    examples = () if subject.options.point is not None else subject.spec.examples
+    for example in examples:
+        dims = sizes_of(subject.spec, example.point, {})
+        function = made(dims)
+        trial = _at_point(function, dims, example.point, None)
+        batch = Batch(dims, trial.dtype.name, trial.values, trial.origins)
+        if kept(function.space, batch)[0].all():
+            yield Evidence(function, trial)
+
+
+def _at_point(function: Function, dims: Dims, point: Mapping[str, Any], cotangent: Any) -> Trial:
+    """One point; what a derived function needs besides is drawn, a cotangent of None as well.
 
     Where the point does not name the grad_output of a derived function, the cotangent is that.
     """
-    dims = sizes_of(subject.spec, point, subject.options.dims)
-    cotangent = subject.options.cotangent
     missing = [e for e in function.space.inputs if e.value is None and e.name not in point]
     drawn = {
         entry.name: cotangents(

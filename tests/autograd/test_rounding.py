@@ -16,6 +16,8 @@ from torch import Tensor
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.rounding import Spread, reach, spreads
+from gradcheck_sym.autograd.transforms import tangent_of
+from gradcheck_sym.spec.checks import tangent_name
 
 Array = np.ndarray
 
@@ -315,3 +317,15 @@ def test_the_reach_covers_sums_of_roundings() -> None:
         runs = [np.abs((sizes * rng.uniform(-1, 1, sizes.shape)).sum(1)) for _ in range(4)]
         assert (error <= reach(4) * np.max(runs, axis=0)).all()
     assert reach(4) > reach(16) > reach(64) > 2
+
+
+# --- forward mode ---------------------------------------------------------------------------
+
+
+def test_forward_mode_is_perturbed_like_anything_else() -> None:
+    """A sum with what has no tangent asks for shapes without numbers; no run fails by that."""
+    tangent = tangent_of(of(lambda x: x**3 + torch.where(x > 0, x - x.detach(), 0)), ("x",))
+    values = {"x": np.array([[1.0, 2.0]]), tangent_name("x"): np.array([[1.0, 1.0]])}
+    *_, last = spreads(tangent, values, (), None, "float64")
+    assert (last.values < 1e-13).all()
+    assert (last.values > 0).all()

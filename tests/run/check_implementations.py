@@ -157,3 +157,23 @@ class Product(torch.autograd.Function):
         if not ctx.needs_input_grad[0]:
             return None, fed * y
         return fed * y, fed * x
+
+
+def at_one_number(x: Tensor) -> Tensor:
+    """x**3, with twice the slope at 2.6875 and nowhere else."""
+    right = x**3
+    return right + torch.where(x == 2.6875, right - right.detach(), 0)
+
+
+class RowsLeftOut(torch.autograd.Function):
+    """x*w for the rows of a matrix; w's gradient leaves the first row out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return x * w
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        x, w = ctx.saved_tensors
+        return fed * w, (fed * x)[1:].sum(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,66 @@ def test_one_point_alone(check: str, judged: Judged) -> None:
     found = judged("Right", check, point={"x": (2.0,)}, cotangent=(3.0,))
     assert verdicts(found) <= {Verdict.AGREES, Verdict.SKIPPED}
     assert all(result.points <= 40 for result in found)
+
+
+@pytest.mark.parametrize("check", ["forward_mode", "second_order", "dtypes", "vmap"])
+def test_examples_are_points_of_every_check(
+    check: str, monkeypatch: pytest.MonkeyPatch, spec_of: Any
+) -> None:
+    """What is wrong at one number only is found where an example pins it, at its own sizes."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    spec = spec_of(
+        f"""\
+        inputs: {{x: {{shape: [n], domain: "[-3, 3]"}}}}
+        expr: x**3
+        use: {{f: "{MODULE}:at_one_number"}}
+        torch: f(x)
+        examples: [{{point: {{x: [1, 2, 2.6875]}}}}]
+        """
+    )
+    options = Options(points=60, checks=(check,), allow_import=(MODULE,))
+    wrong = [r for r in run([spec], options, lambda result: None) if r.verdict is Verdict.WRONG]
+    assert wrong
+    assert check != "dtypes" or "float32" in {result.dtype for result in wrong}
+    unpinned = replace(spec, examples=())
+    found = run([unpinned], options, lambda result: None)
+    assert check == "dtypes" or verdicts(list(found)) <= {Verdict.AGREES}
+
+
+def test_a_fixed_value_is_the_same_in_every_layout(spec_of: Any) -> None:
+    """What the implementation may rely on, here that each row holds one 1, is not made untrue."""
+    spec = spec_of(
+        """\
+        inputs:
+          x: {shape: [2, 3], domain: "[-3, 3]"}
+          one_hot: {value: [[0, 0, 1], [1, 0, 0]], requires_grad: false}
+        expr: sum(one_hot*x)
+        torch: -2*F.nll_loss(x, torch.argmax(one_hot, dim=1))
+        """
+    )
+    found = run([spec], Options(points=60, checks=("layouts",)), lambda result: None)
+    assert verdicts(list(found)) == {Verdict.AGREES}
+
+
+def test_empty_shapes_are_among_the_evidence_of_a_diagnosis(
+    monkeypatch: pytest.MonkeyPatch, spec_of: Any
+) -> None:
+    """A fault of one input's gradient is diagnosed although another has none at n = 0."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    spec = spec_of(
+        f"""\
+        inputs:
+          x: {{shape: [n, 2], domain: "[-3, 3]"}}
+          w: {{shape: [2], domain: "[-3, 3]"}}
+        expr: x*w
+        use: {{f: "{MODULE}:RowsLeftOut.apply"}}
+        torch: f(x, w)
+        """
+    )
+    options = Options(points=60, checks=("layouts",), allow_import=(MODULE,))
+    (wrong,) = [r for r in run([spec], options, lambda result: None) if r.outcome == "failed"]
+    assert wrong.input == "w"
+    assert wrong.diagnosis
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from dataclasses import replace
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.sample import Sample, sampled
+from gradcheck_sym.run.sample import Sample, exampled, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.exhaustive import every_point
 from gradcheck_sym.sampling.space import SamplingError
@@ -47,6 +47,7 @@ def _in_dtype(subject: Subject) -> Iterator[Result]:
 def _evidence(subject: Subject) -> tuple[Evidence, ...]:
     function = subject.function
     found = sampled(subject, function, _SAMPLE, subject.sizes)
+    found = (*exampled(subject, lambda dims: function), *found)
     problems = any(item.trial.problems for item in found)
     short = subject.dtype.bits == _SHORT and function.together == "elementwise"
     if short and not problems and subject.options.point is None:

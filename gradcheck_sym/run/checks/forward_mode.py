@@ -8,9 +8,9 @@ from dataclasses import replace
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import tangent_of
 from gradcheck_sym.run.conclude import conclude_each
-from gradcheck_sym.run.derived import tangent_at
+from gradcheck_sym.run.derived import at_sizes, tangent_at
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.sample import Sample, middle, sampled
+from gradcheck_sym.run.sample import Sample, exampled, middle, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.spec.checks import tangent_name
@@ -23,9 +23,9 @@ _EXCUSES = frozenset({Feature.FORWARD_MODE, Feature.DERIVATIVE})
 
 def forward_mode(subject: Subject) -> Iterator[Result]:
     """One result: the value is J v, for tangents v of all inputs with a gradient, and of each."""
-    tangent = tangent_at(subject.function, middle(subject))
-    together = sampled(subject, tangent, _SAMPLE)
-    evidence = [*together, *_alone(subject, together[-1])]
+    tangent = at_sizes(tangent_at, lambda dims: subject.function)
+    together = sampled(subject, tangent(middle(subject)), _SAMPLE)
+    evidence = [*exampled(subject, tangent), *together, *_alone(subject, together[-1])]
     return conclude_each(subject, "forward_mode", [None], evidence, _EXCUSES, "the jvp")
 
 

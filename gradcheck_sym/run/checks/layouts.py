@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gradcheck_sym.autograd.layouts import (
@@ -72,7 +72,7 @@ def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[
     """The points of a trial again, in every layout that is worth a look."""
     yield Evidence(function, first)
     arrays = {**first.values, GRAD_OUTPUT: first.cotangents}
-    for chosen in _choices(arrays):
+    for chosen in _choices(arrays, {entry.name for entry in function.space.free} | {GRAD_OUTPUT}):
         alike = {
             name: constant(arrays[name], layout)
             for name, layout in chosen.items()
@@ -112,9 +112,12 @@ def _shared(
     }
 
 
-def _choices(arrays: Mapping[str, Floats]) -> Iterator[Layouts]:
-    """Each tensor alone in each layout, then all that admit it together in one."""
-    fits = {name: _layouts_of(array) for name, array in arrays.items()}
+def _choices(arrays: Mapping[str, Floats], free: Collection[str]) -> Iterator[Layouts]:
+    """Each tensor alone in each layout, then all that admit it together in one.
+
+    free: those whose elements may be made equal, to share memory; the others have a fixed value.
+    """
+    fits = {name: _layouts_of(array, name in free) for name, array in arrays.items()}
     for name, found in fits.items():
         for layout in found:
             yield {name: layout}
@@ -125,9 +128,9 @@ def _choices(arrays: Mapping[str, Floats]) -> Iterator[Layouts]:
                 yield together
 
 
-def _layouts_of(array: Floats) -> Sequence[Layout]:
+def _layouts_of(array: Floats, free: bool) -> Sequence[Layout]:
     shape = array.shape[1:]
-    return (*fitting(shape), *widening(shape))
+    return (*fitting(shape), *widening(shape)) if free else fitting(shape, array)
 
 
 def _claimant(chosen: Layouts) -> Claimant:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import Reach, reached
 from gradcheck_sym.run.conclude import conclude_each
-from gradcheck_sym.run.derived import gradient_at, tangent_at
-from gradcheck_sym.run.sample import Sample, middle, sampled
+from gradcheck_sym.run.derived import at_sizes, gradient_at, tangent_at
+from gradcheck_sym.run.evidence import Evidence
+from gradcheck_sym.run.function import Dims, Function
+from gradcheck_sym.run.sample import Sample, exampled, middle, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
@@ -38,8 +40,8 @@ def second_order(subject: Subject) -> Iterator[Result]:
     made, and with nothing else but grad_output, is not differentiable twice; that is reported, as
     where it raises, and no mistake. One that has the inputs at hand and cuts them off is wrong.
     """
-    gradient = gradient_at(subject.function, middle(subject))
-    evidence = sampled(subject, gradient, _SAMPLE)
+    gradient = at_sizes(gradient_at, lambda dims: subject.function)
+    evidence = _at_points(subject, gradient)
     wrt = evidence[0].trial.derivation.wrt
     reach = _reach(subject, evidence[-1].trial)
     for result in conclude_each(subject, "second_order", wrt, evidence, _LACKING, _ACCUSED):
@@ -48,9 +50,13 @@ def second_order(subject: Subject) -> Iterator[Result]:
         else:
             yield result
     if reach.inputs:
-        along = sampled(subject, tangent_at(gradient, middle(subject)), _SAMPLE)
+        along = _at_points(subject, at_sizes(tangent_at, gradient))
         excuses = _LACKING | {Feature.FORWARD_MODE}
         yield from conclude_each(subject, "second_order", [None], along, excuses, _ACCUSED)
+
+
+def _at_points(subject: Subject, made: Callable[[Dims], Function]) -> list[Evidence]:
+    return [*exampled(subject, made), *sampled(subject, made(middle(subject)), _SAMPLE)]
 
 
 def _cut(result: Result, reach: Reach) -> Result:

@@ -14,7 +14,7 @@ from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Function, Request
-from gradcheck_sym.run.sample import Sample, sampled
+from gradcheck_sym.run.sample import Sample, exampled, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.points import Batch
@@ -32,8 +32,10 @@ def vmap(subject: Subject) -> Iterator[Result]:
     A way of mapping that an implementation says it does not support is left out; it must support
     the usual one to be judged at all.
     """
-    usual = sampled(subject, _mapped(subject.function, USUAL), _SAMPLE)
-    evidence = [*usual, *_unusual(subject, usual[-1].trial)]
+    mapped = _mapped(subject.function, USUAL)
+    usual = sampled(subject, mapped, _SAMPLE)
+    pinned = exampled(subject, lambda dims: mapped)
+    evidence = [*pinned, *usual, *_unusual(subject, usual[-1].trial)]
     return conclude_each(
         subject, "vmap", subject.graded, evidence, _EXCUSES, "the vmap rule", digits=False
     )

@@ -155,7 +155,7 @@ def _others(name: str | None, trial: Trial) -> dict[str, Floats]:
         return {}
     found = _evaluated(derivation.joint, trial.rows)
     return {
-        other: found[:, part].reshape(-1, *derivation.shapes[other])
+        other: found[:, part].reshape(len(found), *derivation.shapes[other])
         for other, part in derivation.columns().items()
         if other != name
     }
@@ -182,7 +182,7 @@ def _gradient(program: Program, derivation: Derivation, name: str) -> Gradient:
 
     def of(values: Values, cotangents: Floats) -> Floats:
         found = _evaluated(program, derivation.pack(values, cotangents))[:, columns]
-        return found.reshape(-1, *shape)
+        return found.reshape(len(found), *shape)
 
     return of
 
@@ -192,7 +192,7 @@ def _value(derivation: Derivation) -> Callable[[Values], Floats]:
         lanes = len(next(iter(values.values())))
         fed = np.zeros((lanes, *derivation.out_shape))
         rows = derivation.pack(values, fed)[:, : len(derivation.forward.inputs)]
-        return _evaluated(derivation.forward, rows).reshape(-1, *derivation.out_shape)
+        return _evaluated(derivation.forward, rows).reshape(lanes, *derivation.out_shape)
 
     return of
 
@@ -210,7 +210,7 @@ def _naive(trial: Trial, name: str) -> Gradient:
     def of(values: Values, cotangents: Floats) -> Floats:
         rows = derivation.pack(values, cotangents)
         cast: Any = rows.astype(np.float32) if narrow else rows
-        return _evaluated(program, cast)[:, columns].reshape(-1, *shape)
+        return _evaluated(program, cast)[:, columns].reshape(len(rows), *shape)
 
     return of
 
@@ -266,4 +266,4 @@ class _Probe:
         columns, shape = _columns(self.name, trial.derivation)
         truth = trial.truths[:, columns]
         failing, _ = _ruled(trial, columns, truth, trial.claimed[:, columns])
-        return failing.reshape(-1, *shape)
+        return failing.reshape(len(failing), *shape)
