@@ -316,7 +316,14 @@ class Trial:
             vague,
             loss.overflow,
             self.bounded,
+            self._crowded(lane, column),
         )
+
+    def _crowded(self, lane: int, column: int) -> bool:
+        """Whether an infinite claim about a gradient may come of the order of multiplications."""
+        if column < self.derivation.values or np.isfinite(self.claimed[lane, column]):
+            return False
+        return self.derivation.crowded(self.rows[lane].tolist(), self.dtype)
 
     @cached_property
     def _sensitive(self) -> dict[int, Sequence[float]]:

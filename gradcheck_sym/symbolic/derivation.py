@@ -25,7 +25,7 @@ from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
 from gradcheck_sym.symbolic.sensitivities import sensitivities
-from gradcheck_sym.symbolic.taylor import recomputed
+from gradcheck_sym.symbolic.taylor import largest, recomputed
 from gradcheck_sym.symbolic.vectors import FEWEST, Vectors
 
 Floats = npt.NDArray[np.float64]
@@ -46,6 +46,8 @@ class Derivation:
     forward: Program  # outputs: the elements of the value
     joint: Program  # outputs: the value, then the gradient with respect to each of wrt
     complex_value: bool = False
+    # outputs that are one thing besides: all of a gradient, where that is what is derived
+    joined: tuple[slice, ...] = ()
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -101,7 +103,7 @@ class Derivation:
     def together(self) -> Sequence[slice]:
         """The outputs that are one thing: a complex element of the value, an input's gradient."""
         pairs = range(0, self.values, 2) if self.complex_value else ()
-        return [*(slice(k, k + 2) for k in pairs), *self.columns().values()]
+        return [*(slice(k, k + 2) for k in pairs), *self.columns().values(), *self.joined]
 
     def columns(self) -> Mapping[str, slice]:
         """Where each input's gradient stands among the joint program's outputs."""
@@ -163,6 +165,19 @@ class Derivation:
         if not total.is_finite():
             return written
         return Loss(max(written.radius, float(total.rad())), written.overflow)
+
+    def crowded(self, row: Sequence[float], dtype: Format) -> bool:
+        """Whether a backward may leave the dtype's range where the forward as written does not.
+
+        Nobody says in which order it multiplies cotangents, values and slopes.
+        """
+        size = len(self.forward.inputs)
+        with ctx.workprec(_DECIDING_PRECISION):
+            taken = decisions(self.forward, row[:size])
+            met = [largest(self.forward, row[:size], place, taken) for place in self.moving()]
+        most = max(max(value, slope) for value, slope in met)
+        within = max(value for value, _ in met) <= dtype.max
+        return within and most * max(1.0, *map(abs, row[size:])) > dtype.max
 
     def moving(self) -> list[int]:
         """The places among the forward program's inputs of those with a gradient, in its order."""

@@ -7,7 +7,7 @@ SymPy's derivative or in the chain rule shows as two balls that do not overlap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flint import arb, arb_series
@@ -34,6 +34,30 @@ def slopes(
         direction: one number per input, exact.
         decisions: the branches taken at this point, one entry per instruction.
     """
+    found = _carried(program, row, direction, decisions)
+    return [found[at][1] for at in program.outputs]
+
+
+def largest(
+    program: Program, row: Sequence[float], place: int, decisions: Sequence[Decision]
+) -> tuple[float, float]:
+    """The largest magnitude of any value on the way, and of any slope along one input."""
+    along = [float(number == place) for number in range(len(row))]
+    found = [series for series in _carried(program, row, along, decisions) if series is not None]
+    return _largest(series[0] for series in found), _largest(series[1] for series in found)
+
+
+def _largest(met: Iterable[Ball]) -> float:
+    return max((float(abs(ball).upper()) for ball in met if ball.is_finite()), default=0.0)
+
+
+def _carried(
+    program: Program,
+    row: Sequence[float],
+    direction: Sequence[float],
+    decisions: Sequence[Decision],
+) -> list[Series]:
+    """Value and slope of every instruction; None for conditions."""
     given = {
         name: arb_series([value, along], prec=2)
         for name, value, along in zip(program.inputs, row, direction, strict=True)
@@ -44,7 +68,7 @@ def slopes(
         found.append(
             None if step.op in CONDITIONS else _series(step, args, decisions[index], given)
         )
-    return [found[at][1] for at in program.outputs]
+    return found
 
 
 def recomputed(

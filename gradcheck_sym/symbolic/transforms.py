@@ -27,7 +27,10 @@ def gradient_of(base: Derivation, fed: str) -> Derivation:
     builder = Builder()
     outputs = _loaded(builder, base, fed)[base.values :]
     shapes = {**base.shapes, fed: base.out_shape}
-    return _derived(builder, outputs, (len(outputs),), shapes, (*base.wrt, fed))
+    size = len(outputs)
+    # A product with the Hessian mixes all inputs, and so do the roundings of what computes it.
+    joined = slice(0, size), slice(size, 2 * size)
+    return _derived(builder, outputs, (size,), shapes, (*base.wrt, fed), joined)
 
 
 def tangent_of(base: Derivation, along: Mapping[str, str]) -> Derivation:
@@ -42,7 +45,8 @@ def tangent_of(base: Derivation, along: Mapping[str, str]) -> Derivation:
     fed = _inputs(builder, COTANGENT, base.out_shape)
     directions = [v for name, shape in tangents.items() for v in _inputs(builder, name, shape)]
     outputs = vjp(gradient, directions, fed)
-    return _derived(builder, outputs, base.out_shape, {**base.shapes, **tangents}, ())
+    shapes = {**base.shapes, **tangents}
+    return _derived(builder, outputs, base.out_shape, shapes, (), base.joined[:1])
 
 
 def _derived(
@@ -51,14 +55,14 @@ def _derived(
     out_shape: Shape,
     shapes: Mapping[str, Shape],
     wrt: tuple[str, ...],
+    joined: tuple[slice, ...],
 ) -> Derivation:
     names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
     targets = [scalar for name in wrt for scalar in _inputs(builder, name, shapes[name])]
     gradient = vjp(outputs, _inputs(builder, COTANGENT, out_shape), targets) if targets else []
     every = [*names, *flat_names(COTANGENT, out_shape)]
-    return Derivation(
-        shapes, out_shape, wrt, finish(names, outputs), finish(every, [*outputs, *gradient])
-    )
+    joint = finish(every, [*outputs, *gradient])
+    return Derivation(shapes, out_shape, wrt, finish(names, outputs), joint, joined=joined)
 
 
 def _inputs(builder: Builder, name: str, shape: Shape) -> list[Scalar]:

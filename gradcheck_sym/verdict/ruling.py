@@ -23,6 +23,7 @@ class Gap:
     vague: bool = False  # so sensitive that a sound evaluation may lose every digit
     overflow: str = ""  # what leaves the dtype's range in the mathematics as written
     bounded: bool = True  # the author states a bounded domain: overflow in it is a fault
+    crowded: bool = False  # some product of cotangents, values and slopes leaves the dtype's range
 
 
 @final
@@ -40,10 +41,15 @@ def rule(gap: Gap, largest: float) -> Ruling:
 
     An infinity is right where the truth is beyond the dtype's range, with the same sign. Where
     no bounded domain is stated, what overflows in plain arithmetic is dropped: nobody claimed
-    that products of the largest floats come out right.
+    that products of the largest floats come out right. So is what overflows because of the order
+    in which a backward multiplies.
     """
     ruling = _rule(gap, largest)
-    if gap.bounded or ruling.verdict not in (Verdict.WRONG, Verdict.INACCURATE):
+    if ruling.verdict not in (Verdict.WRONG, Verdict.INACCURATE):
+        return ruling
+    if gap.crowded and not math.isfinite(gap.claim):
+        return Ruling(Verdict.UNDECIDED, dropped="overflow")
+    if gap.bounded:
         return ruling
     if gap.overflow == "arithmetic":
         return Ruling(Verdict.UNDECIDED, dropped="overflow")

@@ -141,3 +141,20 @@ def test_exact_gradient_takes_the_current_precision(derived: Any) -> None:
         with ctx.workprec(precision):
             (slope,) = derivation.exact_gradient([1.0, 1.0])
         assert precision - 10 <= slope.rel_accuracy_bits() <= precision + 10
+
+
+@pytest.mark.parametrize(
+    "formula, x, fed, crowded",
+    [
+        ("x**2/2", 200.0, 1.0, False),
+        ("x**2/2", 200.0, 2.0, True),  # 2*x**2, before it is halved
+        ("x**2/2", 300.0, 2.0, False),  # the forward as written leaves the range itself
+        ("1/x", 2.0**-9, 0.0, True),  # a slope of 2**18, whatever is fed
+        ("1/x", 2.0**-7, 0.0, False),
+    ],
+)
+def test_a_backward_may_leave_the_range_where_the_forward_does_not(
+    formula: str, x: float, fed: float, crowded: bool, derived: Any
+) -> None:
+    """A cotangent times a value or a slope on the way is beyond 65504 in float16."""
+    assert derived(formula, {"x": ()}).crowded([x, fed], format_of("float16")) is crowded

@@ -84,3 +84,15 @@ def test_ties_of_the_formula_are_kinks_of_its_gradient() -> None:
     second = gradient_of(derived("maximum(x, y)"), "fed")
     row = second.pack({"x": np.ones(1), "y": np.ones(1), "fed": np.ones(1)}, np.ones((1, 2)))
     assert second.settle(row[0].tolist(), format_of("float64")).place is Place.KINK
+
+
+def test_what_is_a_gradient_is_one_thing() -> None:
+    """Of a gradient all inputs' parts, of its backward all products with the Hessian."""
+    base = derived("x*y")
+    along = {"x": "tangent of x", "y": "tangent of y"}
+    second = gradient_of(base, "fed")
+    assert list(second.together)[-2:] == [slice(0, 2), slice(2, 4)]
+    assert second.columns()["fed"] == slice(4, 5)
+    over = tangent_of(second, {**along, "fed": "tangent of fed"})
+    assert list(over.together) == [slice(0, 2)]
+    assert not tangent_of(base, along).together

@@ -191,3 +191,14 @@ def test_records_are_frozen() -> None:
     for record, name in ((case, "reason"), (PLAIN, "claim"), (Measured(1.0), "value")):
         with pytest.raises(AttributeError):
             setattr(record, name, 1)
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_overflow_of_a_product_that_nobody_has_to_form_is_dropped(bounded: bool) -> None:
+    """Only infinities and NaN are excused by it; a finite number was not made by overflow."""
+    crowded = replace(_off(1.0), crowded=True, bounded=bounded)
+    assert rule(crowded, MAX).verdict is Verdict.WRONG
+    for claim in (math.inf, -math.inf, math.nan):
+        assert rule(replace(crowded, claim=claim), MAX).dropped == "overflow"
+        assert rule(replace(crowded, claim=claim, crowded=False), MAX).verdict is Verdict.WRONG
+    assert rule(replace(PLAIN, crowded=True), MAX).verdict is Verdict.AGREES
