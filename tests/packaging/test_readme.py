@@ -75,6 +75,7 @@ def test_the_sample_project_is_the_one_that_is_tested() -> None:
     """The blocks about a project of one's own are its files."""
     sample = ROOT / "tests" / "downstream"
     assert blocks("ini") == [(sample / "tox.ini").read_text(encoding="utf-8")]
+    assert blocks("toml") == [(sample / "pyproject.toml").read_text(encoding="utf-8")]
     assert (sample / "specs" / "swish.yaml").read_text(encoding="utf-8") in blocks("yaml")
 
 
