@@ -6,16 +6,26 @@ import argparse
 import json
 import sys
 
-from gradcheck_sym.commands.command import PROGRAM, Command, no_options
+from gradcheck_sym.commands.command import PROGRAM, Command
 from gradcheck_sym.commands.usage import Exit
+from gradcheck_sym.report import json_report
 from gradcheck_sym.report.terminal import Screen
 from gradcheck_sym.spec.schema import schema
 
 
 def show_schema(arguments: argparse.Namespace) -> Exit:
-    """Print the JSON Schema of a spec file."""
-    Screen(sys.stdout).write_text(json.dumps(schema(), indent=1) + "\n")
+    """Print the JSON Schema of a spec file, or of a report."""
+    shown = json_report.schema() if arguments.report else schema()
+    Screen(sys.stdout).write_text(json.dumps(shown, indent=1) + "\n")
     return Exit.PASSED
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="that of a report in JSON instead, for whoever reads those",
+    )
 
 
 COMMAND = Command(
@@ -23,8 +33,9 @@ COMMAND = Command(
     "With it an editor completes keys, shows what they mean and marks what is out of place.",
     f"""\
   {PROGRAM} schema > spec.schema.json
+  {PROGRAM} schema --report > report.schema.json
 """,
-    no_options,
+    _add_options,
     show_schema,
     """\
 in an editor with YAML support, as the first line of a spec:

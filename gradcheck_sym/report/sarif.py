@@ -76,11 +76,12 @@ def _rule(result: Result) -> str:
 
 def _described(rule: str) -> Json:
     entry = _ENTRIES[rule]
+    more = "" if rule == _XPASSED else f" More: python -m gradcheck_sym explain {rule}"
     return {
         "id": rule,
         "shortDescription": {"text": _literal(entry.title)},
         "fullDescription": {"text": _literal(entry.explanation)},
-        "help": {"text": _literal(entry.remedy)},
+        "help": {"text": _literal(f"{entry.remedy}{more}")},
     }
 
 

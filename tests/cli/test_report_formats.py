@@ -139,3 +139,9 @@ def test_help_tells_every_form(run: Run, capsys: pytest.CaptureFixture[str]) -> 
         shown = capsys.readouterr().out
         for name, form in FORMATS.items():
             assert f"  {name:<10} {form.purpose}\n" in shown
+
+
+def test_the_schema_of_a_report_can_be_had(capsys: pytest.CaptureFixture[str]) -> None:
+    """As whoever reads reports in JSON needs it."""
+    assert cli.main(["schema", "--report"]) == Exit.PASSED
+    assert json.loads(capsys.readouterr().out) == json_report.schema()

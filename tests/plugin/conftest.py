@@ -99,6 +99,7 @@ class Seen:
     items: list[str] = field(default_factory=list)  # collected, and not deselected
     errors: list[str] = field(default_factory=list)  # of the collection
     warned: list[str] = field(default_factory=list)
+    kept: int = -1  # specs whose derivatives are still there when all is done
     code: int = -1
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -118,6 +119,11 @@ class Seen:
     def pytest_warning_recorded(self, warning_message: object) -> None:
         """Keep the warnings."""
         self.warned.append(str(getattr(warning_message, "message", "")))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Count what was not let go of."""
+        specs = {item.parent for item in session.items}
+        self.kept = sum(getattr(spec, "_judge", None) is not None for spec in specs)
 
     def outcome(self, nodeid: str) -> str:
         """As pytest's summary names it."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sarif_kit.validate import validation_errors
 
+from gradcheck_sym import cli
 from gradcheck_sym.report import sarif
 from gradcheck_sym.report.words import Style
 from gradcheck_sym.verdict.diagnosis import Pattern
@@ -50,6 +51,17 @@ def test_rules_are_those_of_the_results(every: Sequence[Result]) -> None:
     for rule in rules:
         for key in ("shortDescription", "fullDescription", "help"):
             assert rule[key]["text"]
+
+
+def test_rules_lead_to_what_explains_them(
+    every: Sequence[Result], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that the help ends with exists."""
+    for rule in run_of(every)["tool"]["driver"]["rules"]:
+        _, _, command = rule["help"]["text"].partition("python -m gradcheck_sym ")
+        if command:
+            assert cli.main(command.split()) == 0
+            assert rule["shortDescription"]["text"] in capsys.readouterr().out
 
 
 def test_a_finding_stands_at_its_spec(every: Sequence[Result]) -> None:
