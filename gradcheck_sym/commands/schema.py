@@ -8,14 +8,15 @@ import sys
 
 from gradcheck_sym.commands.command import PROGRAM, Command
 from gradcheck_sym.commands.usage import Exit
-from gradcheck_sym.report import json_report
 from gradcheck_sym.report.terminal import Screen
-from gradcheck_sym.spec.schema import schema
 
 
 def show_schema(arguments: argparse.Namespace) -> Exit:
     """Print the JSON Schema of a spec file, or of a report."""
-    shown = json_report.schema() if arguments.report else schema()
+    from gradcheck_sym.report import json_report
+    from gradcheck_sym.spec import schema
+
+    shown = json_report.schema() if arguments.report else schema.schema()
     Screen(sys.stdout).write_text(json.dumps(shown, indent=1) + "\n")
     return Exit.PASSED
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from collections.abc import Iterable, Sequence
 
 import gradcheck_sym
@@ -45,6 +44,8 @@ def schema() -> Json:
 
 def versions() -> dict[str, str]:
     """The version of each thing that takes part, read without importing it."""
+    import platform
+
     found = {"gradcheck_sym": gradcheck_sym.__version__, "python": platform.python_version()}
     return found | {library: _version(library) for library in _LIBRARIES}
 
