@@ -13,6 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from gradcheck_sym.autograd.compiler import uncompiled
 from gradcheck_sym.autograd.implementation import RAISED, Implementation
 from gradcheck_sym.autograd.ledger import Array, Claims, FormError, Job, Ledger, changed, job_of
 from gradcheck_sym.autograd.state import undisturbed
@@ -131,7 +132,8 @@ def _within(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found
         return result, pull(torch.ones_like(result) if fed is None else fed)[0]
 
     fed_along = None if job.cotangents is None else 0
-    found: Found = torch.func.vmap(one, (along, fed_along))(mapped, job.cotangents)
+    with uncompiled():
+        found: Found = torch.func.vmap(one, (along, fed_along))(mapped, job.cotangents)
     return found
 
 
