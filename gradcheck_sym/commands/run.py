@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gradcheck_sym.commands import journal, values
+from gradcheck_sym.commands.cache import cache_folder
 from gradcheck_sym.commands.command import (
     FORM_NOTES,
     PROGRAM,
@@ -31,6 +32,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     if not specs:
         return Exit.NOTHING
     options = _at_one_point(options_of(vars(arguments)), arguments, specs)
+    options = replace(options, memory=None if arguments.no_cache else cache_folder())
     return carry_out(specs, options, arguments, lambda results: journal.keep(results, options))
 
 
@@ -120,6 +122,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     course = parser.add_argument_group("its course")
     course.add_argument(
         "-x", dest="stop_at_first", action="store_true", help="end at the first spec that fails"
+    )
+    course.add_argument(
+        "--no-cache", action="store_true", help="differentiate anew, and remember nothing of it"
     )
     _point_options(parser)
     report_options(parser)

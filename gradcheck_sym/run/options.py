@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, final
 
 from gradcheck_sym.spec.checks import CHECKS as KNOWN
@@ -46,6 +47,7 @@ class Options:
     strict: bool = False  # warnings fail, too
     stop_at_first: bool = False  # end at the first spec that fails
     allow_import: tuple[str, ...] = ()  # modules that `use:` may import
+    memory: Path | None = None  # folder in which derivatives are remembered; None: not at all
     # functions under a name of `use:`, in place of what would be imported
     implementations: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     point: Mapping[str, Nested] | None = None  # the only point to judge: input name -> value

@@ -15,6 +15,7 @@ from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.records import Skip, Spec
+from gradcheck_sym.symbolic.known import remembering
 from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import ProgramError
 from gradcheck_sym.verdict.diagnosis import across
@@ -32,7 +33,7 @@ def run(
     What a spec or an implementation does wrong is a result of that spec, never an exception.
     """
     results: list[Result] = []
-    with single_threaded():
+    with single_threaded(), remembering(options.memory):
         for spec in specs:
             for result in across(tuple(run_spec(spec, options))):
                 results.append(result)
@@ -68,7 +69,7 @@ def run_check(subject: Subject, name: str) -> Iterator[Result]:
 
 def run_one(prepared: Sequence[Subject], check: str) -> tuple[Result, ...]:
     """The results of one check in all dtypes, for whoever judges a spec check by check."""
-    with single_threaded():
+    with single_threaded(), remembering(prepared[0].options.memory if prepared else None):
         return tuple(result for subject in prepared for result in run_check(subject, check))
 
 

@@ -23,7 +23,6 @@ from gradcheck_sym.sampling.space import Space
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.symbolic.derivation import Derivation, derive
-from gradcheck_sym.symbolic.display import derivative_text
 
 
 @final
@@ -170,4 +169,6 @@ class Subject:
 
     def derivative(self, name: str | None) -> str:
         """The derivative with respect to an input as SymPy states it, where it is short."""
+        from gradcheck_sym.symbolic.display import derivative_text  # and with it SymPy
+
         return "" if name is None else derivative_text(self.spec, name, self.elementwise)

@@ -15,8 +15,8 @@ from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.records import Dim, Input, Spec
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.spec.unparse import unparse
+from gradcheck_sym.symbolic.by_sympy import symbolic
 from gradcheck_sym.symbolic.derivation import lower_spec
-from gradcheck_sym.symbolic.differentiate import symbolic
 from gradcheck_sym.symbolic.lower import Array, input_array
 from gradcheck_sym.symbolic.program import CONDITIONS, Builder, Instruction, Scalar, reachable
 from gradcheck_sym.symbolic.readable import number, tree_of

@@ -12,8 +12,8 @@ from typing import final
 
 import sympy
 
+from gradcheck_sym.symbolic.by_sympy import expression_of, written
 from gradcheck_sym.symbolic.derivation import Derivation
-from gradcheck_sym.symbolic.differentiate import expression_of, written
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish
 from gradcheck_sym.symbolic.structure import is_elementwise
 from gradcheck_sym.symbolic.variant import Variant

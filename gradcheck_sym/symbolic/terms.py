@@ -20,8 +20,9 @@ from gradcheck_sym.spec.records import Expression, Spec
 from gradcheck_sym.spec.rewrite import exchanged, occurrences
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.spec.unparse import unparse
+from gradcheck_sym.symbolic.by_sympy import expression_of
 from gradcheck_sym.symbolic.derivation import Derivation, derive
-from gradcheck_sym.symbolic.differentiate import expression_of, vjp
+from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import (
     Builder,

@@ -11,7 +11,8 @@ import sympy
 
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.runner import run
-from gradcheck_sym.symbolic import differentiate
+from gradcheck_sym.symbolic import by_sympy
+from gradcheck_sym.symbolic.known import slope_of
 from gradcheck_sym.verdict.records import Result, Verdict
 
 X = "inputs: {x: {shape: [n], domain: '[-3, 3]'}}\n"
@@ -163,14 +164,14 @@ def test_a_broken_derivative_is_caught_by_the_guard(
             return sympy.cosh(self.args[0]) ** -2 * sympy.Rational(1000001, 1000000)
 
     Broken.__name__ = "tanh"
-    monkeypatch.setitem(differentiate._NATIVE, "tanh", Broken)
-    differentiate._derivative.cache_clear()
-    differentiate.expression.cache_clear()
+    monkeypatch.setitem(by_sympy._NATIVE, "tanh", Broken)
+    slope_of.cache_clear()
+    by_sympy.expression.cache_clear()
     try:
         results = results_of(f"{X}expr: x*tanh(x)\n")
     finally:
-        differentiate._derivative.cache_clear()
-        differentiate.expression.cache_clear()
+        slope_of.cache_clear()
+        by_sympy.expression.cache_clear()
     assert {result.verdict for result in results} == {Verdict.ERROR}
     assert all("SymPy" in result.message and "Taylor" in result.message for result in results)
 
