@@ -28,7 +28,8 @@ def test_the_wheel_has_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> N
     """Every module is in, with the marker that it is typed; no tests, no specs."""
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
     modules = {str(path.relative_to(ROOT)) for path in ROOT.glob("gradcheck_sym/**/*.py")}
-    assert modules | {"gradcheck_sym/py.typed"} <= inside
+    data = {"gradcheck_sym/py.typed", "gradcheck_sym/report/report.schema.json"}
+    assert modules | data <= inside
     assert {name.split("/")[0] for name in inside} == {"gradcheck_sym"}
 
 
@@ -42,6 +43,7 @@ def test_metadata(wheel: zipfile.ZipFile) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
     commands = wheel.read(names["entry_points.txt"]).decode()
     assert "gradcheck-sym = gradcheck_sym.cli:main" in commands
+    assert "[pytest11]\ngradcheck_sym = gradcheck_sym.plugin\n" in commands
     assert "LICENSE" in names
 
 
