@@ -84,7 +84,7 @@ def _dispatch(words: Sequence[str]) -> int:
     command = COMMANDS[name]
     arguments = _parse(name, command, rest)
     if arguments.help:
-        return _print(_parser(name, command).format_help())
+        return _print(help_of(name))
     if command.selects and not arguments.paths:
         hint = f"for example: {PROGRAM} specs/ (or --help)" if not words else ""
         hint = hint or f"see {PROGRAM} {name} --help"
@@ -114,6 +114,11 @@ def _check_first_word(word: str) -> None:
 def _print(text: str) -> int:
     Screen(sys.stdout).write_text(text)
     return Exit.PASSED
+
+
+def help_of(name: str) -> str:
+    """What a command's --help prints."""
+    return _parser(name, COMMANDS[name]).format_help()
 
 
 def _overview() -> str:

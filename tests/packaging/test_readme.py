@@ -49,8 +49,8 @@ def test_tox_runs_the_main_job_as_it_stands() -> None:
 
 
 def test_tox_covers_everything_by_default() -> None:
-    """Style, types, specs and tests, the tests last so that their summary closes the output."""
-    assert tox("tox", "env_list") == "lint, type, specs, py"
+    """All of it, the tests last so that their summary closes the output."""
+    assert tox("tox", "env_list") == "lint, type, docs, specs, py"
 
 
 def test_every_install_is_constrained() -> None:
