@@ -170,6 +170,6 @@ def test_the_module_is_the_command(
     """`python -m gradcheck_sym` takes its words from the shell and hands its exit code back."""
     monkeypatch.setattr(sys, "argv", ["gradcheck_sym", "no/such/file"])
     with pytest.raises(SystemExit) as ended:
-        runpy.run_module("gradcheck_sym", run_name="__main__")
+        runpy.run_path(str(Path(cli.__file__).with_name("__main__.py")), run_name="__main__")
     assert ended.value.code == Exit.USAGE
     assert "no/such/file" in capsys.readouterr().err
