@@ -13,14 +13,17 @@ from gradcheck_sym.autograd.rounding import RUNS
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.evidence import Columns, Evidence, Finding, Question
 from gradcheck_sym.run.judge import Judgement
+from gradcheck_sym.run.outline import Part, outline
 from gradcheck_sym.run.smallest import QUICKLY, elements, smallest
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.witness import accuse, measure
 from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.diagnosis import Diagnosis
+from gradcheck_sym.verdict.pictures import Outline
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
+_PICTURED = frozenset({"forward", "reverse", "dtypes"})  # checks whose errors are always shown
 LEAST_SHARE = 0.1  # of the points must be decided; below, a check says too little to pass
 
 
@@ -74,9 +77,19 @@ def conclude(asked: Question) -> Result:
         for fault in item.made.faults
         if asked.digits or fault.ruling.verdict is not Verdict.INACCURATE
     ]
-    if faults:
-        return _failing(asked, counted, faults)
-    return _passing(counted, judged)
+    told = _failing(asked, counted, faults) if faults else _passing(counted, judged)
+    return replace(told, outline=_outline(asked, judged, told))
+
+
+def _outline(asked: Question, judged: Sequence[_Judged], told: Result) -> Outline | None:
+    """The outline of all errors, where the run asks for pictures and there is something to see."""
+    pictured = asked.check in _PICTURED or told.outcome != "passed"
+    if not (asked.subject.options.outlines and pictured):
+        return None
+    trials = [(item.evidence.trial, item.made) for item in judged]
+    parts = [Part(trial, asked.columns(trial.derivation), made) for trial, made in trials]
+    free = [entry.name for entry in asked.evidence[0].function.space.free]
+    return outline(parts, free, asked.entry, elementwise=asked.subject.elementwise)
 
 
 def conclude_each(

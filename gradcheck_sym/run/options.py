@@ -46,6 +46,7 @@ class Options:
     dtypes: tuple[str, ...] | None = None  # names of spec.dtypes
     strict: bool = False  # warnings fail, too
     stop_at_first: bool = False  # end at the first spec that fails
+    outlines: bool = False  # results keep the errors at their points, for pictures
     allow_import: tuple[str, ...] = ()  # modules that `use:` may import
     memory: Path | None = None  # folder in which derivatives are remembered; None: not at all
     # functions under a name of `use:`, in place of what would be imported

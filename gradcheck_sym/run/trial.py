@@ -127,6 +127,12 @@ class Trial:
             return np.asarray(np.abs(self.claimed - self.truths))
 
     @cached_property
+    def estimates(self) -> Floats:
+        """The errors in ulps as far as shows without care: what cancels has more than it seems."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.asarray(self.errors / np.maximum(self.ulps, self._enclosed.error))
+
+    @cached_property
     def shares(self) -> tuple[Floats, Floats]:
         """Upper bounds on each error as shares of two bounds; NaN in doubt.
 
@@ -362,6 +368,18 @@ class Trial:
     @cached_property
     def _lost(self) -> dict[int, Sequence[Loss]]:
         return {}
+
+    @property
+    def gaps(self) -> Mapping[tuple[int, int], Gap]:
+        """Those that were worked out already, by lane and column."""
+        return self._gaps
+
+    def allowance(self, lane: int, column: int) -> float:
+        """What a sound evaluation may lose of one number, in ulps of its truth."""
+        truth = self.truth(lane, column)
+        own = self.spacing(float(self.truths[lane, column]) if truth is None else truth.middle)
+        spacing = float(np.fmax(self._norms[lane, column], own))
+        return self.sound(lane, self._sensitivity(lane)[column], spacing) / own
 
     def error_ulp(self, lane: int, column: int) -> float:
         """The error of one claim in units in the last place of its truth."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import final
 
+from gradcheck_sym.verdict.pictures import Outline
+
 
 @final
 class Verdict(StrEnum):
@@ -83,6 +85,8 @@ class Result:
     pattern: str = ""  # the known mistake as a stable word, out of verdict.diagnosis.Pattern
     id: str = ""  # of the failing case, for `replay`; "" where nothing failed
     pin: str = ""  # the failing point as an entry of the spec's `examples`
+    # the errors at all points, where a run is asked to keep them
+    outline: Outline | None = field(default=None, repr=False)
 
     @property
     def outcome(self) -> str:

@@ -34,6 +34,7 @@ a_little_off = _made(torch.tanh, lambda x: _cosh2(x) * (1 + 1e-9))
 another_function = _made(lambda x: torch.tanh(x) * 1.001, lambda x: _cosh2(x) * 1.001)
 from_output = _made(torch.tanh, lambda x: 1 - torch.tanh(x) ** 2)
 nan_beyond = _made(torch.tanh, lambda x: torch.where(x > 2, x * torch.nan, _cosh2(x)))
+steep_at_zero = _made(torch.relu, lambda x: torch.where(x == 0, 5.0, (x > 0).to(x)))
 gaussian_without_slope = _made(lambda x: torch.exp(-x * x), lambda x: 0 * x)
 gaussian = _made(lambda x: torch.exp(-x * x), lambda x: -2 * x * torch.exp(-x * x))
 
