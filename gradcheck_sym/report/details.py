@@ -43,7 +43,7 @@ def failure(alike: Sequence[Result]) -> Iterator[Line]:
     for label, text in (("formula", result.formula), ("derivative", result.derivative)):
         if text:
             yield line(f"  {label:<12}{_clipped(text)}")
-    for title, case in _cases(result):
+    for title, case in cases(result):
         yield line(f"  {title}")
         yield from _case(case, "value" if result.check == "forward" else "gradient")
     for label, text in (("culprit", result.culprit), ("diagnosis", result.diagnosis)):
@@ -78,7 +78,8 @@ def _warning(result: Result) -> Iterator[Line]:
     yield (SIGNS[result.outcome], Span(f" {headline([result])}{': ' if why else ''}{why}"))
 
 
-def _cases(result: Result) -> Iterator[tuple[str, Case]]:
+def cases(result: Result) -> Iterator[tuple[str, Case]]:
+    """The points that are shown, with their titles; one that is both is shown once."""
     if result.smallest is not None and result.smallest == result.worst:
         yield "smallest and worst point", result.smallest
         return
@@ -100,9 +101,9 @@ def _case(case: Case, quantity: str) -> Iterator[Line]:
     if case.setting:
         yield line(f"    {'run with':<{width}}  {case.setting}")
     values = {
-        "symbolic": _measured(case.symbolic),
+        "symbolic": measured(case.symbolic),
         "autograd": "none" if case.autograd is None else decimal(case.autograd),
-        "numerical": _measured(case.numerical),
+        "numerical": measured(case.numerical),
     }
     widths = {source: max(len(source), len(text)) for source, text in values.items()}
     heads = "  ".join(source.ljust(widths[source]) for source in values)
@@ -112,11 +113,12 @@ def _case(case: Case, quantity: str) -> Iterator[Line]:
     yield line(f"    {'error':<{width}}  {error(case)}")
 
 
-def _measured(measured: Measured | None) -> str:
-    if measured is None:
+def measured(witness: Measured | None) -> str:
+    """A number with its error."""
+    if witness is None:
         return "not measured"
-    spread = f" ± {rough(measured.error)}" if measured.error else ""
-    return f"{decimal(measured.value)}{spread}"
+    spread = f" ± {rough(witness.error)}" if witness.error else ""
+    return f"{decimal(witness.value)}{spread}"
 
 
 def _clipped(text: str) -> str:

@@ -20,7 +20,7 @@ from gradcheck_sym.report.words import (
 )
 from gradcheck_sym.verdict.records import Result, Verdict
 
-_COUNTED = {
+COUNTED = {
     "failed": "failed",
     "errors": "with errors",
     "xpassed": "passed that should fail",
@@ -46,7 +46,7 @@ def summary(results: Sequence[Result], style: Style) -> Iterator[Line]:
     """The last line: how the checks came out."""
     counts = [
         Span(f"{number} {words}", SIGNS[outcome].style)
-        for outcome, words in _COUNTED.items()
+        for outcome, words in COUNTED.items()
         if (number := sum(result.outcome == outcome for result in results))
     ]
     spans: list[Span] = []

@@ -42,7 +42,7 @@ TABLE = {
     "numerical": row(f"errors spec {RECORDS}", "torch numpy"),
     "sampling": row("errors spec", "hypothesis numpy"),
     "verdict": row("errors spec"),
-    "report": row("errors spec verdict", "rich"),
+    "report": row("errors spec verdict", "rich jinja2 markupsafe"),
     "run": row("errors spec symbolic autograd numerical sampling verdict", "numpy"),
     "commands": row("errors spec verdict report run", "rich"),
     "api": row("errors spec verdict report run commands"),

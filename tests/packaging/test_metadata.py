@@ -25,10 +25,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_the_wheel_has_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    """Every module is in, with the marker that it is typed; no tests, no specs."""
+    """Every module and template is in, with the marker that it is typed; no tests, no specs."""
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
     modules = {str(path.relative_to(ROOT)) for path in ROOT.glob("gradcheck_sym/**/*.py")}
     data = {"gradcheck_sym/py.typed", "gradcheck_sym/report/report.schema.json"}
+    data |= {str(path.relative_to(ROOT)) for path in ROOT.glob("gradcheck_sym/**/*.j2")}
     assert modules | data <= inside
     assert {name.split("/")[0] for name in inside} == {"gradcheck_sym"}
 

@@ -28,7 +28,7 @@ HOSTILE = (
 Make = Callable[..., Result]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> Make:
     """Builds a wrong result with every field filled, and changes to it."""
 
