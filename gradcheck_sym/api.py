@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from gradcheck_sym.commands import values
@@ -37,6 +37,7 @@ class Report:
     results: tuple[Result, ...]
     seed: int
     strict: bool  # whether warnings fail
+    spec: Spec | None = field(default=None, repr=False, compare=False)  # what was judged
 
     @property
     def passed(self) -> bool:
@@ -52,6 +53,16 @@ class Report:
         from gradcheck_sym.report.words import Style
 
         return plain(render(self.results, Style(self.seed, strict=self.strict)))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: formula, derivative, verdicts, failures, pictures."""
+        from gradcheck_sym.report.html.page import fragment
+        from gradcheck_sym.report.words import Style
+        from gradcheck_sym.run.portrait import portrait
+        from gradcheck_sym.verdict.pictures import Portrait
+
+        known = Portrait() if self.spec is None else portrait(self.spec)
+        return fragment(self.results, self.spec, known, Style(self.seed, strict=self.strict))
 
     def to_json(self) -> str:
         """The report for machines; every float exact."""
@@ -88,6 +99,7 @@ def verify(
     strict: bool = False,
     point: Mapping[str, object] | None = None,
     cotangent: object = None,
+    pictures: bool = False,
     **domains: object,
 ) -> Report:
     """Holds a function's value and gradients against its mathematics.
@@ -114,6 +126,7 @@ def verify(
         strict: warnings fail, too.
         point: the only point to judge: input name -> number or nested list.
         cotangent: what is fed to backward at that point.
+        pictures: keep the errors over the inputs, which notebooks show as pictures.
         **domains: the inputs by name.
 
     Returns:
@@ -137,6 +150,7 @@ def verify(
             checks=_several("checks", checks, CHECKS),
             dtypes=_several("dtypes", dtypes, DTYPES),
             strict=strict,
+            outlines=pictures,
             implementations=_own(spec, implementation),
             **_pinned(spec, point, cotangent),
         )
@@ -158,7 +172,7 @@ def _judged(spec: Spec, options: Options, call: str) -> Report:
         result if result.outcome == "passed" else replace(result, reproduce=_again(call, result))
         for result in results
     ]
-    return Report(tuple(told), options.seed, options.strict)
+    return Report(tuple(told), options.seed, options.strict, spec)
 
 
 # ---- arguments

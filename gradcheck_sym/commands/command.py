@@ -136,6 +136,12 @@ def report_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the report there, in the --format before it, not to the terminal",
     )
+    report.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write a page as well: formulas, verdicts, failures, pictures of the errors",
+    )
     parser.set_defaults(reports=())
 
 

@@ -28,6 +28,9 @@ def carry_out(
 ) -> Exit:
     """Judge specs and report as the arguments say; finish sees the results before people do."""
     reports = output.destinations(arguments)
+    if arguments.html is not None:
+        output.check_page(arguments.html, reports)
+        options = replace(options, outlines=True)
     started = time.perf_counter()
     shown = output.leaves_terminal_to_people(reports) and arguments.verbosity >= 0
     results, interrupted = _judge(specs, options, shown)
@@ -37,8 +40,20 @@ def carry_out(
     if interrupted:
         return output.report_part(results, style, reports)
     output.report(results, style, reports)
+    if arguments.html is not None:
+        output.save_page(arguments.html, _page(results, specs, style))
     failed = any(fails(result, options.strict) for result in results)
     return Exit.FAILED if failed else Exit.PASSED
+
+
+def _page(results: Sequence[Result], specs: Sequence[Spec], style: Style) -> str:
+    """The results as a page, with formulas and graphs of the specs that they are of."""
+    from gradcheck_sym.report.html.page import render
+    from gradcheck_sym.run.portrait import portrait
+
+    shown = {result.spec for result in results}
+    portraits = {spec.address: portrait(spec) for spec in specs if spec.address in shown}
+    return render(results, specs, portraits, style)
 
 
 def _judge(specs: Sequence[Spec], options: Options, shown: bool) -> tuple[Sequence[Result], bool]:

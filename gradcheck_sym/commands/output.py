@@ -66,6 +66,22 @@ def _check(found: Sequence[Destination]) -> None:
             _check_writable(each.path)
 
 
+def check_page(path: Path, reports: Sequence[Destination]) -> None:
+    """Raises SpecError where a page cannot be written to a file, or a report goes there."""
+    others = [os.path.realpath(each.path) for each in reports if each.path is not None]
+    if os.path.realpath(path) in others:
+        raise mistake(Code.ARGUMENT, f"--html: a report and the page cannot both go to {path}")
+    _check_writable(path, "--html")
+
+
+def save_page(path: Path, page: str) -> None:
+    """Put a page in its place at once, as reports are."""
+    try:
+        _replace(path, lambda screen: screen.write_text(page))
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error), "--html") from error
+
+
 def leaves_terminal_to_people(reports: Sequence[Destination]) -> bool:
     """Whether nothing but what people read goes to the terminal."""
     return all(each.format.kind is Kind.PEOPLE for each in reports if each.path is None)
@@ -132,16 +148,16 @@ def _umask() -> int:
     return mask
 
 
-def _check_writable(path: Path) -> None:
+def _check_writable(path: Path, option: str = "--output") -> None:
     """Find out before a long run, not after it."""
     if os.path.isdir(path):  # unlike Path.is_dir, False for a name that is too long
-        raise _unwritable(path, "it is a folder")
+        raise _unwritable(path, "it is a folder", option)
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+        raise _unwritable(path, error.strerror or str(error), option) from error
 
 
-def _unwritable(path: Path, reason: str) -> Exception:
-    return mistake(Code.OUTPUT, f"--output: cannot write {path}: {reason}")
+def _unwritable(path: Path, reason: str, option: str = "--output") -> Exception:
+    return mistake(Code.OUTPUT, f"{option}: cannot write {path}: {reason}")

@@ -179,6 +179,7 @@ COMMAND = Command(
   {PROGRAM} specs/ --checks reverse --dtype float32,bfloat16
   {PROGRAM} my.yaml --allow-import my_kernels      an implementation of one's own
   {PROGRAM} specs/ --format json --output report.json
+  {PROGRAM} specs/ --html page.html                a page with formulas and pictures
   {PROGRAM} specs/ --format text --format junit --output junit.xml   both
   {PROGRAM} a.yaml::f --point '{{"x": "0x1.8p+1"}}'  one point, exactly
 """,

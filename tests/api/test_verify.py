@@ -52,6 +52,18 @@ def half(x: Tensor) -> Tensor:
     return x * x.detach()
 
 
+def test_a_report_shows_itself_as_html() -> None:
+    """Formula, derivative and verdicts; pictures where they were asked for."""
+    report = verify("exp(x)", torch.exp, x="[-1, 1]", **QUICK)
+    shown = report._repr_html_()
+    assert 'alttext="f = exp(x)"' in shown
+    assert 'alttext="d f / d x = exp(x)"' in shown
+    assert 'class="plot"' not in shown
+    pictured = verify("exp(x)", torch.exp, x="[-1, 1]", pictures=True, **QUICK)
+    assert pictured._repr_html_().count('class="plot"') == 2
+    assert "<div" in Report(report.results, 0, strict=False)._repr_html_()
+
+
 @pytest.fixture(scope="module")
 def mismatch() -> GradientMismatch:
     """What a wrong function raises."""
