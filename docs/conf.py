@@ -18,7 +18,7 @@ project = "gradcheck_sym"
 author = "the gradcheck_sym authors"
 release = version = gradcheck_sym.__version__
 extensions = ["myst_parser"]
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True
