@@ -36,23 +36,24 @@ def _bytes(tensor: Tensor) -> NDArray[np.int64]:
 
 def held(result: Tensor) -> list[Tensor]:
     """What the graph of a result keeps for backward: saved tensors, attributes of ctx, leaves."""
-    return [tensor.detach() for node in _nodes(result) for tensor in _kept(node)]
+    return [tensor.detach() for node in nodes(result) for tensor in _kept(node)]
 
 
 def constants(result: Tensor) -> list[Tensor]:
     """What the graph's own Functions keep that no way back leads from: inputs, and constants."""
-    custom = (node for node in _nodes(result) if isinstance(node, BackwardCFunction))
+    custom = (node for node in nodes(result) if isinstance(node, BackwardCFunction))
     kept = (tensor for node in custom for tensor in _kept(node))
     return [tensor for tensor in kept if tensor.grad_fn is None]
 
 
 def parameters(result: Tensor) -> list[Tensor]:
     """The leaves that a backward through the graph of a result leads to."""
-    leaves = [getattr(node, "variable", None) for node in _nodes(result)]
+    leaves = [getattr(node, "variable", None) for node in nodes(result)]
     return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
 
-def _nodes(result: Tensor) -> Iterator[Any]:
+def nodes(result: Tensor) -> Iterator[Any]:
+    """The nodes of the graph of a result, each once."""
     waiting, seen = [result.grad_fn], set()
     while waiting:
         node = waiting.pop()
@@ -66,16 +67,17 @@ def _kept(node: Any) -> Iterator[Tensor]:
     names = [name for name in dir(node) if name.startswith("_saved_")]
     for name in (*names, "saved_tensors", "variable"):
         try:
-            yield from _tensors(getattr(node, name, None))
+            yield from tensors_in(getattr(node, name, None))
         except RuntimeError:  # freed, or written to since it was saved
             continue
-    yield from _tensors(getattr(node, "__dict__", None))
+    yield from tensors_in(getattr(node, "__dict__", None))
 
 
-def _tensors(kept: object, depth: int = 0) -> Iterator[Tensor]:
+def tensors_in(kept: object, depth: int = 0) -> Iterator[Tensor]:
+    """The tensors in containers, and in containers in these."""
     if isinstance(kept, Tensor):
         yield kept
     elif depth < _DEEPEST and isinstance(kept, (dict, list, tuple)):
         parts: Iterable[object] = kept.values() if isinstance(kept, dict) else kept
         for part in parts:
-            yield from _tensors(part, depth + 1)
+            yield from tensors_in(part, depth + 1)

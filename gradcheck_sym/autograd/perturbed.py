@@ -14,6 +14,7 @@ from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.kernels import (
     Kind,
     axes_together,
+    coarseness,
     kind_of,
     may_underflow,
     tensors,
@@ -77,9 +78,16 @@ class Perturbed(EagerMode):
         if kind is Kind.ELEMENTARY:
             key = key_of(tensors(args))
             lost = nowhere_zero(tensors(args)) if may_underflow(func, args) else None
-            return _changed(func, args, kwargs, lambda out: self._moved(out, salt, key, lost=lost))
+            return _changed(
+                func,
+                args,
+                kwargs,
+                lambda out: self._moved(out, salt, key, _size(func, args, out), lost),
+            )
         given = self._given(func, kind, args, salt, kwargs)
-        return _changed(func, given, kwargs, lambda out: self._moved(out, salt, None))
+        return _changed(
+            func, given, kwargs, lambda out: self._moved(out, salt, None, _size(func, args, out))
+        )
 
     def _through(self, parts: Callable[..., Any], func: Any, args: Any, kwargs: Any) -> Any:
         """A fused operation by the simpler ones that it consists of, if that can be done."""
@@ -147,6 +155,15 @@ def _changed(func: Any, args: Any, kwargs: Any, change: Callable[[Tensor], Tenso
         if rounds(place):
             place.copy_(change(place))
     return result if places else _replaced(change, result)
+
+
+def _size(func: Any, args: Any, out: Tensor) -> Tensor | None:
+    """The size by which a result is moved; None for its own, which suits all but coarse kernels."""
+    coarse = coarseness(func, args, out.dtype)
+    if coarse is None:
+        return None
+    relative, absolute = coarse
+    return (out.detach().abs().double() * relative + absolute) / _roundoff(out.dtype)
 
 
 def _roundoff(dtype: torch.dtype) -> float:

@@ -26,6 +26,7 @@ class Feature(StrEnum):
     VMAP = "vmap"
     COMPILE = "torch.compile"
     SECOND_BACKWARD = "a second backward through one graph"
+    REWRITTEN = "a derivative through work in place"
     OTHER = "this"
 
 
@@ -79,9 +80,13 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 # A dtype, and a complaint about it, in either order.
-_DTYPE = r"\b(dtypes?|scalar ?types?|half|bfloat16|complex(half|float|double| types?| dtypes?)?)\b"
+_DTYPE = (
+    r"\b(dtypes?|scalar ?types?|half|b?float(16|32|64)|"
+    r"complex(64|128|half|float|double| types?| dtypes?)?)\b"
+)
 _COMPLAINT = (
-    r"\b(expect(s|ed)?|supports?|(un|not )supported|not implemented|must (be|have)|same|match)\b"
+    r"\b(expect(s|ed)?|supports?|(un|not )supported|not implemented|must (be|have)|same|match|"
+    r"only)\b"
 )
 
 # In this order: what is specific first.
@@ -110,6 +115,7 @@ _PATTERNS = (
     (Feature.GRAD, _any(r"incompatible with \.grad\(\)")),
     (Feature.LAYOUT, _any("not implemented for sparse", r"from the '\w*Sparse\w*' backend")),
     (Feature.SECOND_BACKWARD, _any("backward through the graph a second time")),
+    (Feature.REWRITTEN, _any("has been modified by an inplace operation")),
     (
         Feature.DERIVATIVE,
         _any(
@@ -124,7 +130,9 @@ _PATTERNS = (
     (
         Feature.OTHER,
         _any(
-            "^NotImplementedError:", "(not|n't)( yet| currently)? (support|supported|implemented)"
+            "^NotImplementedError:",
+            "(not|n't)( yet| currently)? (support|supported|implemented)",
+            r"\bunsupported\b",
         ),
     ),
 )

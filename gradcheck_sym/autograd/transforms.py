@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.overrides import TorchFunctionMode
 
 from gradcheck_sym.autograd.graphs import same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
@@ -62,7 +63,7 @@ class Reach:
     """What the graph of a gradient consists of."""
 
     inputs: frozenset[str]  # those that it leads to, at some point
-    keeps: bool  # what a forward of the implementation's own made is a constant in it
+    keeps: bool  # what its own forward made, or what is no torch, is a constant in it
 
 
 def reached(
@@ -90,14 +91,30 @@ def reached(
                 with torch.enable_grad():
                     result = job.call(tensors)
                     kept = constants(result)
-                    parts = _pulled(result, list(leaves.values()), fed)
+                    with _Leaving() as leaving:
+                        parts = _pulled(result, list(leaves.values()), fed)
             except RAISED:
                 continue
             lent = [batch[lane] for batch in job.inputs.values()]
             keeps |= any(not any(same(tensor, own) for own in lent) for tensor in kept)
+            keeps |= leaving.left
             ends = [leaf for part in parts if part is not None for leaf in parameters(part)]
             found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
     return Reach(frozenset(found), keeps)
+
+
+@final
+class _Leaving(TorchFunctionMode):
+    """Notes whether a tensor is handed to NumPy, where nobody keeps a graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The function as it is."""
+        self.left |= func in (Tensor.numpy, Tensor.__array__)
+        return func(*args, **(kwargs or {}))
 
 
 def _tracked(tensor: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from gradcheck_sym.autograd.rounding import RUNS
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.evidence import Columns, Evidence, Finding, Question
+from gradcheck_sym.run.evidence import Columns, Evidence, Finding, Pardon, Question
 from gradcheck_sym.run.judge import Judgement
 from gradcheck_sym.run.outline import Part, outline
 from gradcheck_sym.run.smallest import QUICKLY, elements, smallest
@@ -77,7 +77,7 @@ def conclude(asked: Question) -> Result:
         for fault in item.made.faults
         if asked.digits or fault.ruling.verdict is not Verdict.INACCURATE
     ]
-    told = _failing(asked, counted, faults) if faults else _passing(counted, judged)
+    told = _told_of(asked, counted, faults) if faults else _passing(counted, judged)
     return replace(told, outline=_outline(asked, judged, told))
 
 
@@ -92,6 +92,17 @@ def _outline(asked: Question, judged: Sequence[_Judged], told: Result) -> Outlin
     return outline(parts, free, asked.entry, elementwise=asked.subject.elementwise)
 
 
+def _told_of(asked: Question, base: Result, faults: Sequence[Finding]) -> Result:
+    """What the faults come to; those that are wrong and nobody's mistake are undecided."""
+    wrong = [found for found in faults if found.fault.ruling.verdict is Verdict.WRONG]
+    said = asked.pardon(wrong) if wrong and asked.pardon else ""
+    if not said:
+        return _failing(asked, base, faults)
+    shown = _telling(faults, Verdict.WRONG)
+    case = shown.evidence.trial.case(shown.fault)
+    return replace(base, verdict=Verdict.UNDECIDED, worst=case, smallest=case, message=said)
+
+
 def conclude_each(
     subject: Subject,
     check: str,
@@ -101,6 +112,7 @@ def conclude_each(
     accused: str = "",
     *,
     digits: bool = True,
+    pardon: Pardon | None = None,
 ) -> Iterator[Result]:
     """One result for each input's gradient (None: for the value), on the same evidence.
 
@@ -111,7 +123,7 @@ def conclude_each(
     for entry in entries:
         columns = value_columns if entry is None else gradient_columns(entry)
         telling = [item for item in evidence if entry not in item.silent]
-        asked = Question(subject, check, entry, columns, telling, digits, accused, excuses)
+        asked = Question(subject, check, entry, columns, telling, digits, accused, excuses, pardon)
         result = conclude(asked)
         yield replace(result, culprit="") if blamed else result
         if result.verdict is Verdict.SKIPPED:

@@ -27,6 +27,18 @@ class Evidence:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault with the evidence that it belongs to."""
+
+    evidence: Evidence
+    fault: Fault
+
+
+Pardon = Callable[[Sequence[Finding]], str]  # why they are no mistake; "" where they are one
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Question:
     """What a check asks: some columns of all evidence against their truths."""
 
@@ -38,12 +50,4 @@ class Question:
     digits: bool = True  # whether lost digits are told of: not where another check tells already
     accused: str = ""  # who is to blame if something is wrong; "": that is for witnesses to say
     excuses: frozenset[Feature] = frozenset()  # what an implementation need not support
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A fault with the evidence that it belongs to."""
-
-    evidence: Evidence
-    fault: Fault
+    pardon: Pardon | None = None  # what is told of instead, where wrong numbers are no mistake

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
+from gradcheck_sym.autograd.overflow import overflow
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.rounding import RUNS, reach, spreads
 from gradcheck_sym.run.judge import Judgement, judge
@@ -123,7 +124,9 @@ class Function:
         key = columns.start, columns.stop
         if key not in trial.judged:
             together = self.together != "each"
-            trial.judged[key] = judge(trial, columns, self._rounding, together=together)
+            trial.judged[key] = judge(
+                trial, columns, self._rounding, self._overflow, together=together
+            )
         judgement: Judgement = trial.judged[key]
         return judgement
 
@@ -153,6 +156,13 @@ class Function:
             if explained.all():
                 break
         return explained
+
+    def _overflow(self, trial: Trial, lane: int) -> str:
+        """What leaves the dtype's range in the backward at a point, out of what does not."""
+        values = {name: array[[lane]] for name, array in trial.values.items()}
+        fed = trial.cotangents[[lane]]
+        wrt = trial.derivation.wrt
+        return overflow(self.implementation, values, wrt, fed, self.dtype.name)
 
     def _too_narrow(self, inside: str) -> bool:
         """Whether an implementation computes in 16 bits what comes in more.

@@ -27,11 +27,15 @@ from gradcheck_sym.verdict.ruling import Ruling
 # Which errors, (lanes, outputs), rounding alone may have made at some lanes.
 Rounding = Callable[[Trial, Sequence[int], Floats], npt.NDArray[np.bool_]]
 
+# What arithmetic leaves the dtype's range in the backward at a lane; "" where none does.
+Overflow = Callable[[Trial, int], str]
+
 _MOST_DOUBTS = 600  # points of one trial that are looked at with care
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
 _GROWTH = 4  # times as many; where points are run together, all the others
 _CLOSEST_LOOK = 512  # points within a bound that may be too wide, whose bound is worked out
+_WIDE = 64  # bits of the dtype that domains are thought in
 _ENOUGH = 16  # wrong numbers at one point
 _MOST_CLOSE = 64  # of these, where that takes care
 
@@ -55,12 +59,19 @@ class Judgement:
         return any(fault.ruling.verdict is Verdict.WRONG for fault in self.faults)
 
 
-def judge(trial: Trial, columns: slice, rounding: Rounding, *, together: bool = False) -> Judgement:
+def judge(
+    trial: Trial,
+    columns: slice,
+    rounding: Rounding,
+    overflow: Overflow = lambda trial, lane: "",
+    *,
+    together: bool = False,
+) -> Judgement:
     """Every number of those columns against its truth.
 
     together: whether asking about the rounding of many points costs no more than of one.
     """
-    judging = _Judging(trial, columns, rounding, together)
+    judging = _Judging(trial, columns, rounding, overflow, together)
     judging.run()
     decided = len(trial.claimed) - judging.dropped.total()
     faults = tuple(judging.faults)
@@ -77,6 +88,7 @@ class _Judging:
     trial: Trial
     columns: slice
     rounding: Rounding
+    overflow: Overflow
     together: bool
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -126,7 +138,8 @@ class _Judging:
         left = self._without_rounding(lanes) if len(lanes) > _AT_ONCE else lanes
         self.trial.look_at(left)
         found = [fault for lane in left for fault in self._look(lane)]
-        self.faults += excused(self.trial, found, self.rounding)
+        eased = excused(self.trial, found, self.rounding)
+        self.faults += [outgrown(self.trial, fault, self.overflow) for fault in eased]
 
     def _within(self, share: Floats) -> Mask:
         """The points at which all numbers keep a bound, and the value is plain."""
@@ -252,12 +265,15 @@ class _Judging:
 
 
 def excused(trial: Trial, faults: Sequence[Fault], rounding: Rounding) -> list[Fault]:
-    """The faults, with those that are mere rounding as inaccurate."""
+    """The faults, with those that are mere rounding as inaccurate; where the truth is 0, without.
+
+    A sum that is 0 has no digits to lose: what its terms leave when they are rounded is right.
+    """
     wrong = [
         fault
         for fault in faults
-        if fault.ruling.verdict is Verdict.WRONG
-        and fault.nearest is None
+        if fault.nearest is None
+        and (fault.ruling.verdict is Verdict.WRONG or _vanishes(trial, fault))
         and math.isfinite(trial.claimed[fault.lane, fault.column])
     ]
     lanes = list(dict.fromkeys(fault.lane for fault in wrong))
@@ -271,4 +287,25 @@ def excused(trial: Trial, faults: Sequence[Fault], rounding: Rounding) -> list[F
     return [
         replace(fault, ruling=Ruling(Verdict.INACCURATE)) if fault in eased else fault
         for fault in faults
+        if fault not in eased or not _vanishes(trial, fault)
     ]
+
+
+def outgrown(trial: Trial, fault: Fault, overflow: Overflow) -> Fault:
+    """The fault, as inaccurate where torch's own derivatives left the range of a narrow dtype.
+
+    Of a value the author states the domain. What torch multiplies slopes and cotangents by on the
+    way nobody states, and in float64, in which a domain is thought, there is room.
+    """
+    lane, column = fault.lane, fault.column
+    wrong = fault.ruling.verdict is Verdict.WRONG and fault.nearest is None
+    beyond = column >= trial.derivation.values and not math.isfinite(trial.claimed[lane, column])
+    if not (wrong and beyond and trial.dtype.bits < _WIDE and (said := overflow(trial, lane))):
+        return fault
+    reason = f"{fault.ruling.reason}: in the backward {said} is beyond the dtype's range"
+    return replace(fault, ruling=Ruling(Verdict.INACCURATE, reason))
+
+
+def _vanishes(trial: Trial, fault: Fault) -> bool:
+    truth = trial.truth(fault.lane, fault.column)
+    return truth is not None and truth.vanishes

@@ -230,10 +230,13 @@ class Trial:
     @cached_property
     def _steps(self) -> Floats:
         """The spacing below the normal range, for slopes that are scaled by cotangents."""
-        fed = np.abs(self.cotangents.reshape(len(self.cotangents), self.derivation.values)).sum(
-            axis=1
-        )
-        return np.asarray(self.dtype.smallest_subnormal * np.maximum(fed, 1.0))
+        return self.dtype.smallest_subnormal * self._fed
+
+    @cached_property
+    def _fed(self) -> Floats:
+        """What slopes are multiplied by, all in all, and at least 1."""
+        flat = self.cotangents.reshape(len(self.cotangents), self.derivation.values)
+        return np.asarray(np.maximum(np.abs(flat).sum(axis=1), 1.0))
 
     @cached_property
     def judged(self) -> dict[tuple[int, int], Any]:
@@ -260,6 +263,11 @@ class Trial:
         """The careful truth of one output at one point; None where there is none."""
         settled = self.settled(lane)
         return (settled.values + settled.gradient)[column]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the forward raised at every point: what it does not take is not judged."""
+        return len(self.raised - self.valued) == len(self.claimed)
 
     def broken(self, lane: int, columns: slice) -> bool:
         """Whether something went wrong at a point before those columns could be claimed."""
@@ -318,12 +326,19 @@ class Trial:
             least,
             most,
             bound,
-            tolerated(loss.radius, bound),
+            tolerated(loss.radius, bound, self.dtype.smallest_normal * float(self._fed[lane])),
             vague,
             loss.overflow,
             self.bounded,
             self._crowded(lane, column),
+            self._subnormal(lane),
         )
+
+    def _subnormal(self, lane: int) -> bool:
+        """Whether an input is below the normal range, which hardware may be set to take for 0."""
+        given = np.concatenate([array[lane].reshape(-1) for array in self.values.values()])
+        small = (given != 0) & (np.abs(given) < self.dtype.smallest_normal)
+        return self.dtype.flushed and bool(small.any())
 
     def _crowded(self, lane: int, column: int) -> bool:
         """Whether an infinite claim about a gradient may come of the order of multiplications."""

@@ -44,6 +44,15 @@ class Format:
         return 2.0 ** (self.exponent_min + 1 - self.precision)
 
     @property
+    def flushed(self) -> bool:
+        """Whether processors compute in the format's range, and may take subnormals for 0.
+
+        They compute in float32 and float64; float16 is computed in float32, which holds its
+        subnormals as normal numbers.
+        """
+        return self.exponent_min <= -126
+
+    @property
     def epsilon(self) -> float:
         """The spacing of the numbers in [1, 2)."""
         return 2.0 ** (1 - self.precision)

@@ -317,12 +317,30 @@ class Kernel:
                     middle.append(unknown)
                     radius.append(unknown)
                     continue
-                balls = kernel(*map(arb, row, spread))
+                balls = kernel(*map(arb, row, _radii(row, spread, precision)))
                 middle.append([float(ball) for ball in balls])
-                radius.append([float(ball.rad()) for ball in balls])
+                radius.append([_scaled(ball.rad()) for ball in balls])
         with np.errstate(over="ignore", invalid="ignore"):
-            near, error = _table(middle, shape), _table(radius, shape)
-            return Enclosure(near, error * 2.0**SPARE, error + np.abs(near) * AS_FLOAT)
+            near, moved = _table(middle, shape), _table(radius, shape)
+            return Enclosure(near, moved, moved * 2.0**-SPARE + np.abs(near) * AS_FLOAT)
+
+
+def _radii(row: list[float], spread: list[float], precision: int) -> list[Any]:
+    """The radii of some inputs; those that no float is small enough for as balls."""
+    return [
+        radius if radius >= _TINY or not number else abs(arb(number)) * _unit(precision)
+        for number, radius in zip(row, spread, strict=True)
+    ]
+
+
+def _unit(precision: int) -> Ball:
+    return arb(2) ** -(precision + SPARE)
+
+
+def _scaled(radius: Ball) -> float:
+    """2**SPARE radii as a float, which may be one although the radius itself is too small."""
+    plain = float(radius)
+    return plain * 2.0**SPARE if plain >= _TINY else float(radius * 2**SPARE)
 
 
 def _table(rows: list[list[float]], shape: tuple[int, int]) -> Floats:
@@ -332,6 +350,8 @@ def _table(rows: list[list[float]], shape: tuple[int, int]) -> Floats:
 # Sensitivities come from radii this many bits below one rounding: small enough that they are
 # linear (a bfloat16 rounding is half a percent), large enough to stand above our own rounding.
 SPARE = 24
+
+_TINY = 2.0**-1022  # floats below are not exact
 
 
 def working_precision(precision: int) -> int:

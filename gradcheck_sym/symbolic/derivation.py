@@ -159,7 +159,7 @@ class Derivation:
             taken = decisions(self.forward, inputs)
         place = self.moving()[column - self.values]
         with ctx.workprec(dtype.precision):
-            along = recomputed(self.forward, inputs, place, taken, dtype.precision)
+            along = recomputed(self.forward, inputs, place, taken, dtype)
             fed = [arb(c) for c in row[len(inputs) :]]
             total = sum((c * slope for c, slope in zip(fed, along, strict=True)), arb(0))
         if not total.is_finite():

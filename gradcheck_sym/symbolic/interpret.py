@@ -114,8 +114,9 @@ class Run:
                 ball = ball + step_size
             if not ball.is_finite() and all(arg.is_finite() for arg in args if arg is not None):
                 run.overflow = run.overflow or "arithmetic"  # an underflow that was divided by
-            if abs(ball) > dtype.max:
+            if ball.is_finite() and not abs(ball) <= dtype.max:  # for certain, or by a rounding
                 run.overflow = run.overflow or ("arithmetic" if step.op in _PLAIN else step.op)
+            if abs(ball) > dtype.max:
                 ball = INFINITE if ball > 0 else -INFINITE
             run.balls[index] = ball
         return run

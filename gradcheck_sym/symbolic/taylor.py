@@ -12,6 +12,7 @@ from typing import Any
 
 from flint import arb, arb_series
 
+from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import NAN, Ball
 from gradcheck_sym.symbolic.interpret import Decision
@@ -76,22 +77,24 @@ def recomputed(
     row: Sequence[float],
     place: int,
     decisions: Sequence[Decision],
-    precision: int,
+    dtype: Format,
 ) -> list[Ball]:
     """Slopes along one input where every saved value is rounded and the slope recomputed from it.
 
     A backward may know an intermediate value y(t) only as rounded to u*|y|, and state its slope
     as a function h of it (1 - y**2 for tanh). With h' = y''/y' the slope is off by
-    u*|y|*|y''/y'|, whatever h looks like; each intermediate value contributes that.
+    u*|y|*|y''/y'|, whatever h looks like; each intermediate value contributes that. Or it states
+    it as a multiple of y, as y/x for a product: then it has no more digits than y, which has few
+    below the normal range.
 
     Args:
         program: values only.
         row: the inputs, exact; each is rounded once.
         place: the input along which the slopes are.
         decisions: the branches taken at this point.
-        precision: bits that values are rounded to; u is 2**-precision.
+        dtype: what values are rounded to; u is 2**-precision.
     """
-    unit = arb(1, 2.0**-precision)
+    unit = arb(1, 2.0**-dtype.precision)
     given = {
         name: arb_series([arb(value) * unit, 1 if number == place else 0], prec=3)
         for number, (name, value) in enumerate(zip(program.inputs, row, strict=True))
@@ -100,15 +103,19 @@ def recomputed(
     for index, step in enumerate(program.code):
         args = [found[arg] for arg in step.args]
         value = None if step.op in CONDITIONS else _series(step, args, decisions[index], given)
-        found.append(value if value is None else _rounded(value, precision))
+        found.append(value if value is None else _rounded(value, dtype))
     return [found[at][1] for at in program.outputs]
 
 
-def _rounded(value: Series, precision: int) -> Series:
+def _rounded(value: Series, dtype: Format) -> Series:
     level, slope, bend = value[0], value[1], value[2]
-    if bend.is_zero() or slope.contains(0) or not bend.is_finite():
+    if slope.contains(0) or not bend.is_finite():
         return value
-    lost = (abs(level * 2 * bend / slope)).upper() * 2.0**-precision
+    lost = arb(0)
+    if not bend.is_zero():
+        lost += (abs(level * 2 * bend / slope)).upper() * 2.0**-dtype.precision
+    if not level.contains(0) and abs(level) < dtype.smallest_normal:
+        lost += (abs(slope / level)).upper() * dtype.smallest_subnormal
     return arb_series([level, slope + arb(0, 1) * lost, bend], prec=3)
 
 

@@ -47,11 +47,13 @@ def roundings(depth: int) -> float:
     return FUNCTION_ROUNDINGS + ROUNDINGS_PER_STEP * depth
 
 
-def tolerated(loss: Number, sound_allowed: Number) -> Number:
+def tolerated(loss: Number, sound_allowed: Number, flushed: float = 0.0) -> Number:
     """The error up to which digits may be lost by an unstable formula that is right.
 
     Args:
         loss: radius of an evaluation at the dtype's own precision that rounds every step.
         sound_allowed: what a sound evaluation may lose.
+        flushed: the largest result that may come out as 0 in its place. IEEE 754 has results
+            below the normal range keep what digits they can; fast kernels do without them.
     """
-    return UNSTABLE_FACTOR * loss + sound_allowed
+    return UNSTABLE_FACTOR * loss + sound_allowed + flushed

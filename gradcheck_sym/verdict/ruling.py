@@ -24,6 +24,7 @@ class Gap:
     overflow: str = ""  # what leaves the dtype's range in the mathematics as written
     bounded: bool = True  # the author states a bounded domain: overflow in it is a fault
     crowded: bool = False  # some product of cotangents, values and slopes leaves the dtype's range
+    subnormal: bool = False  # an input is so small that fast hardware takes it for 0
 
 
 @final
@@ -49,6 +50,9 @@ def rule(gap: Gap, largest: float) -> Ruling:
         return ruling
     if gap.crowded and not math.isfinite(gap.claim):
         return Ruling(Verdict.UNDECIDED, dropped="overflow")
+    if gap.subnormal and ruling.verdict is Verdict.WRONG and not math.isfinite(gap.claim):
+        reason = f"{ruling.reason}: an input is below the normal range"
+        return Ruling(Verdict.INACCURATE, reason)
     if gap.bounded:
         return ruling
     if gap.overflow == "arithmetic":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import pytest
 import torch
 
@@ -76,3 +77,18 @@ def test_names_drop_the_mark_of_working_in_place() -> None:
     """mul_ is mul; a name that only begins with a low line keeps it."""
     assert base_name(ATEN.mul_.Tensor) == "mul"
     assert base_name(ATEN._to_copy.default) == "_to_copy"
+
+
+def test_coarse_kernels() -> None:
+    """What is told of the kernels with few digits is so, and not told of any other."""
+    x = torch.linspace(0.5, 20, 40, dtype=torch.float64)
+    trigamma = x.clone().apply_(lambda value: float(mpmath.psi(1, value)))
+    relative, _ = kernels.coarseness(ATEN.polygamma.default, (1, x), x.dtype) or (0.0, 0.0)
+    error = (torch.polygamma(1, x) - trigamma).abs() / trigamma
+    assert 1e-13 < error.max() < relative
+    near = torch.linspace(-1e-4, 1e-4, 99).bfloat16()
+    _, absolute = kernels.coarseness(ATEN.erf.default, (near,), near.dtype) or (0.0, 0.0)
+    error = (torch.erf(near).double() - torch.erf(near.double())).abs()
+    assert 1e-8 < error.max() < absolute
+    assert kernels.coarseness(ATEN.polygamma.default, (2, x), x.dtype) is None
+    assert kernels.coarseness(ATEN.erf.default, (x,), x.dtype) is None

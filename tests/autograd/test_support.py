@@ -208,6 +208,27 @@ def test_vmap(function: Callable[[Tensor], Tensor]) -> None:
     assert found.feature is Feature.VMAP
 
 
+class WorksInPlace(Square):
+    """Writes to what it has computed, when its derivative needs what was there before."""
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        slope = x.exp()
+        slope *= 0
+        return (slope + 2 * x) * grad
+
+
+def test_work_in_place() -> None:
+    """Loud where the backward is differentiated; a fault where it is not."""
+    once = own(WorksInPlace.apply)
+    assert not reverse(once, {"x": X}, ("x",), None, "float64").problems
+    twice = gradient_of(once, ("x",))
+    found = first(reverse(twice, {"x": X, "grad_output": X}, ("x",), None, "float64"))
+    assert found is not None
+    assert found.feature is Feature.REWRITTEN
+
+
 def test_second_backward() -> None:
     """A graph that was freed."""
     x = torch.ones(3, requires_grad=True)
@@ -255,6 +276,9 @@ class UnspeakableError(RuntimeError):
         (ValueError("empty tensors are not supported"), Feature.OTHER),
         (TypeError("this kernel doesn't support strides"), Feature.OTHER),
         (TypeError("expected a tensor of dtype float32, got float64"), Feature.DTYPE),
+        (TypeError("expected a tensor of float64, got torch.float32"), Feature.DTYPE),
+        (ValueError("complex64 is not supported"), Feature.DTYPE),
+        (RuntimeError("expand is unsupported for Sparse tensors"), Feature.OTHER),
         (UnsupportedError(Feature.COMPILE, "no compiler"), Feature.COMPILE),
     ],
 )

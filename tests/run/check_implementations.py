@@ -177,3 +177,52 @@ class RowsLeftOut(torch.autograd.Function):
     def backward(ctx: Any, fed: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         x, w = ctx.saved_tensors
         return fed * w, (fed * x)[1:].sum(0)
+
+
+class SavesSquare(torch.autograd.Function):
+    """Works with its input, and with a square that the forward made."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        square = x * x
+        ctx.save_for_backward(x, square)
+        return x * square
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:
+        x, square = ctx.saved_tensors
+        return fed * (square + 2 * x * x)
+
+
+class SavesSquareAndSlips(SavesSquare):
+    """The same, with a second derivative that is wrong besides."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:
+        x, square = ctx.saved_tensors
+        return fed * (square + x * x + x.detach() * x)
+
+
+def kinked_at_zero(x: Tensor) -> Tensor:
+    """x**3 by way of |x|, whose square has no kink."""
+    return x**3 + (x.abs().square() - x.square())
+
+
+def asserts_double(x: Tensor) -> Tensor:
+    """Refuses other dtypes in no words at all."""
+    assert x.dtype is torch.float64
+    return x**3
+
+
+class DoubleBackward(_Cube):
+    """A backward that fails on what the forward takes."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        assert fed.dtype is torch.float64
+        return _Cube.backward(ctx, fed)
+
+
+def product_like_first(x: Tensor, y: Tensor) -> Tensor:
+    """x*y of the shape of x, whatever that of y is."""
+    return x * (y if y.shape == x.shape else y.flatten()[:1])

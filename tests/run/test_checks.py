@@ -24,7 +24,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, spec_of: Any) -> Judged:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
     def made(attribute: str, check: str, domain: str = "[-3, 3]", **options: Any) -> list[Result]:
-        two = attribute == "Product"
+        two = attribute.lower().startswith("product")
         inputs = f"x: {{shape: [n], domain: '{domain}'}}" + (
             f", y: {{shape: [n], domain: '{domain}'}}" if two else ""
         )
@@ -97,6 +97,37 @@ def test_a_backward_that_cuts_its_inputs_off_is_wrong(judged: Judged) -> None:
     assert found["x"].pattern == Pattern.CUT_AGAIN
     assert found["x"].culprit == "the backward"
     assert found["grad_output"].verdict is Verdict.AGREES
+
+
+def test_a_saved_intermediate_is_told_and_not_called_wrong(judged: Judged) -> None:
+    """Just what goes through it is missing from the second derivative; else it would be wrong."""
+    found = {result.input: result for result in judged("SavesSquare", "second_order")}
+    assert found["x"].verdict is Verdict.UNDECIDED
+    assert "what goes through intermediates" in found["x"].message
+    assert verdicts(judged("SavesSquareAndSlips", "second_order")) >= {Verdict.WRONG}
+
+
+def test_a_kink_inside_a_smooth_function_is_told_and_not_called_wrong(judged: Judged) -> None:
+    """A second derivative that is off at 0 alone; beside it, it is right."""
+    found = {result.input: result for result in judged("kinked_at_zero", "second_order")}
+    assert found["x"].verdict is Verdict.UNDECIDED
+    assert "at single points only" in found["x"].message
+    assert verdicts(judged("kinked_at_zero", "reverse")) == {Verdict.AGREES}
+
+
+def test_a_dtype_that_the_forward_refuses_is_not_supported(judged: Judged) -> None:
+    """Whatever it raises; a backward that raises on what the forward took is an error."""
+    refused = [r for r in judged("asserts_double", "dtypes") if r.dtype == "float16"]
+    assert [result.verdict for result in refused] == [Verdict.SKIPPED]
+    assert Verdict.ERROR in verdicts(judged("DoubleBackward", "dtypes"))
+
+
+def test_shapes_that_we_broadcast_may_be_refused(judged: Judged) -> None:
+    """By an exception, or by a result that has not the shape of the mathematics."""
+    assert verdicts(judged("Product", "layouts")) == {Verdict.AGREES}
+    found = judged("product_like_first", "layouts")
+    assert verdicts(found) == {Verdict.AGREES}
+    assert "not taken" in found[0].message
 
 
 def test_the_only_way_in_which_it_shows_is_told(judged: Judged) -> None:

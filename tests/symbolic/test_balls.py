@@ -85,6 +85,13 @@ def test_sensitivity_covers_one_rounding(
         assert moved <= sensitivity[0, 0] * small * (1 + 1e-3) + 1e-300, (row, signs)
 
 
+@pytest.mark.parametrize("x", [1e-150, 1e-300, 5e-320])
+def test_sensitivities_below_what_floats_resolve(x: float, program_of: Any) -> None:
+    """What a rounding moves is known where 2**-24 of it is no float any more."""
+    found = Kernel(program_of("3*x", {"x": ()})).enclose(np.array([[x]]), 53)
+    assert found.moved[0, 0] == pytest.approx(3 * x * 2.0**-53, rel=1e-3, abs=5e-324)
+
+
 @pytest.mark.parametrize(
     "formula, value, slope",
     [("x**2", 9.0, 2 * 9.0), ("exp(x)", math.exp(3), 3 * math.exp(3)), ("x", 3.0, 3.0)],

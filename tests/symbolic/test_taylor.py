@@ -26,11 +26,12 @@ def _slopes(program: Program, row: list[float], direction: list[float]) -> list[
         return slopes(program, row, direction, interpret.decisions(program, row))
 
 
-def _recomputed(program: Program, row: list[float], place: int, precision: int) -> list[Any]:
+def _recomputed(program: Program, row: list[float], place: int, dtype: str) -> list[Any]:
     with ctx.workprec(256):
         taken = interpret.decisions(program, row)
-    with ctx.workprec(precision):
-        return recomputed(program, row, place, taken, precision)
+    form = format_of(dtype)
+    with ctx.workprec(form.precision):
+        return recomputed(program, row, place, taken, form)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_recomputed_forms_are_covered(
         assume(not rounded.contains(0))
         truth = derived(formula).exact_gradient([x, 1.0])[0]
         error = abs(slope(rounded) - truth)
-    loss = _recomputed(program_of(formula), [x], 0, format_of(dtype).precision)[0]
+    loss = _recomputed(program_of(formula), [x], 0, dtype)[0]
     assert loss.is_finite()
     second_order = 2.0 ** (-2 * format_of(dtype).precision + 6) * float(abs(truth))
     assert float(error.upper()) <= 2 * float(loss.rad()) + 64 * second_order, (x, loss, error)
@@ -152,16 +153,25 @@ def test_recomputed_slopes_are_not_loose(dtype: str, program_of: Any) -> None:
     """For a slope that loses nothing the radius stays at a few roundings."""
     precision = format_of(dtype).precision
     for formula, x, slope in (("3*x + 2", 1.5, 3.0), ("x*x", 1.5, 3.0), ("sin(x)", 0.5, 0.8776)):
-        loss = _recomputed(program_of(formula), [x], 0, precision)[0]
+        loss = _recomputed(program_of(formula), [x], 0, dtype)[0]
         assert float(loss.rad()) <= 16 * slope * 2.0**-precision
         assert abs(float(loss) - slope) <= 16 * slope * 2.0**-precision + 1e-4
+
+
+def test_a_slope_from_a_value_that_underflows_has_its_digits(program_of: Any) -> None:
+    """result/x of a product below the normal range; above it, a roundoff or two."""
+    program = program_of("x*y", XY)
+    few, many = (_recomputed(program, [x, 1e-155], 0, "float64")[0] for x in (1e-160, 1e-120))
+    assert few.contains(1e-155)
+    assert 1e-9 < float(few.rad()) / 1e-155 < 1e-8  # of 1e-315, eight digits are left
+    assert float(many.rad()) < 1e-169
 
 
 def test_recomputed_takes_branches_and_conditions_along(program_of: Any) -> None:
     """Conditions carry no series; the branch that was taken carries its own."""
     program = program_of("where(x > 0, tanh(x), -x) + y", XY)
-    taken, other = (_recomputed(program, [x, 1.0], 0, 24)[0] for x in (1.0, -1.0))
+    taken, other = (_recomputed(program, [x, 1.0], 0, "float32")[0] for x in (1.0, -1.0))
     assert taken.contains(arb(1) - arb(1).tanh() ** 2)
     assert other.contains(-1)
-    along_y = _recomputed(program, [1.0, 1.0], 1, 24)[0]
+    along_y = _recomputed(program, [1.0, 1.0], 1, "float32")[0]
     assert along_y.contains(1)

@@ -34,7 +34,7 @@ def test_more_to_lose_allows_more(
     assert allowed(sensitivity, ulp + wider, depth, smallest) >= bound
     assert allowed(sensitivity, ulp, depth + deeper, smallest) >= bound
     assert allowed(sensitivity, ulp, depth, smallest + more) >= bound
-    assert tolerated(more, bound) >= tolerated(0.0, bound) == bound
+    assert tolerated(more, bound, wider) >= tolerated(more, bound) >= tolerated(0.0, bound) == bound
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -202,3 +202,15 @@ def test_overflow_of_a_product_that_nobody_has_to_form_is_dropped(bounded: bool)
         assert rule(replace(crowded, claim=claim), MAX).dropped == "overflow"
         assert rule(replace(crowded, claim=claim, crowded=False), MAX).verdict is Verdict.WRONG
     assert rule(replace(PLAIN, crowded=True), MAX).verdict is Verdict.AGREES
+
+
+@pytest.mark.parametrize("claim", [math.nan, math.inf, -math.inf])
+def test_what_an_input_below_the_normal_range_makes_infinite(claim: float) -> None:
+    """Told, and not called wrong; a finite number that is wrong there is."""
+    gap = replace(PLAIN, claim=claim, least=math.inf, most=math.inf)
+    assert rule(gap, MAX).verdict is Verdict.WRONG
+    tiny = rule(replace(gap, subnormal=True), MAX)
+    assert tiny.verdict is Verdict.INACCURATE
+    assert "below the normal range" in tiny.reason
+    off = replace(PLAIN, claim=2.0, least=1.0, most=1.0, subnormal=True)
+    assert rule(off, MAX).verdict is Verdict.WRONG

@@ -25,7 +25,7 @@ def dtypes(subject: Subject) -> Iterator[Result]:
     """For each dtype one result for the value and one for each input's gradient.
 
     In a dtype of 16 bits, a function of one number alone is looked at for every finite number of
-    the domain.
+    the domain. A dtype in which the forward raises whatever it is given is not supported.
     """
     if subject.options.dtypes is not None:  # those that the run asks for are run in turn
         yield from _in_dtype(subject)
@@ -40,6 +40,10 @@ def _in_dtype(subject: Subject) -> Iterator[Result]:
         evidence = _evidence(subject)
     except SamplingError as err:
         yield replace(blank(subject, "dtypes", None), verdict=Verdict.SKIPPED, message=str(err))
+        return
+    if all(item.trial.is_refused for item in evidence):
+        said = f"not supported: {evidence[0].trial.problems[0]}"
+        yield replace(blank(subject, "dtypes", None), verdict=Verdict.SKIPPED, message=said)
         return
     yield from conclude_each(subject, "dtypes", (None, *subject.graded), evidence, _EXCUSES)
 

@@ -42,7 +42,7 @@ def layouts(subject: Subject) -> Iterator[Result]:
     Every input and grad_output alone in every layout that its shape admits, all of them
     together, and at sizes that are larger, empty, or broadcast against each other. What an
     implementation refuses to take, it need not take; a backward that fails on what its forward
-    took is an error.
+    took is an error. Broadcast shapes are our own idea: a result of another shape refuses them.
     """
     refused: list[str] = []
     evidence = list(_in_layouts(subject, refused))
@@ -94,7 +94,7 @@ def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[
         trial = laid.trial(batch.take(good), "each", alike.get(GRAD_OUTPUT, first.cotangents)[good])
         if not alike:  # the points are those of the first trial, and so are the truths
             trial.informed_by(first)
-        if _refuses(trial):
+        if trial.is_refused:
             refused.append(told)
         else:
             yield Evidence(laid, trial)
@@ -146,11 +146,6 @@ def _claimant(chosen: Layouts) -> Claimant:
     return claim
 
 
-def _refuses(trial: Trial) -> bool:
-    """Whether the forward raised at every point: what it does not take is not judged."""
-    return len(trial.raised - trial.valued) == len(trial.claimed)
-
-
 # --- shapes -------------------------------------------------------------------------------
 
 
@@ -161,7 +156,7 @@ def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
         yield from _at(subject, dims, _told(dims), refused)
     for variant, told in broadcast(subject):
         for item in _at(variant, variant.sizes[-1], told, refused):
-            if item.trial.raised:
+            if item.trial.raised or not item.trial.valued:
                 refused.append(told)
             else:
                 yield item
@@ -178,7 +173,7 @@ def _at(subject: Subject, dims: Dims, told: str, refused: list[str]) -> Iterator
         trial = sampled(subject, made, _SAMPLE, (dims,))[-1].trial
     except (LowerError, ProgramError, SamplingError):
         return
-    if _refuses(trial):
+    if trial.is_refused:
         refused.append(told)
     else:
         yield Evidence(made, trial)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import Reach, reached
@@ -11,6 +12,7 @@ from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import at_sizes, gradient_at, tangent_at
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
+from gradcheck_sym.run.promised import excuse
 from gradcheck_sym.run.sample import Sample, exampled, middle, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
@@ -21,11 +23,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 _SAMPLE = Sample(edges=24, bulk=24)
 _FEW = 3
 _ACCUSED = "the backward"
-_LACKING = frozenset({Feature.DERIVATIVE, Feature.GRAD, Feature.OTHER})
-_SILENT = (
-    "not differentiable twice, and it does not say so: the gradient depends on grad_output alone, "
-    "what was saved is constant to it; torch.autograd.function.once_differentiable says so"
-)
+_LACKING = frozenset({Feature.DERIVATIVE, Feature.GRAD, Feature.REWRITTEN, Feature.OTHER})
 _CUT = (
     "the second derivative is silently cut: the gradient is made of inputs that were detached; "
     "torch.autograd.function.once_differentiable says so aloud"
@@ -37,38 +35,32 @@ def second_order(subject: Subject) -> Iterator[Result]:
 
     The function under test is the gradient: its own gradient holds Hessian-vector products,
     mixed partials and the derivative by grad_output. A backward that works with what its forward
-    made, and with nothing else but grad_output, is not differentiable twice; that is reported, as
-    where it raises, and no mistake. One that has the inputs at hand and cuts them off is wrong.
+    made and saved, or that leaves torch, is not differentiable twice; that is reported, as where it
+    raises, and no mistake. One that has the inputs at hand and cuts them off is wrong.
     """
     gradient = at_sizes(gradient_at, lambda dims: subject.function)
     evidence = _at_points(subject, gradient)
     wrt = evidence[0].trial.derivation.wrt
     reach = _reach(subject, evidence[-1].trial)
-    for result in conclude_each(subject, "second_order", wrt, evidence, _LACKING, _ACCUSED):
-        if result.verdict is Verdict.WRONG and not reach.inputs and result.input in subject.graded:
-            yield _cut(result, reach)
-        else:
-            yield result
+    pardon = partial(excuse, subject, reach)
+    for result in conclude_each(
+        subject, "second_order", wrt, evidence, _LACKING, _ACCUSED, pardon=pardon
+    ):
+        cut = result.verdict is Verdict.WRONG and not reach.inputs and not reach.keeps
+        yield _cut(result) if cut and result.input in subject.graded else result
     if reach.inputs:
         along = _at_points(subject, at_sizes(tangent_at, gradient))
         excuses = _LACKING | {Feature.FORWARD_MODE}
-        yield from conclude_each(subject, "second_order", [None], along, excuses, _ACCUSED)
+        yield from conclude_each(
+            subject, "second_order", [None], along, excuses, _ACCUSED, pardon=pardon
+        )
 
 
 def _at_points(subject: Subject, made: Callable[[Dims], Function]) -> list[Evidence]:
     return [*exampled(subject, made), *sampled(subject, made(middle(subject)), _SAMPLE)]
 
 
-def _cut(result: Result, reach: Reach) -> Result:
-    if reach.keeps:
-        return replace(
-            result,
-            verdict=Verdict.UNDECIDED,
-            message=_SILENT,
-            culprit="",
-            diagnosis="",
-            pattern="",
-        )
+def _cut(result: Result) -> Result:
     return replace(result, diagnosis=_CUT, pattern=Pattern.CUT_AGAIN.value)
 
 

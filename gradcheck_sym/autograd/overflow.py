@@ -1,0 +1,99 @@
+"""What leaves a dtype's range in torch's own derivatives, out of numbers well within it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+
+from gradcheck_sym.autograd.dispatch import EagerMode
+from gradcheck_sym.autograd.implementation import RAISED, Implementation
+from gradcheck_sym.autograd.kernels import base_name, tensors
+from gradcheck_sym.autograd.ledger import Array
+from gradcheck_sym.autograd.reverse import reverse
+
+# Functions that outgrow any range at small arguments: who takes them has to look at the range.
+_GROWING = frozenset("exp exp2 expm1 sinh cosh".split())
+
+
+def overflow(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> str:
+    """The operation of plain arithmetic whose result is beyond the dtype, first in a backward.
+
+    Only in torch's own formulas for its functions, which nobody who calls them chose; a Function's
+    own backward has to mind its range. "" where nothing is, where the forward has no finite result
+    itself, or where something else made the first number that is not finite: a division by zero,
+    an exponential. Arguments as of `reverse`, for one point.
+    """
+    mode = _Watch()
+
+    def call(given: Mapping[str, Tensor]) -> Tensor:
+        mode.watching = False
+        result = implementation.call(given)
+        mode.watching = bool(result.detach().isfinite().all())
+        return result
+
+    with mode:
+        reverse(replace(implementation, call=call), values, wrt, cotangents, dtype, "each")
+    return mode.first if mode.overflows else ""
+
+
+@final
+class _Watch(EagerMode):
+    """Notes the first operation that makes what is not finite out of what is."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.watching = False
+        self.first = ""
+        self.overflows = False  # what the first one gives is a number of float64
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The operation as it is."""
+        kwargs = kwargs or {}
+        given = [tensor.clone() for tensor in tensors(args, kwargs)] if self._looks else []
+        result = func(*args, **kwargs)
+        if self._looks and all(map(_finite, given)) and not all(map(_finite, tensors(result))):
+            self.first = base_name(func)
+            plain = self.first not in _GROWING and not _in_own_backward()
+            self.overflows = plain and _fits(func, args, kwargs)
+        return result
+
+    @property
+    def _looks(self) -> bool:
+        return self.watching and not self.first
+
+
+def _in_own_backward() -> bool:
+    """Whether what runs is the backward of a Function written in Python."""
+    return isinstance(torch._C._current_autograd_node(), BackwardCFunction)
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())
+
+
+def _fits(func: Any, args: Any, kwargs: Any) -> bool:
+    """Whether the result is finite in float64."""
+    try:
+        result = func(*_widened(args), **kwargs)
+    except RAISED:
+        return False
+    return all(map(_finite, tensors(result)))
+
+
+def _widened(given: Any) -> Any:
+    if isinstance(given, Tensor):
+        return given.to(torch.complex128 if given.is_complex() else torch.float64)
+    if isinstance(given, (tuple, list)):
+        return type(given)(map(_widened, given))
+    return given

@@ -1,0 +1,138 @@
+"""Second derivatives that nobody promised: what a backward has as a constant, it cannot give.
+
+A kernel that saves a mean, a norm or its own slope differentiates once. torch goes through it a
+second time nevertheless, and leaves out what goes through the saved. Where just that is missing,
+and nothing else, the backward is right for what it is. So it is where a smooth function is made of
+others that have kinks, as log(cosh(x)) of abs(x): the slopes meet there, theirs by convention.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck_sym.autograd.saved import Along, Line, of_saved
+from gradcheck_sym.autograd.transforms import Reach
+from gradcheck_sym.numerical.oracle import derivative
+from gradcheck_sym.run.evidence import Finding
+from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.sampling.ordinals import round_to
+from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.sampling.space import kept
+from gradcheck_sym.spec.checks import GRAD_OUTPUT, tangent_name
+
+Floats = npt.NDArray[np.float64]
+
+_SEVERAL = 5  # wrong numbers that are explained
+_SIDES = 8  # points beside one that are looked at, two opposite each other
+_BESIDE = 2.0**-12  # how far off they are, next to numbers of this size
+_SILENT = (
+    "not differentiable twice, and it does not say so: {}; "
+    "torch.autograd.function.once_differentiable says so"
+)
+_ALONE = (
+    "wrong at single points only, and right on every side of them: an operation has a kink there "
+    "that the function has not"
+)
+_UNREACHED = "the gradient depends on grad_output alone, what was saved is constant to it"
+_LEFT_OUT = "what goes through intermediates that the forward saved is left out"
+
+
+def excuse(subject: Subject, reach: Reach, wrong: Sequence[Finding]) -> str:
+    """Why wrong second derivatives are none that were promised; "" where they are just wrong."""
+    if any(_by(found) == GRAD_OUTPUT for found in wrong):
+        return ""
+    if not reach.inputs:
+        return _SILENT.format(_UNREACHED) if reach.keeps else ""
+    ranked = sorted(wrong, key=lambda found: found.fault.order)
+    looked_at = [ranked[place] for place in range(0, len(ranked), -(-len(ranked) // _SEVERAL))]
+    left = [found for found in looked_at if not _is_left_out(subject, found)]
+    if not all(_stands_alone(subject, found) for found in left):
+        return ""
+    return _ALONE if len(left) == len(looked_at) else _SILENT.format(_LEFT_OUT)
+
+
+def _stands_alone(subject: Subject, found: Finding) -> bool:
+    """Whether a number is wrong at its very point, and right at points on all sides of it."""
+    function, trial, fault = found.evidence.function, found.evidence.trial, found.fault
+    if not math.isfinite(trial.claimed[fault.lane, fault.column]):
+        return False
+    beside = _beside(subject, function, trial, fault.lane)
+    good, _ = kept(function.space, beside)
+    if good.sum() < 2:
+        return False
+    fed = np.repeat(trial.cotangents[[fault.lane]], good.sum(), axis=0)
+    near = function.trial(beside.take(good), "each", fed)
+    judged = function.judge(near, slice(fault.column, fault.column + 1))
+    return bool(judged.decided) and not judged.is_wrong and not near.problems
+
+
+def _beside(subject: Subject, function: Function, trial: Trial, lane: int) -> Batch:
+    """Points next to one, in random directions and in those opposite to them."""
+    stream = function.stream("beside", trial.dims)
+    values = {
+        name: np.repeat(array[[lane]], _SIDES, axis=0) for name, array in trial.values.items()
+    }
+    for name in subject.graded:
+        here = trial.values[name][lane]
+        half = (_SIDES // 2, *here.shape)
+        size = stream.uniform(0.5, 1.0, half) * _BESIDE * np.maximum(np.abs(here), 1.0)
+        step = size * stream.choice([-1.0, 1.0], half)
+        values[name] = round_to(trial.dtype.name, here + np.concatenate([step, -step]))
+    return Batch(trial.dims, trial.dtype.name, values, ("search",) * _SIDES)
+
+
+def _by(found: Finding) -> str:
+    """The input by which is differentiated; none where a tangent of the gradient is judged."""
+    trial, column = found.evidence.trial, found.fault.column
+    return "" if column < trial.derivation.values else trial.input_of(column)[0]
+
+
+def _is_left_out(subject: Subject, found: Finding) -> bool:
+    """Whether a number is right once the part is added that goes through what was saved."""
+    trial, fault = found.evidence.trial, found.fault
+    gap = trial.gap(fault.lane, fault.column)
+    if not math.isfinite(gap.claim):
+        return False
+    along, scale = _line(subject, trial, fault.lane, fault.column)
+    left_out = derivative(along, scale)
+    slack = left_out.error + gap.allowed
+    return gap.least > slack and abs(gap.claim + left_out.value - gap.truth) <= slack
+
+
+def _line(subject: Subject, trial: Trial, lane: int, column: int) -> tuple[Along, float]:
+    """The gradient as a function of what is saved, and the size of the argument."""
+    point = {name: array[lane] for name, array in trial.values.items()}
+    fed = point.pop(GRAD_OUTPUT)
+    inputs = {entry.name: point[entry.name] for entry in subject.spec.inputs}
+    steps, weights, scale = _direction(subject, trial, lane, column)
+    line = Line(steps, weights)
+    dtype = subject.dtype.name
+    return of_saved(subject.implementation, inputs, subject.graded, fed, dtype, line), scale
+
+
+def _direction(
+    subject: Subject, trial: Trial, lane: int, column: int
+) -> tuple[Mapping[str, Floats], Floats, float]:
+    """Along one coordinate for a gradient's element, along the tangents for that of a tangent."""
+    if column >= trial.derivation.values:
+        name, _ = trial.input_of(column)
+        value = trial.values[name][lane]
+        step = np.zeros(value.shape)
+        step[trial.index(column)] = 1.0
+        return {name: step}, trial.cotangents[lane].ravel(), float(value[trial.index(column)])
+    steps = dict(_tangents(subject, trial, lane))
+    weights = np.zeros(trial.derivation.values)
+    weights[column] = 1.0
+    fastest = max((float(np.abs(step).max(initial=0.0)) for step in steps.values()), default=0.0)
+    return steps, weights, 1.0 / fastest if fastest else 1.0
+
+
+def _tangents(subject: Subject, trial: Trial, lane: int) -> Iterator[tuple[str, Floats]]:
+    for name in subject.graded:
+        yield name, trial.values[tangent_name(name)][lane]

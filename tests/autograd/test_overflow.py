@@ -1,0 +1,69 @@
+"""What leaves the range of a dtype in torch's derivatives, and what is something else."""
+
+# ruff: noqa: D102 - the names say what each does
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gradcheck_sym.autograd.implementation import Implementation
+from gradcheck_sym.autograd.overflow import overflow
+
+
+def first(function: Callable[[Tensor], Tensor], x: float, fed: float = 1.0) -> str:
+    """What overflows in float16 at one point."""
+    implementation = Implementation(lambda tensors: function(tensors["x"]), "user", "own")
+    values, cotangents = {"x": np.array([[x]])}, np.array([[fed]])
+    return overflow(implementation, values, ("x",), cotangents, "float16")
+
+
+@pytest.mark.parametrize(
+    "function, x, fed",
+    [
+        (lambda x: 1 / x, 0.001, 0.0),  # the square of the result, whatever is fed
+        (lambda x: torch.log(torch.full_like(x, 7) / x), 0.01, 1.0),  # the slope is 100
+        (lambda x: torch.exp(-((x - 0.5) ** 2) / 2e-4), 0.5, 14.0),  # 14/2e-4, times 0
+    ],
+)
+def test_arithmetic_beyond_the_range(
+    function: Callable[[Tensor], Tensor], x: float, fed: float
+) -> None:
+    """A product or quotient that float64 has room for."""
+    assert first(function, x, fed) in ("mul", "div")
+
+
+@pytest.mark.parametrize(
+    "function, x",
+    [
+        (lambda x: x * 2, 3.0),
+        (lambda x: x.square() * 1000, 100.0),  # the forward itself
+        (lambda x: x.sqrt(), 0.0),  # a pole
+        (lambda x: torch.where(x > 0, x, x.sqrt() * 0), -1.0),  # no number at all
+    ],
+)
+def test_what_is_something_else(function: Callable[[Tensor], Tensor], x: float) -> None:
+    """Nothing, or nothing that a wider range would mend."""
+    assert first(function, x) == ""
+
+
+class Scaled(torch.autograd.Function):
+    """Scales what comes up, and down again in the end."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 3
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:
+        return (fed * 1024) * 3 / 1024
+
+
+def test_a_backward_of_ones_own_minds_its_range() -> None:
+    """What a Function multiplies by was chosen by its author, not by torch."""
+    assert first(Scaled.apply, 1.0, 100.0) == ""
