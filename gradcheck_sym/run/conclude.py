@@ -146,12 +146,19 @@ def blank(subject: Subject, check: str, entry: str | None) -> Result:
 
 
 def _judgements(asked: Question) -> Iterator[_Judged]:
-    """All evidence judged: with less patience for rounding once something is wrong."""
-    runs = RUNS
+    """All evidence judged: with less patience for rounding once something is wrong.
+
+    Where the function is wrong as it is usually run, special ways of running tell nothing more.
+    """
+    known = (asked.accused, asked.entry) in asked.subject.told
+    runs, usually = QUICKLY if known else RUNS, False
     for evidence in asked.evidence:
+        if usually and evidence.trial.setting:
+            continue
         function = replace(evidence.function, runs=runs)
         made = function.judge(evidence.trial, asked.columns(evidence.trial.derivation))
         runs = QUICKLY if made.is_wrong else runs
+        usually |= made.is_wrong and not evidence.trial.setting
         yield _Judged(evidence, made)
 
 
@@ -222,13 +229,14 @@ _MOST_MEMBERS = 3  # that are told of; the rest is counted
 def _failing(asked: Question, base: Result, faults: Sequence[Finding]) -> Result:
     worst = max(faults, key=lambda found: found.fault.order)
     verdict = worst.fault.ruling.verdict
-    simple = smallest(asked, _telling(faults, verdict))
+    blind = _is_consequence(asked)
+    simple = _telling(faults, verdict) if blind else smallest(asked, _telling(faults, verdict))
     witnesses = [_measured(asked, found) for found in (simple, worst)]
     shown, largest = (
         found.evidence.trial.case(found.fault, numerical)
         for found, numerical in zip((simple, worst), witnesses, strict=True)
     )
-    diagnosis = _diagnosed(asked, faults) if verdict is Verdict.WRONG else None
+    diagnosis = _diagnosed(asked, faults) if verdict is Verdict.WRONG and not blind else None
     return replace(
         base,
         verdict=verdict,
@@ -237,21 +245,31 @@ def _failing(asked: Question, base: Result, faults: Sequence[Finding]) -> Result
         culprit=_culprit(asked, (simple, worst), witnesses),
         diagnosis=diagnosis.sentence if diagnosis else "",
         pattern=diagnosis.code if diagnosis else "",
-        message=_sentence(verdict, shown, faults),
+        message=_sentence(verdict, shown, faults)
+        + ("; so is the gradient itself" if blind else ""),
         formula=asked.subject.formula,
         derivative="" if asked.accused else asked.subject.derivative(base.input),
     )
 
 
+def _is_consequence(asked: Question) -> bool:
+    """Whether it is the derivative of something wrong that is wrong: what shows tells nothing."""
+    return asked.accused in _OF_DERIVED and asked.subject.is_wrong
+
+
 def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
     """The known mistake that fits, and the only ways of running in which it shows."""
-    from gradcheck_sym.run.diagnosis import diagnose
+    from gradcheck_sym.run.diagnosis import diagnose_like
     from gradcheck_sym.run.diagnosis.gather import asking, evidence_of
 
     spec = None if asked.accused in _OF_DERIVED else asked.subject.spec
     trials = [item.trial for item in asked.evidence]
     again = asking(asked.evidence[0].function)
-    found = diagnose(evidence_of(spec, asked.entry, trials, again=again))
+    known = asked.subject.told
+    key = asked.accused, asked.entry
+    told = diagnose_like(evidence_of(spec, asked.entry, trials, again=again), known.get(key))
+    known.setdefault(key, told)
+    found = told.diagnosis
     settings = dict.fromkeys(fault.evidence.trial.setting for fault in faults)
     if "" in settings or len(settings) == len({trial.setting for trial in trials}):
         return found

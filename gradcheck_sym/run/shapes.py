@@ -84,7 +84,7 @@ def _with(subject: Subject, changed: Mapping[str, Input]) -> tuple[Subject, str]
     kept = tuple(dim for dim in dims if dim.name in used)
     told = "; ".join(f"{name} of shape {_shape(entry)}" for name, entry in changed.items())
     spec = replace(subject.spec, inputs=inputs, dims=kept, examples=())
-    return replace(subject, spec=spec, derived={}, shrunk_to={}), told
+    return replace(subject, spec=spec, derived={}, stated={}, told={}, shrunk_to={}), told
 
 
 def _shape(entry: Input) -> str:

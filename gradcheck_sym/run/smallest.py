@@ -71,8 +71,7 @@ class _Kind:
     def at(self, other: Trial) -> Finding | None:
         """The fault at the point of another trial, if that is a point of this function."""
         function = self.start.evidence.function
-        known = {entry.name for entry in function.space.inputs} == set(other.values)
-        if not known or function.out_shape(other.dims) != other.cotangents.shape[1:]:
+        if not _fits(function, other):
             return None
         name = function.dtype.name
         values = {key: round_to(name, array) for key, array in other.values.items()}
@@ -89,6 +88,17 @@ class _Kind:
             and (function.runs or _is_gross(trial, fault))
         ]
         return max(alike, key=lambda fault: fault.error_ulp, default=None)
+
+
+def _fits(function: Function, other: Trial) -> bool:
+    """Whether the points of a trial are points of a function: of its inputs, in their shapes."""
+    inputs, sizes = function.space.inputs, set(other.dims)
+    if {entry.name for entry in inputs} != set(other.values):
+        return False
+    if any(isinstance(size, str) and size not in sizes for e in inputs for size in e.shape):
+        return False  # inputs that broadcast have sizes of their own
+    shaped = all(entry.sizes(other.dims) == other.values[entry.name].shape[1:] for entry in inputs)
+    return shaped and function.out_shape(other.dims) == other.cotangents.shape[1:]
 
 
 def _is_gross(trial: Trial, fault: Fault) -> bool:

@@ -38,6 +38,12 @@ class Subject:
         default_factory=dict, compare=False, repr=False
     )
 
+    # input -> the derivative as SymPy states it, which takes long to make short
+    stated: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    # (what is accused, input) -> the first diagnosis of its gradient; None stands for the value
+    told: dict[tuple[str, str | None], Any] = field(default_factory=dict, compare=False, repr=False)
+
     # (what is accused, input) -> where a fault of that kind was made as simple as it gets
     shrunk_to: dict[tuple[str, str | None], Trial] = field(
         default_factory=dict, compare=False, repr=False
@@ -171,4 +177,8 @@ class Subject:
         """The derivative with respect to an input as SymPy states it, where it is short."""
         from gradcheck_sym.symbolic.display import derivative_text  # and with it SymPy
 
-        return "" if name is None else derivative_text(self.spec, name, self.elementwise)
+        if name is None:
+            return ""
+        if name not in self.stated:
+            self.stated[name] = derivative_text(self.spec, name, self.elementwise)
+        return self.stated[name]

@@ -25,7 +25,7 @@ _FEW = 3
 _ACCUSED = "the backward"
 _LACKING = frozenset({Feature.DERIVATIVE, Feature.GRAD, Feature.REWRITTEN, Feature.OTHER})
 _CUT = (
-    "the second derivative is silently cut: the gradient is made of inputs that were detached; "
+    "the second derivative is silently cut: the gradient has a graph that leads to no input; "
     "torch.autograd.function.once_differentiable says so aloud"
 )
 

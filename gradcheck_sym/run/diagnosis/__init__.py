@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -13,10 +15,12 @@ from gradcheck_sym.run.diagnosis.lost import no_gradient, not_finite, written_to
 from gradcheck_sym.run.diagnosis.regions import region, vanishing
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 
+_Guesses = Callable[[Evidence], Iterator[Guess]]
+
 _EACH = 128  # failing, and agreeing, points of each sample that guesses are held against
 
 # From the simplest mistake to the strangest; the first that fits everywhere is named.
-_GUESSES: tuple[Callable[[Evidence], Iterator[Guess]], ...] = (
+_GUESSES: tuple[_Guesses, ...] = (
     plain.zero,
     plain.sign,
     plain.ratio,
@@ -39,42 +43,64 @@ _GUESSES: tuple[Callable[[Evidence], Iterator[Guess]], ...] = (
 )
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A diagnosis, and which guesses led to it: the next one of the same mistake begins there."""
+
+    diagnosis: Diagnosis
+    guesses: _Guesses | None = None  # None: no known mistake fits
+
+
 def diagnose(evidence: Evidence) -> Diagnosis:
     """The known mistake that fits what was seen at nearly all failing points; else unknown.
 
     A mistake that also explains why the other points agree goes before one that does not; of the
     latter, and where no mistake is known, it is told where the failing points lie.
     """
+    return diagnose_like(evidence, None).diagnosis
+
+
+def diagnose_like(evidence: Evidence, earlier: Told | None) -> Told:
+    """The diagnosis of a gradient that was found wrong in another way of running, too.
+
+    What fitted there is tried first, and where nothing fitted, nothing is tried.
+    """
     with np.errstate(all="ignore"):
         for special in (written_to, no_gradient, not_finite):
             found = special(evidence)
             if found is not None:
-                return found
-        return _by_guessing(evidence)
+                return Told(found)
+        if earlier is None:
+            return _by_guessing(evidence, _GUESSES)
+        if earlier.guesses is None:
+            return _by_guessing(evidence, ())
+        again = _by_guessing(evidence, (earlier.guesses,))
+        return again if again.guesses else _by_guessing(evidence, _GUESSES)
 
 
-def _by_guessing(evidence: Evidence) -> Diagnosis:
+def _by_guessing(evidence: Evidence, tried: Sequence[_Guesses]) -> Told:
     thinned = evidence.thinned(_EACH)
     if every(thinned) < LEAST:
         where = region(evidence, vanishing)
-        few = "too few wrong numbers to tell a pattern"
-        return (
-            where_alone(where) if where else Diagnosis(Pattern.UNKNOWN, f"unknown pattern: {few}")
-        )
-    best: tuple[Guess, Fit] | None = None
-    for guesses in _GUESSES:
+        few = "unknown pattern: too few wrong numbers to tell a pattern"
+        return Told(where_alone(where) if where else Diagnosis(Pattern.UNKNOWN, few))
+    best: tuple[_Guesses, Guess, Fit] | None = None
+    for guesses in tried:
         for guess in guesses(thinned):
             found = fit(thinned, guess)
             if found is not None and found.everywhere:
-                return Diagnosis(guess.code, f"{guess.words}{_extent(found, evidence)}")
+                words = f"{guess.words}{_extent(found, evidence)}"
+                return Told(Diagnosis(guess.code, words), guesses)
             if found is not None and best is None:
-                best = guess, found
+                best = guesses, guess, found
     if best is not None:
-        guess, found = best
+        guesses, guess, found = best
         where = region(evidence, _shows_nothing(guess))
-        return Diagnosis(guess.code, f"{guess.words}{_extent(found, evidence)}{_and(where)}")
+        words = f"{guess.words}{_extent(found, evidence)}{_and(where)}"
+        return Told(Diagnosis(guess.code, words), guesses)
     where = region(evidence, vanishing)
-    return where_alone(where) if where else Diagnosis(Pattern.UNKNOWN, "unknown pattern")
+    return Told(where_alone(where) if where else Diagnosis(Pattern.UNKNOWN, "unknown pattern"))
 
 
 def where_alone(where: Diagnosis) -> Diagnosis:
