@@ -240,7 +240,19 @@ def _state(name: str, tensor: Tensor) -> State:
         _is_leaf(tensor),
         None if grad is None else _array(grad),
         grad is not None and grad.requires_grad,
+        _node(tensor),
+        _version(tensor),
     )
+
+
+def _node(tensor: Tensor) -> str:
+    node = None if _is_leaf(tensor) is not False else tensor.grad_fn
+    return "" if node is None else str(node.name())
+
+
+def _version(tensor: Tensor) -> int | None:
+    """None of a tensor that was made in inference mode: nobody counts its writes."""
+    return None if tensor.is_inference() else int(tensor._version)
 
 
 def _is_leaf(tensor: Tensor) -> bool | None:

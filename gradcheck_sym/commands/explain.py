@@ -1,92 +1,90 @@
-"""The command `explain`: what a code, a verdict or a diagnosis means, and what to do."""
+"""The command `explain`: the derivation of a spec, or what one of the program's words means."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 
-from gradcheck_sym.commands import usage
-from gradcheck_sym.commands.command import PROGRAM, Command
-from gradcheck_sym.commands.usage import Exit, did_you_mean, mistake
-from gradcheck_sym.report.terminal import Line, Screen, Span, line
-from gradcheck_sym.spec import codes
-from gradcheck_sym.spec.codes import Entry
-from gradcheck_sym.verdict.meanings import CHECKS, VERDICTS
-from gradcheck_sym.verdict.patterns import PATTERNS
+from gradcheck_sym.commands import values
+from gradcheck_sym.commands.command import PROGRAM, Command, import_option
+from gradcheck_sym.commands.meanings import contents, explained
+from gradcheck_sym.commands.select import select
+from gradcheck_sym.commands.usage import Code, Exit, mistake
+from gradcheck_sym.report.terminal import Line, Screen, line
+from gradcheck_sym.run.options import Options
+from gradcheck_sym.spec.records import Spec
+from gradcheck_sym.verdict.lesson import Lesson
 
-_WIDTH = 78
-
-
-def texts() -> Mapping[str, Mapping[str, Entry]]:
-    """All that can be explained by its name, in groups."""
-    return {
-        "verdicts": {str(name): entry for name, entry in VERDICTS.items()},
-        "checks": CHECKS,
-        "diagnoses of what is wrong": {str(name): entry for name, entry in PATTERNS.items()},
-        "mistakes in specs": {str(code): entry for code, entry in codes.CODES.items()},
-        "mistakes on the command line": {str(code): entry for code, entry in usage.CODES.items()},
-    }
+_NOTATIONS = ("text",)
 
 
 def explain(arguments: argparse.Namespace) -> Exit:
-    """Explain one word, or list all that can be explained."""
+    """Explain specs or words, or list the words that can be explained."""
     screen = Screen(sys.stdout)
     if not arguments.words:
-        screen.write(_contents())
+        screen.write(contents())
         return Exit.PASSED
     for place, word in enumerate(arguments.words):
         screen.write(line("") for _ in range(min(place, 1)))
-        screen.write(_explained(word))
+        screen.write(_lessons(word, arguments) if _is_path(word) else explained(word))
     return Exit.PASSED
 
 
-def _explained(word: str) -> Iterator[Line]:
-    groups = texts().values()
-    known = {name.casefold(): name for group in groups for name in group}
-    name = known.get(word.casefold())
-    if name is None:
-        hint = did_you_mean(word, known) or f"{PROGRAM} explain lists what there is"
-        raise mistake(usage.Code.SELECTION, f"explain: there is no code or word '{word}'", hint)
-    entry = next(group[name] for group in groups if name in group)
-    yield (Span(name, "bold"), Span(f": {entry.title}"))
-    yield from _paragraph(entry.explanation)
-    yield from _paragraph(entry.remedy, "what to do: ")
+def _is_path(word: str) -> bool:
+    return "::" in word or os.sep in word or os.path.exists(word)
 
 
-def _paragraph(text: str, before: str = "") -> Iterator[Line]:
-    """A text in lines, below a name."""
-    indent = "  "
-    for number, part in enumerate(textwrap.wrap(before + text, _WIDTH - len(indent))):
-        if number == 0 and before:
-            yield (Span(indent), Span(part[: len(before)], "dim"), Span(part[len(before) :]))
-        else:
-            yield line(indent + part)
+def _lessons(path: str, arguments: argparse.Namespace) -> Iterator[Line]:
+    from gradcheck_sym.report.lessons import plain
+
+    for place, spec in enumerate(select([path])):
+        if place:
+            yield line("")
+        yield from plain.render(_lesson(spec, arguments.allow_import))
 
 
-def _contents() -> Iterator[Line]:
-    for group, entries in texts().items():
-        yield line(group, "bold")
-        width = max(map(len, entries))
-        for name, entry in entries.items():
-            yield line(f"  {name.ljust(width)}  {entry.title}")
-        yield line("")
+def _lesson(spec: Spec, allowed: Sequence[str]) -> Lesson:
+    from gradcheck_sym.run.lessons import LessonError, lesson
+
+    with redirect_stdout(sys.stderr):  # what an implementation prints is no part of it
+        try:
+            return lesson(spec, Options(allow_import=tuple(allowed)))
+        except LessonError as err:
+            said = f"explain: {spec.address}: {err}"
+            raise mistake(Code.UNEXPLAINED, said, f"{PROGRAM} {spec.address}") from err
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="WORD",
-        help="a code, a verdict, a check or a diagnosis; without one, all are listed",
+        metavar="SPEC|WORD",
+        help="FILE::NAME or a file; or a code, a verdict, a check or a diagnosis;"
+        " without one, the words are listed",
     )
+    parser.add_argument(
+        "--format",
+        dest="notation",
+        type=values.one("--format", _NOTATIONS),
+        default="text",
+        metavar="|".join(_NOTATIONS),
+        help="how a derivation is written (%(default)s)",
+    )
+    import_option(parser)
 
 
 COMMAND = Command(
-    "Say what a code, a verdict, a check or a diagnosis means, and what to do.",
+    "Write out the derivation of a spec, or say what one of the program's words means.\n"
+    "Of a function: the chain rule, numbers put in, and what autograd does with them. Of a\n"
+    "program of steps: what has changed after each, and why. Of a code, a verdict, a check or a\n"
+    "diagnosis: what it means, and what to do.",
     f"""\
-  {PROGRAM} explain                  all that can be explained
+  {PROGRAM} explain specs/activations.yaml::softplus
+  {PROGRAM} explain specs/autograd_basics/accumulation.yaml
+  {PROGRAM} explain                  the words that can be explained
   {PROGRAM} explain S203             the code of a mistake
   {PROGRAM} explain inaccurate       a verdict
   {PROGRAM} explain missing-sum      a diagnosis

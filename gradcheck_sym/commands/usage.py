@@ -36,6 +36,7 @@ class Code(StrEnum):
     CONFIGURATION = "U107"  # a pyproject.toml that cannot be read
     SETTING = "U108"  # a key of the configuration that does not exist
     SETTING_VALUE = "U109"  # a value that a key of the configuration does not take
+    UNEXPLAINED = "U110"  # a spec whose mathematics cannot be written out
 
 
 CODES: Mapping[Code, Entry] = MappingProxyType(
@@ -88,6 +89,12 @@ CODES: Mapping[Code, Entry] = MappingProxyType(
             "value that a key of the configuration does not take",
             "The key exists, but its value is not one that the option of the same name takes.",
             "The message says what it takes.",
+        ),
+        Code.UNEXPLAINED: Entry(
+            "spec that cannot be explained",
+            "The spec can be read, but its mathematics has no meaning at the sizes that were tried,"
+            " or its steps do what the rules do not foresee.",
+            "Run the spec: the report tells where it fails.",
         ),
     }
 )

@@ -24,10 +24,10 @@ def exchanged(node: Node, at: Path, new: Node) -> Node:
         return new
     parts = list(children(node))
     parts[at[0]] = exchanged(parts[at[0]], at[1:], new)
-    return _rebuilt(node, parts)
+    return rebuilt(node, parts)
 
 
-def _rebuilt(node: Node, parts: Sequence[Node]) -> Node:
+def rebuilt(node: Node, parts: Sequence[Node]) -> Node:
     """The node over other children, given in the order of tree.children."""
     match node:
         case tree.Unary():

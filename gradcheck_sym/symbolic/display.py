@@ -63,6 +63,16 @@ def slope(spec: Spec, name: str, elementwise: bool = False) -> Slope | None:
     return Slope(name, of, translation.trees[by.index], formula, dims)
 
 
+def formula(number: Scalar, inputs: Mapping[str, Input]) -> Node | None:
+    """A number as a formula of the inputs, simplified; None where it would be long."""
+    code = number.builder.code
+    if len(reachable(code, [number.index])) > _LARGEST:
+        return None
+    translation = _Translation(code, inputs, elementwise=False)
+    found = _simplest(translation.value(number.index), translation.named)
+    return None if len(unparse(found)) > _LONGEST else found
+
+
 def _pair(value: Array, given: Array) -> tuple[Scalar, tuple[int, ...]]:
     """The first element of an input that matters, and the first of the value that it matters to.
 
@@ -93,7 +103,11 @@ def _shortest(translation: _Translation, value: Scalar, by: Scalar) -> Node | No
     slope = sympy.diff(translation.value(value.index), translation.value(by.index))
     if slope.has(sympy.Derivative, sympy.Subs):
         return None
-    found = [tree_of(form, translation.named) for form in _forms(slope)]
+    return _simplest(slope, translation.named)
+
+
+def _simplest(expr: Any, named: Mapping[Any, Node]) -> Node:
+    found = [tree_of(form, named) for form in _forms(expr)]
     return min(found, key=lambda node: sum(1 for _ in tree.walk(node)))
 
 

@@ -56,6 +56,8 @@ class State:
     is_leaf: bool | None  # None: to ask raises, as of a no_grad view that was written to
     grad: Array | None
     grad_requires_grad: bool = False  # whether the gradient has a graph of its own
+    node: str = ""  # of torch: the backward node of what is no leaf
+    version: int | None = None  # how many writes autograd has seen; None: not known
 
     def facets(self) -> Iterator[tuple[str, Facet]]:
         """Everything that is compared, by the name an expectation gives it."""

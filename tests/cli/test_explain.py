@@ -10,7 +10,7 @@ import pytest
 import gradcheck_sym
 from gradcheck_sym import cli
 from gradcheck_sym.commands import usage
-from gradcheck_sym.commands.explain import texts
+from gradcheck_sym.commands.meanings import texts
 from gradcheck_sym.commands.usage import Exit
 from gradcheck_sym.spec import checks, codes
 from gradcheck_sym.verdict.diagnosis import Pattern
@@ -70,3 +70,27 @@ def test_a_word_that_is_none_gets_a_suggestion(capsys: pytest.CaptureFixture[str
     err = capsys.readouterr().err
     assert "U103 explain: there is no code or word 'missing-sun'" in err
     assert "did you mean 'missing-sum'?" in err
+
+
+def test_specs_are_derived(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's specs, or one of them, beside words; what cannot be derived is a mistake."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
+    (tmp_path / "a.yaml").write_text(
+        "specs:\n- {name: f, inputs: {x: {shape: []}}, expr: x*x}\n"
+        "- {name: g, inputs: {x: {value: 1}}, steps: [{let: {y: 2*x}}]}\n"
+        "- {name: h, inputs: {x: {shape: [2]}, y: {shape: [3]}}, expr: x*y}\n",
+        encoding="utf-8",
+    )
+    assert cli.main(["explain", "a.yaml::f", "a.yaml::g", "U110"]) == Exit.PASSED
+    out = capsys.readouterr().out
+    assert out.startswith("f\na.yaml::f\n")
+    assert "df/dx = 2*x" in out
+    assert "y = 2*x = 2*1 = 2" in out
+    assert "\n\nU110: " in out
+    assert cli.main(["explain", "a.yaml::h"]) == Exit.USAGE
+    assert "U110 explain: a.yaml::h: " in capsys.readouterr().err
+    assert cli.main(["explain", "a.yaml::gg"]) == Exit.USAGE
+    assert "there is no spec 'gg'" in capsys.readouterr().err

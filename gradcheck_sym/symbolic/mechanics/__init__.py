@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import final
 
 from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.records import Spec
@@ -18,7 +20,17 @@ from gradcheck_sym.symbolic.mechanics.numbers import Numbers, leaves, nearest
 from gradcheck_sym.symbolic.program import Scalar, flat_names
 from gradcheck_sym.verdict.mechanics import Snapshot, State, Trace, Wanted
 
-__all__ = ["StepsError", "predict"]
+__all__ = ["Foreseen", "Moment", "Seen", "StepsError", "foresee", "predict"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A program carried out on symbols."""
+
+    moments: tuple[Moment, ...]  # one after each step, its numbers still symbolic
+    values: Mapping[str, float]  # of the inputs, by flat name
+    trace: Trace  # the same in numbers
 
 
 def predict(spec: Spec, dtype: str) -> Trace:
@@ -26,6 +38,11 @@ def predict(spec: Spec, dtype: str) -> Trace:
 
     Raises StepsError, with the step's position, where the rules do not say what happens.
     """
+    return foresee(spec, dtype).trace
+
+
+def foresee(spec: Spec, dtype: str) -> Foreseen:
+    """The same with the formulas behind the numbers; StepsError as of predict."""
     machine = Machine()
     values: dict[str, float] = {}
     arrays: dict[str, Array] = {}
@@ -43,8 +60,9 @@ def predict(spec: Spec, dtype: str) -> Trace:
         )
     interpreter = Interpreter(machine, names, arrays)
     interpreter.run(spec.steps)
-    numbers = Numbers(_scalars(interpreter.moments), values, format_of(dtype))
-    return tuple(_snapshot(moment, numbers) for moment in interpreter.moments)
+    moments = tuple(interpreter.moments)
+    numbers = Numbers(_scalars(moments), values, format_of(dtype))
+    return Foreseen(moments, values, tuple(_snapshot(moment, numbers) for moment in moments))
 
 
 def _arrays(moment: Moment) -> list[Array]:

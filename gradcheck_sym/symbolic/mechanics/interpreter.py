@@ -47,6 +47,7 @@ class Moment:
     step: Step
     seen: tuple[Seen, ...]
     raised: str | None
+    why: str  # it raised
     wanted: tuple[tuple[str, Array | bool | None], ...]
 
 
@@ -77,9 +78,9 @@ class Interpreter:
             raised = self._step(step, label)
             self._observe(label, step, raised)
             if raised is not None and step.raises is None and prefix:
-                raise Raised(raised, "left the block")
+                raise Raised(raised.name, "a step of the block raised it")
 
-    def _step(self, step: Step, label: str) -> str | None:
+    def _step(self, step: Step, label: str) -> Raised | None:
         try:
             if step.action in _MODES:
                 with self._in_mode(step.action):
@@ -87,7 +88,7 @@ class Interpreter:
             else:
                 _ACTIONS[step.action](self, step)
         except Raised as err:
-            return err.name
+            return err
         except Unmodelled as err:
             raise StepsError(f"{err} is not modelled", step.position) from None
         return None
@@ -103,10 +104,11 @@ class Interpreter:
         finally:
             modes.grad, modes.inference = before
 
-    def _observe(self, label: str, step: Step, raised: str | None) -> None:
+    def _observe(self, label: str, step: Step, raised: Raised | None) -> None:
         seen = tuple(self._seen(name, tensor) for name, tensor in self.names.items())
         wanted = self._wanted(step) if step.action == "expect" else ()
-        self.moments.append(Moment(label, step, seen, raised, wanted))
+        name, why = (None, "") if raised is None else (raised.name, raised.why)
+        self.moments.append(Moment(label, step, seen, name, why, wanted))
 
     def _seen(self, name: str, tensor: Tensor) -> Seen:
         grad = tensor.grad

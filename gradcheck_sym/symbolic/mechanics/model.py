@@ -24,6 +24,7 @@ class Raised(Exception):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
         self.name = name
+        self.why = why
 
 
 @final
