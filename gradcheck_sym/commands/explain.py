@@ -18,7 +18,7 @@ from gradcheck_sym.run.options import Options
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.verdict.lesson import Lesson
 
-_NOTATIONS = ("text",)
+_NOTATIONS = ("text", "latex", "html")
 
 
 def explain(arguments: argparse.Namespace) -> Exit:
@@ -26,10 +26,12 @@ def explain(arguments: argparse.Namespace) -> Exit:
     screen = Screen(sys.stdout)
     if not arguments.words:
         screen.write(contents())
-        return Exit.PASSED
-    for place, word in enumerate(arguments.words):
-        screen.write(line("") for _ in range(min(place, 1)))
-        screen.write(_lessons(word, arguments) if _is_path(word) else explained(word))
+    elif arguments.notation == "text":
+        for place, word in enumerate(arguments.words):
+            screen.write([line("")] if place else [])
+            screen.write(_as_text(word, arguments.allow_import))
+    else:
+        screen.write(line(text) for text in _document(arguments).splitlines())
     return Exit.PASSED
 
 
@@ -37,13 +39,29 @@ def _is_path(word: str) -> bool:
     return "::" in word or os.sep in word or os.path.exists(word)
 
 
-def _lessons(path: str, arguments: argparse.Namespace) -> Iterator[Line]:
+def _as_text(word: str, allowed: Sequence[str]) -> Iterator[Line]:
+    if not _is_path(word):
+        yield from explained(word)
+        return
     from gradcheck_sym.report.lessons import plain
 
-    for place, spec in enumerate(select([path])):
+    for place, spec in enumerate(select([word])):
         if place:
             yield line("")
-        yield from plain.render(_lesson(spec, arguments.allow_import))
+        yield from plain.render(_lesson(spec, allowed))
+
+
+def _document(arguments: argparse.Namespace) -> str:
+    """One document with the derivations of all specs."""
+    from gradcheck_sym.report.lessons import latex, page
+
+    for word in arguments.words:
+        if not _is_path(word):
+            said = f"explain: '{word}' is told as text only, not as {arguments.notation}"
+            raise mistake(Code.ARGUMENT, said)
+    specs = select(arguments.words)
+    lessons = [_lesson(spec, arguments.allow_import) for spec in specs]
+    return latex.render(lessons) if arguments.notation == "latex" else page.render(lessons)
 
 
 def _lesson(spec: Spec, allowed: Sequence[str]) -> Lesson:
@@ -84,6 +102,7 @@ COMMAND = Command(
     f"""\
   {PROGRAM} explain specs/activations.yaml::softplus
   {PROGRAM} explain specs/autograd_basics/accumulation.yaml
+  {PROGRAM} explain specs/losses.yaml --format html > losses.html
   {PROGRAM} explain                  the words that can be explained
   {PROGRAM} explain S203             the code of a mistake
   {PROGRAM} explain inaccurate       a verdict

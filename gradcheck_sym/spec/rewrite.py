@@ -47,3 +47,14 @@ def rebuilt(node: Node, parts: Sequence[Node]) -> Node:
             return replace(node, items=tuple(parts))
         case _:
             raise ValueError(f"a {type(node).__name__} has no parts to exchange")
+
+
+def unsigned(node: Node) -> tuple[bool, Node]:
+    """Whether a product or quotient begins with a minus sign, and it without that."""
+    match node:
+        case tree.Unary("-", operand):
+            return True, operand
+        case tree.Binary("*" | "/", left):
+            negative, rest = unsigned(left)
+            return negative, replace(node, left=rest)
+    return False, node

@@ -94,3 +94,33 @@ def test_specs_are_derived(
     assert "U110 explain: a.yaml::h: " in capsys.readouterr().err
     assert cli.main(["explain", "a.yaml::gg"]) == Exit.USAGE
     assert "there is no spec 'gg'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "notation, begins, holds",
+    [
+        ("latex", r"\documentclass", r"\frac{d f}{d x} &= 2 \, x"),
+        (
+            "html",
+            "<!DOCTYPE html>",
+            '<mfrac><mrow><mi mathvariant="normal">d</mi><mi>f</mi></mrow>',
+        ),
+    ],
+)
+def test_derivations_as_documents(
+    notation: str,
+    begins: str,
+    holds: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One document for all specs; words are text only."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("inputs: {x: {shape: []}}\nexpr: x*x\n", encoding="utf-8")
+    assert cli.main(["explain", "a.yaml", "--format", notation]) == Exit.PASSED
+    out = capsys.readouterr().out
+    assert out.startswith(begins)
+    assert holds in out
+    assert cli.main(["explain", "a.yaml", "wrong", "--format", notation]) == Exit.USAGE
+    assert "'wrong' is told as text only" in capsys.readouterr().err

@@ -64,6 +64,11 @@ def formula(node: Node) -> Markup:
     return _math(joined(_FLAT.row(node)), _told(node), display="inline")
 
 
+def laid(node: Node) -> Row:
+    """One tree laid out with stacked fractions, as a row to stand among others."""
+    return _STACKED.row(node)
+
+
 def derivative_by(of: Node, by: Node) -> Node:
     """What stands on the left of a derivative's equation: a tree that is laid out as ∂f/∂x."""
     return tree.Call(PARTIAL, (of, by))

@@ -16,6 +16,7 @@ from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.domain import format_domain
 from gradcheck_sym.spec.records import Dim, Input
+from gradcheck_sym.spec.rewrite import unsigned
 from gradcheck_sym.spec.stages import Stage, stages
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.spec.unparse import unparse
@@ -219,7 +220,7 @@ def _multiplied(paths: Sequence[Sequence[Link]]) -> Node | None:
 
 def _product(factors: Sequence[Node]) -> Node:
     """The product of some factors, without ones, and with one sign in front at most."""
-    parts = [_apart(factor) for factor in factors]
+    parts = [unsigned(factor) for factor in factors]
     kept = [part for _, part in parts if part != _ONE] or [_ONE]
     product = reduce(lambda left, right: tree.Binary("*", left, right), kept)
     negative = sum(sign for sign, _ in parts) % 2
@@ -227,16 +228,5 @@ def _product(factors: Sequence[Node]) -> Node:
 
 
 def _plus(left: Node, right: Node) -> Node:
-    negative, part = _apart(right)
+    negative, part = unsigned(right)
     return tree.Binary("-" if negative else "+", left, part)
-
-
-def _apart(node: Node) -> tuple[bool, Node]:
-    """Whether a product begins with a minus sign, and the product without it."""
-    match node:
-        case tree.Unary("-", operand):
-            return True, operand
-        case tree.Binary(("*" | "/"), left):
-            negative, rest = _apart(left)
-            return negative, replace(node, left=rest)
-    return False, node
