@@ -17,6 +17,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.run.beyond import beyond
 from gradcheck_sym.run.kinks import JUDGED, at_kink
 from gradcheck_sym.run.trial import Fault, Floats, Trial
 from gradcheck_sym.symbolic.places import Place
@@ -93,11 +94,16 @@ class _Judging:
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     members: list[str] = field(default_factory=list)  # of generalized gradients
+    eased: list[Fault] = field(default_factory=list)  # plainly rounding, and beyond a rough bound
 
     def run(self) -> None:
         """Fills in the faults and the dropped points."""
+        self._decide()
+        self.faults += self._confirmed()
+
+    def _decide(self) -> None:
         tight, loose = (self._within(share) for share in self.trial.shares)
-        doubtful, count = self._by_size(self._unexplained(~loose)), _AT_ONCE
+        doubtful, count = self._by_size(self._unexplained(self._within_range(~loose))), _AT_ONCE
         if len(doubtful) > _MOST_DOUBTS:
             self.dropped[f"in doubt, after {_MOST_DOUBTS} others"] = len(doubtful) - _MOST_DOUBTS
             doubtful = doubtful[:_MOST_DOUBTS]
@@ -130,7 +136,15 @@ class _Judging:
             return doubtful
         self._take_out(lanes, trial.as_written(lanes))
         left = doubtful.copy()
-        left[[fault.lane for fault in self.faults]] = False
+        left[[fault.lane for fault in self.eased]] = False
+        return left
+
+    def _within_range(self, doubtful: Mask) -> Mask:
+        """Takes out, and counts, the points that the dtype has no room for."""
+        found = beyond(self.trial, np.flatnonzero(doubtful).tolist(), self.columns)
+        self.dropped.update(found.values())
+        left = doubtful.copy()
+        left[list(found)] = False
         return left
 
     def _settle(self, lanes: list[int]) -> None:
@@ -172,7 +186,7 @@ class _Judging:
         beyond = self._beyond(lanes)
         places = np.flatnonzero((explained | ~beyond).all(axis=1)).tolist()
         for place in places:
-            self.faults.extend(self._inaccurate(lanes[place], beyond[place]))
+            self.eased.extend(self._inaccurate(lanes[place], beyond[place]))
         return {lanes[place] for place in places}
 
     @property
@@ -187,6 +201,19 @@ class _Judging:
             if beyond[column]:
                 error = float(self.trial.errors[lane, column] / self.trial.ulps[lane, column])
                 yield Fault(lane, column, Ruling(Verdict.INACCURATE), error)
+
+    def _confirmed(self) -> list[Fault]:
+        """What is mere rounding and beyond the bound, also where that is worked out with care.
+
+        The largest error is looked at; if it is within the bound after all, the next.
+        """
+        left = sorted(self.eased, key=lambda fault: fault.error_ulp)
+        while left:
+            ruling = self.trial.ruling(left[-1].lane, left[-1].column)
+            if ruling.verdict is not Verdict.AGREES and not ruling.dropped:
+                break
+            left.pop()
+        return left
 
     def _look(self, lane: int) -> list[Fault]:
         """The faults at one point; counts the point where it is dropped."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -16,13 +18,13 @@ from gradcheck_sym.sampling.edges import edges
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.search import Judge, Score, search
 from gradcheck_sym.sampling.shrink import shrink
+from gradcheck_sym.sampling.space import EVERYDAY, Drawn, SamplingError, everyday
 
 Floats = npt.NDArray[np.float64]
 Dims = Mapping[str, int]
 
 _LEAST_WORTH = 32  # formulas of fewer operations are not worth loading Hypothesis for
 _MOST_WORTH = 50  # formulas of so many are worth the whole search, others their share of it
-_EVERYDAY = 2.0**12  # the largest magnitude that is ordinary, and the inverse of the least
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
 _MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
@@ -72,9 +74,16 @@ class Plan:
             yield self.function.trial(self._drawn(dims, share), mode)
 
     def _drawn(self, dims: Dims, lanes: int) -> Batch:
-        drawn = bulk(self.function.space, dims, lanes, self.function.stream("bulk", dims))
+        drawn = self._bulk(dims, lanes)
         self._count(drawn.dropped)
         return self._everyday(drawn.batch)
+
+    def _bulk(self, dims: Dims, lanes: int) -> Drawn:
+        space, stream = self.function.space, partial(self.function.stream, "bulk", dims)
+        if self.ordinary:
+            with suppress(SamplingError):  # a condition may hold for other numbers only
+                return bulk(everyday(space), dims, lanes, stream())
+        return bulk(space, dims, lanes, stream())
 
     def _everyday(self, batch: Batch) -> Batch:
         """The points without numbers so large or so small that it is them that is tested."""
@@ -83,7 +92,7 @@ class Plan:
         kept = np.ones(batch.lanes, dtype=np.bool_)
         for entry in self.function.space.free:
             size = np.abs(batch.values[entry.name].reshape(batch.lanes, -1))
-            kept &= ((size == 0) | ((size >= 1 / _EVERYDAY) & (size <= _EVERYDAY))).all(axis=1)
+            kept &= ((size == 0) | ((size >= 1 / EVERYDAY) & (size <= EVERYDAY))).all(axis=1)
         return batch.take(kept) if kept.any() else batch
 
     def _count(self, dropped: Mapping[str, int]) -> None:

@@ -229,8 +229,8 @@ class Trial:
 
     @cached_property
     def _steps(self) -> Floats:
-        """The spacing below the normal range, for slopes that are scaled by cotangents."""
-        return self.dtype.smallest_subnormal * self._fed
+        """What underflow may lose, for slopes that are scaled by cotangents."""
+        return self.dtype.underflow * self._fed
 
     @cached_property
     def _fed(self) -> Floats:
@@ -314,6 +314,9 @@ class Trial:
             return Gap(claim, truth.middle, least, most, bound, bound)
         sensitivity = self._sensitivity(lane)[column]
         bound = float(self._bound(sensitivity, spacing, step))
+        if most > bound:
+            sensitivity = max(sensitivity, self._swings(lane)[column])
+            bound = float(self._bound(sensitivity, spacing, step))
         vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
         if most <= bound:
             return Gap(claim, truth.middle, least, most, bound, bound, vague)
@@ -366,6 +369,16 @@ class Trial:
         if lane not in known:
             known[lane] = self.derivation.sensitivities(self.rows[lane].tolist(), self.dtype)
         return known[lane]
+
+    @cached_property
+    def _swung(self) -> dict[int, Sequence[float]]:
+        return {}
+
+    def _swings(self, lane: int) -> Sequence[float]:
+        """What a whole rounding of every input moves each number by; worked out once."""
+        if lane not in self._swung:
+            self._swung[lane] = self.derivation.swings(self.rows[lane].tolist(), self.dtype)
+        return self._swung[lane]
 
     def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
         """What unstable evaluations may lose of one number: as written, or with values recomputed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import final
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from gradcheck_sym.sampling.ordinals import Floats, ends, from_ordinals, ordinals, round_to
 from gradcheck_sym.sampling.points import Batch, Values
 from gradcheck_sym.spec.records import Dim, Domain, Input, Interval
+
+EVERYDAY = 2.0**12  # the largest magnitude that is ordinary, and the inverse of the least
 
 REAL = Domain((Interval(-np.inf, np.inf, low_closed=False, high_closed=False),))
 
@@ -86,6 +88,39 @@ def pieces(dtype: str, domain: Domain | None) -> tuple[Piece, ...]:
     if not any(found):
         raise SamplingError(f"the domain holds no {dtype} number")
     return tuple(piece for piece in found if piece is not None)
+
+
+def everyday(space: Space) -> Space:
+    """The space without numbers above 2**12 in size, or below 2**-12.
+
+    An input whose domain holds no others keeps it. Integers, and pieces of one number, may be 0.
+    """
+    return replace(
+        space,
+        inputs=tuple(
+            entry if entry.value is not None else replace(entry, domain=_ordinary(entry.domain))
+            for entry in space.inputs
+        ),
+    )
+
+
+def _ordinary(domain: Domain | None) -> Domain | None:
+    where = REAL if domain is None else domain
+    found = [part for piece in where.intervals for part in _everyday(piece, where.integers)]
+    return replace(where, intervals=tuple(found)) if found else domain
+
+
+def _everyday(piece: Interval, integers: bool) -> Iterator[Interval]:
+    if piece.low == piece.high:
+        if abs(piece.low) <= EVERYDAY:
+            yield piece
+        return
+    both = ((-EVERYDAY, EVERYDAY),)
+    for low, high in both if integers else ((-EVERYDAY, -1 / EVERYDAY), (1 / EVERYDAY, EVERYDAY)):
+        ends = max(low, piece.low), min(high, piece.high)
+        closed = low > piece.low or piece.low_closed, high < piece.high or piece.high_closed
+        if ends[0] < ends[1] or (ends[0] == ends[1] and all(closed)):
+            yield Interval(*ends, *closed)
 
 
 def within(parts: tuple[Piece, ...], values: Floats) -> Mask:

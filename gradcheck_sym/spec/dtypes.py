@@ -53,10 +53,23 @@ class Format:
         return self.exponent_min <= -126
 
     @property
+    def underflow(self) -> float:
+        """What may be lost of a result below the normal range: the last digit, or all of it.
+
+        Arithmetic in float32, in which bfloat16 is computed as well, is flushed to zero by fast
+        modes of GPUs, by vector kernels (exp that ends at -87), and by the conversion to bfloat16
+        of x86 (VCVTNEPS2BF16). float16 and float64 keep what is below their normal range.
+        """
+        flushed = self.exponent_max == _EXPONENT_OF_FLOAT32
+        return self.smallest_normal if flushed else self.smallest_subnormal
+
+    @property
     def epsilon(self) -> float:
         """The spacing of the numbers in [1, 2)."""
         return 2.0 ** (1 - self.precision)
 
+
+_EXPONENT_OF_FLOAT32 = 127
 
 _FORMATS = (
     Format("float64", bits=64, precision=53),

@@ -118,17 +118,39 @@ class Careful:
         that only the mathematics shows. Inf where the outputs are not finite there. A row of
         balls may lie so close to a kink that it takes a higher precision to tell the side.
         """
+        total = self._moved(row, dtype, [2.0**-balls.SPARE], precision)
+        return [_upper(gap * 2**balls.SPARE) for gap in total]
+
+    def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
+        """What a whole rounding of every input and constant moves each output by.
+
+        At the top of a wave the slope is 0, and it is the bend that moves the output. 0 where
+        nothing finite is reached.
+        """
+        total = self._moved(row, dtype, [-1.0, 1.0])
+        return [_upper(gap) if gap.is_finite() else 0.0 for gap in total]
+
+    def _moved(
+        self, row: Sequence[float], dtype: Format, roundings: Sequence[float], precision: int = 0
+    ) -> list[Ball]:
+        """How far each output moves where each input and constant alone is moved, summed.
+
+        By whichever of those shares of a rounding moves it farther.
+        """
         with ctx.workprec(max(precision, 4 * dtype.precision + 4 * balls.SPARE)):
-            factor = 1 + arb(2) ** -(dtype.precision + balls.SPARE)
+            factors = [1 + share * arb(2) ** -dtype.precision for share in roundings]
             base = Run.exact(self.program, row)
             total = [arb(0)] * len(self.program.outputs)
             for place in self._movable(row, dtype):
-                moved = Run.decided(self.program, row, base.decisions, {place: factor})
+                runs = [
+                    Run.decided(self.program, row, base.decisions, {place: factor})
+                    for factor in factors
+                ]
                 total = [
-                    before + abs(moved.balls[at] - base.balls[at])
+                    before + max(abs(run.balls[at] - base.balls[at]) for run in runs)
                     for before, at in zip(total, self.program.outputs, strict=True)
                 ]
-            return [_upper(gap * 2**balls.SPARE) for gap in total]
+            return total
 
     def _movable(self, row: Sequence[float], dtype: Format) -> list[int]:
         """The instructions that are inputs, not 0, or constants that the dtype does not hold."""

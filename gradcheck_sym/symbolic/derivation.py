@@ -48,6 +48,7 @@ class Derivation:
     complex_value: bool = False
     # outputs that are one thing besides: all of a gradient, where that is what is derived
     joined: tuple[slice, ...] = ()
+    scales: tuple[str, ...] = ()  # inputs that only multiply slopes: tangents, what is fed
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -123,6 +124,16 @@ class Derivation:
         parts = [values[name].reshape(lanes, size) for name, size in pairs]
         return np.concatenate([*parts, cotangents.reshape(lanes, self.values)], axis=1)
 
+    def at_unit_scale(self, rows: Floats) -> Floats:
+        """The same points, with all that only multiplies slopes at 1 or -1: cotangents, tangents.
+
+        rows: (points, inputs) of the joint program, as is the result.
+        """
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
+        scaled = np.repeat([name in self.scales for name in self.shapes], sizes)
+        scaled = np.concatenate([scaled, np.ones(self.values, dtype=np.bool_)])
+        return np.where(scaled, np.copysign(1.0, rows), rows)
+
     @cached_property
     def depth(self) -> int:
         """Operations on the longest path from an input to the value or the gradient."""
@@ -145,6 +156,10 @@ class Derivation:
         if carrier is None:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
         return self.vectors.losses(rows, dtype, carrier)
+
+    def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
+        """What a whole rounding of every input and constant moves value and gradient by."""
+        return Careful(self.joint, self.values).swings(row, dtype)
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating value and gradient as written, in the dtype, may lose at a point."""

@@ -100,7 +100,7 @@ class Run:
         """As decided, but inputs carry one rounding already, and steps underflow and overflow."""
         run = Run(len(program.code))
         unit = arb(1, 2.0**-dtype.precision)
-        step_size = arb(0, dtype.smallest_subnormal)
+        step_size = arb(0, dtype.underflow)
         given = {name: ball * unit for name, ball in _inputs(program, row).items()}
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:

@@ -9,6 +9,7 @@ in c (transposition twice, as forward mode from reverse mode).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from gradcheck_sym.symbolic.derivation import COTANGENT, Derivation
 from gradcheck_sym.symbolic.differentiate import vjp
@@ -30,7 +31,8 @@ def gradient_of(base: Derivation, fed: str) -> Derivation:
     size = len(outputs)
     # A product with the Hessian mixes all inputs, and so do the roundings of what computes it.
     joined = slice(0, size), slice(size, 2 * size)
-    return _derived(builder, outputs, (size,), shapes, (*base.wrt, fed), joined)
+    derived = _derived(builder, outputs, (size,), shapes, (*base.wrt, fed))
+    return replace(derived, joined=joined, scales=(*base.scales, fed))
 
 
 def tangent_of(base: Derivation, along: Mapping[str, str]) -> Derivation:
@@ -45,8 +47,8 @@ def tangent_of(base: Derivation, along: Mapping[str, str]) -> Derivation:
     fed = _inputs(builder, COTANGENT, base.out_shape)
     directions = [v for name, shape in tangents.items() for v in _inputs(builder, name, shape)]
     outputs = vjp(gradient, directions, fed)
-    shapes = {**base.shapes, **tangents}
-    return _derived(builder, outputs, base.out_shape, shapes, (), base.joined[:1])
+    derived = _derived(builder, outputs, base.out_shape, {**base.shapes, **tangents}, ())
+    return replace(derived, joined=base.joined[:1], scales=(*base.scales, *tangents))
 
 
 def _derived(
@@ -55,14 +57,14 @@ def _derived(
     out_shape: Shape,
     shapes: Mapping[str, Shape],
     wrt: tuple[str, ...],
-    joined: tuple[slice, ...],
 ) -> Derivation:
     names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
     targets = [scalar for name in wrt for scalar in _inputs(builder, name, shapes[name])]
     gradient = vjp(outputs, _inputs(builder, COTANGENT, out_shape), targets) if targets else []
     every = [*names, *flat_names(COTANGENT, out_shape)]
-    joint = finish(every, [*outputs, *gradient])
-    return Derivation(shapes, out_shape, wrt, finish(names, outputs), joint, joined=joined)
+    return Derivation(
+        shapes, out_shape, wrt, finish(names, outputs), finish(every, [*outputs, *gradient])
+    )
 
 
 def _inputs(builder: Builder, name: str, shape: Shape) -> list[Scalar]:

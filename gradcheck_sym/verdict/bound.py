@@ -22,24 +22,25 @@ FUNCTION_ROUNDINGS = 4.0
 # went in: Higham's gamma_n, n roundings in a row.
 ROUNDINGS_PER_STEP = 2.0
 
-# Results below the normal range are spaced evenly; a product of two roundings loses two steps.
-SUBNORMAL_STEPS = 2.0
+# Results below the normal range are spaced evenly, or flushed to zero where the hardware does so; a
+# product of two roundings loses that twice.
+UNDERFLOWS = 2.0
 
 # An unstable but right formula loses what its intermediate roundings are magnified by. The lossy
 # evaluation rounds every input and every step; other unstable formulas lose a small multiple.
 UNSTABLE_FACTOR = 16.0
 
 
-def allowed(sensitivity: Number, ulp: Number, depth: int, smallest: float) -> Number:
+def allowed(sensitivity: Number, ulp: Number, depth: int, underflow: float) -> Number:
     """The error that any sound evaluation may have, in units of the result.
 
     Args:
         sensitivity: what one rounding of every input and constant moves the result by.
         ulp: one unit in the last place of the true value, in the dtype.
         depth: operations on the longest path from an input to the result.
-        smallest: the dtype's smallest subnormal.
+        underflow: what the dtype may lose below its normal range.
     """
-    return roundings(depth) * (sensitivity + ulp) + SUBNORMAL_STEPS * smallest
+    return roundings(depth) * (sensitivity + ulp) + UNDERFLOWS * underflow
 
 
 def roundings(depth: int) -> float:

@@ -251,7 +251,7 @@ def _facets(snapshot: Snapshot) -> _Facets:
 
 def _allowed(loss: float, value: float, form: Format) -> float:
     """What torch may be off by. A program of steps says itself where it rounds: after each one."""
-    most: float = allowed(loss, _ulp(value, form), 0, form.smallest_subnormal)
+    most: float = allowed(loss, _ulp(value, form), 0, form.underflow)
     return most
 
 

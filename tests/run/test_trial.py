@@ -286,3 +286,20 @@ def test_of_elements_in_one_place_the_sum_counts(spec_of: Any) -> None:
     assert {fault.lane for fault in _judged(summed).faults} == {2}
     assert summed.claimed[2, 3:].sum() == pytest.approx(exact.sum() - 7)
     assert replace(trial).summed({}).claimed is claimed
+
+
+@pytest.mark.parametrize("points", [1, 20])
+def test_rounding_within_the_bound_is_not_told(points: int, spec_of: Any) -> None:
+    """At the top of a wave the rough bound is too narrow; the one worked out with care is not."""
+    trial = _trial(spec_of, "cos(64*(x - 1))", "bfloat16", (1.0,) * points)
+    trial.claimed[:, 0] = round_to("bfloat16", np.full(points, math.cos(0.5)))
+
+    def all_of_it(
+        trial: Trial, lanes: Sequence[int], errors: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        return np.ones_like(errors, dtype=np.bool_)
+
+    assert judge(trial, slice(0, 1), all_of_it).faults == ()
+    trial.claimed[:, 0] = 0.25
+    again = judge(_changed(trial, 0, 0, 0.25), slice(0, 1), all_of_it)
+    assert {fault.ruling.verdict for fault in again.faults} == {Verdict.INACCURATE}

@@ -17,6 +17,7 @@ from gradcheck_sym.sampling.space import (
     SamplingError,
     Space,
     admit,
+    everyday,
     filtered,
     pieces,
     within,
@@ -322,3 +323,35 @@ def test_cotangents_of_nothing() -> None:
     """An output without elements takes a cotangent without elements."""
     assert cotangents(generator(0, "g"), (0, 2), 3, "float32").shape == (3, 0, 2)
     assert cotangents(generator(0, "g"), (2,), 0, "float32").shape == (0, 2)
+
+
+def test_everyday_numbers(space_of: Callable[..., Space], domain_of: Callable[..., Domain]) -> None:
+    """Neither huge nor tiny, where the domain has others; zero as an integer or by itself."""
+    found = everyday(
+        space_of(
+            a=(),
+            b=((), domain_of("[0, 1]", "(2, 1e9)")),
+            c=((), domain_of("[1e-300, 1e-200]")),
+            d=((), domain_of("[-1e9, 5]", integers=True)),
+            e=((), domain_of("[-1e9, -1e6]", "[0, 0]", "[1, 2)")),
+            f=3.0,
+        )
+    )
+    least, most = 2.0**-12, 2.0**12
+    ends = {
+        entry.name: entry.domain and [(part.low, part.high) for part in entry.domain.intervals]
+        for entry in found.inputs
+    }
+    assert ends == {
+        "a": [(-most, -least), (least, most)],
+        "b": [(least, 1), (2, most)],
+        "c": [(1e-300, 1e-200)],
+        "d": [(-most, 5)],
+        "e": [(0, 0), (1, 2)],
+        "f": None,
+    }
+    drawn = bulk(found, {}, 40, np.random.default_rng(0)).batch
+    for name in "abde":
+        sizes = np.abs(drawn.values[name])
+        assert np.all((sizes == 0) | (sizes >= least))
+        assert np.all(sizes <= most)

@@ -22,6 +22,13 @@ def test_precision() -> None:
     assert [format_of(dtype).precision for dtype in DTYPES] == [53, 24, 8, 11]
 
 
+def test_underflow() -> None:
+    """What float32 holds of exponents may be flushed to zero; the others keep their subnormals."""
+    lost = {dtype: format_of(dtype).underflow for dtype in DTYPES}
+    assert lost["float32"] == lost["bfloat16"] == 2.0**-126
+    assert (lost["float64"], lost["float16"]) == (2.0**-1074, 2.0**-24)
+
+
 @pytest.mark.parametrize("name", ["float8", "torch.float32", "", "FLOAT32", "complex64"])
 def test_unknown_dtype(name: str) -> None:
     """A dtype that is not checked is named in the error, with those that are."""

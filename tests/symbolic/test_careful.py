@@ -154,6 +154,17 @@ def test_sensitivities_are_those_of_the_mathematics(
     assert moved == pytest.approx(condition * 2.0**-form.precision, rel=0.02, abs=1e-30)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_at_the_top_of_a_wave_it_is_the_bend_that_counts(dtype: str, derived: Any) -> None:
+    """The slope of cos(k*(x - 1)) is 0 at 1, but a whole rounding of 1 - or k - goes far."""
+    form = format_of(dtype)
+    k = 2.0 ** (form.precision - 2)
+    derivation = derived(f"cos({k!r}*(x - 1))")
+    assert derivation.sensitivities([1.0, 1.0], form)[0] < 2.0**-20
+    assert derivation.swings([1.0, 1.0], form)[0] == pytest.approx(1 - math.cos(0.25), rel=1e-6)
+    assert derivation.swings([0.0, 1.0], form)[0] < 1e-30  # no rounding moves 0
+
+
 def test_sensitivities_of_tiny_numbers_do_not_underflow(derived: Any) -> None:
     """A condition of 10**13 counts at 1e-306 as it does at 1."""
     moved = derived("(x - y)*2**(-1000)", XY).sensitivities([1.0, 1 - 2.0**-40, 1.0], FLOAT64)
@@ -219,6 +230,7 @@ def test_losses_cover_torchs_own_evaluation(dtype: str, x: float, derived: Any) 
         ("log(exp(x))", 1000.0, "float64", "exp"),
         ("log(exp(x))", 100.0, "float32", "exp"),
         ("log(exp(x))", 12.0, "float16", "exp"),
+        ("log(exp(x))", 1000.0, "bfloat16", "exp"),
         ("log(exp(x))", 1.0, "float16", ""),
         ("x*x/x", 10.0, "float16", ""),
     ],

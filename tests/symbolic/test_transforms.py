@@ -79,6 +79,18 @@ def test_the_directional_derivative(expr: str) -> None:
     )
 
 
+def test_what_only_scales_slopes() -> None:
+    """What is fed and tangents multiply slopes; at unit scale these show."""
+    text = "inputs: {x: {shape: [2]}, y: {shape: [3]}}\nexpr: sum(x)*sum(y*y)\n"
+    (spec,), _ = read_source(Source("a.yaml", text))
+    second = gradient_of(derive(spec, {}), "fed")
+    over = tangent_of(second, {"x": "u", "y": "v", "fed": "w"})
+    assert (second.scales, over.scales) == (("fed",), ("fed", "u", "v", "w"))
+    row = np.array([[3.0, -5.0, 7.0, 8.0, 9.0, -0.25, *[0.0, -2.0, 3.0, 4.0, -0.0]]])
+    assert second.at_unit_scale(row).tolist() == [[3, -5, 7, 8, 9, -1, 1, -1, 1, 1, -1]]
+    assert derive(spec, {}).at_unit_scale(row[:, :6]).tolist() == [[3, -5, 7, 8, 9, -1]]
+
+
 def test_ties_of_the_formula_are_kinks_of_its_gradient() -> None:
     """max(x, y) is smooth beside a tie, and its gradient has no value at one."""
     second = gradient_of(derived("maximum(x, y)"), "fed")
