@@ -23,7 +23,8 @@ from gradcheck_sym.verdict.diagnosis import Diagnosis
 from gradcheck_sym.verdict.pictures import Outline
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
-_PICTURED = frozenset({"forward", "reverse", "dtypes"})  # checks whose errors are always shown
+_PICTURED = frozenset({"forward", "reverse"})  # checks whose errors are always shown
+_MANY = 10_000  # points, as where every number of a dtype was visited: worth a picture, too
 LEAST_SHARE = 0.1  # of the points must be decided; below, a check says too little to pass
 
 
@@ -83,7 +84,8 @@ def conclude(asked: Question) -> Result:
 
 def _outline(asked: Question, judged: Sequence[_Judged], told: Result) -> Outline | None:
     """The outline of all errors, where the run asks for pictures and there is something to see."""
-    pictured = asked.check in _PICTURED or told.outcome != "passed"
+    failing = told.outcome != "passed"
+    pictured = failing or asked.check in _PICTURED or told.points >= _MANY
     if not (asked.subject.options.outlines and pictured):
         return None
     trials = [(item.evidence.trial, item.made) for item in judged]

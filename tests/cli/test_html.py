@@ -48,7 +48,7 @@ def test_a_page_is_written_beside_the_report(
     assert [article.get("aria-label") for article in found.iter("article")] == ["square", "doubled"]
     plots = [plot for plot in found.iter("svg") if plot.get("class") == "plot"]
     assert len(plots) == 4
-    assert all(plot.find("path[@class='curve']") is not None for plot in plots)
+    assert all(plot.find("svg/path[@class='curve around']") is not None for plot in plots)
     assert [math.get("alttext") for math in found.iter("math")][:2] == [
         "f = x*x",
         "d f / d x = 2*x",
@@ -62,9 +62,9 @@ def test_without_it_nothing_is_kept_for_pictures(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The reports are the same with a page and without one."""
-    cli.main(["a.yaml", *QUICK, "--format", "json"])
+    cli.main(["a.yaml::square", *QUICK, "--format", "json"])
     without = capsys.readouterr().out
-    cli.main(["a.yaml", *QUICK, "--format", "json", "--html", "page.html"])
+    cli.main(["a.yaml::square", *QUICK, "--format", "json", "--html", "page.html"])
     assert capsys.readouterr().out == without
 
 

@@ -54,6 +54,8 @@ def test_only_what_is_looked_at_first_is_always_kept(results_of: Any) -> None:
     """Of other checks an outline is of use where something is wrong."""
     found = results_of(ELEMENTWISE, outlines=True, checks=("reverse", "vmap", "layouts"))
     assert [result.check for result in found if result.outline is not None] == ["reverse"]
+    found = results_of(SEVERAL, outlines=True, checks=("dtypes",))
+    assert all(result.outline is None for result in found)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,7 @@ def test_a_few_hundred_points_at_most(results_of: Any) -> None:
     """However many there were: every number of a 16-bit dtype, too."""
     found = results_of(ELEMENTWISE, outlines=True, checks=("dtypes",))
     halves = [result for result in found if result.dtype == "float16"]
+    assert len(halves) == 2
     assert all(result.points > 20_000 for result in halves)
     for result in halves:
         assert 90 < len(kept(result).points) <= 192

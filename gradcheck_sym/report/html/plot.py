@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import final
 
 from gradcheck_sym.report.html.scales import Scale, Tick, of_errors, of_inputs
@@ -18,7 +19,12 @@ LEFT, RIGHT, TOP, BOTTOM = 42.0, 392.0, 22.0, 190.0  # of the field
 _BEYOND = 12.0  # above the field's top: the row of what is no number
 _MOST_KINKS = 12  # that are marked
 _NAME_HEIGHT = 12.0
+_ASIDE = 9  # outside the field, where nothing is seen
+_DOT, _BLOCK = "h0", "h.01"  # printed, square strokes without any length are left out
 _FURTHER = 1000.0  # times the usual bound is not worth the room
+
+
+Place = tuple[int, int]
 
 
 @final
@@ -57,8 +63,7 @@ class Plot:
 
     within: str  # path of the points within what is allowed
     beyond: str  # path of those beyond
-    curve: str  # path along what is allowed, where that is a curve
-    forbidden: str  # path around what is not allowed, where that is bounded by a curve
+    curve: str  # path along what is allowed and around what is not, where that is a curve
     bounds: str  # path of what is allowed at single points
     inputs: tuple[Tick, ...]
     errors: tuple[Tick, ...]
@@ -88,13 +93,11 @@ def plot_of(result: Result, portrait: Portrait) -> Plot | None:
     up = of_errors(_top(outline, [error for _, _, error in spots]), BOTTOM, TOP)
     kinks = portrait.kinks.get(outline.input, ())
     seen = [kink for kink in kinks if across.low <= kink <= across.high]
-    curve = _curve(outline, across, up) if outline.alone else ""
     return Plot(
-        within=_dots(outline, across, up, beyond=False),
-        beyond=_dots(outline, across, up, beyond=True),
-        curve=curve,
-        forbidden=f"{curve}V{TOP}H{across(outline.points[0][0]):.1f}Z" if curve else "",
-        bounds="" if curve else _bounds(outline, across, up),
+        within=_dots(_places(outline, across, up, beyond=False), _DOT),
+        beyond=_dots(_places(outline, across, up, beyond=True), _BLOCK),
+        curve=_curve(outline, across, up) if outline.alone else "",
+        bounds="" if outline.alone else _bounds(outline, across, up),
         inputs=across.ticks,
         errors=up.ticks,
         kinks=tuple(Mark(round(across(kink), 1), f"{kink:g}") for kink in seen[:_MOST_KINKS]),
@@ -120,37 +123,47 @@ def _height(error: float, up: Scale) -> float:
     return up(error) if math.isfinite(error) else TOP - _BEYOND
 
 
-def _dots(outline: Outline, across: Scale, up: Scale, *, beyond: bool) -> str:
-    """Points as strokes with next to no length, beside or within what is allowed.
-
-    Those with none are left out where a page is printed.
-    """
+def _places(outline: Outline, across: Scale, up: Scale, *, beyond: bool) -> list[Place]:
+    """Where the points are that lie within what is allowed, or those beyond; each place once."""
     chosen = [
-        (across(value), _height(error, up))
+        (round(across(value)), round(_height(error, up)))
         for value, error, allowed in outline.points
         if (error > allowed) == beyond
     ]
-    return "".join(f"M{x:.1f} {y:.1f}h.01" for x, y in dict.fromkeys(chosen))
+    return list(dict.fromkeys(chosen))
+
+
+def _dots(places: Sequence[Place], dot: str) -> str:
+    """A path with a dot at each place."""
+    return "".join(f"M{x} {y}{dot}" for x, y in places)
 
 
 def _curve(outline: Outline, across: Scale, up: Scale) -> str:
-    """A line along what is allowed; what lies beyond the scale stays at its top."""
+    """A line along what is allowed, and around all that is above; what is too high is at the top.
+
+    It goes on to both sides and closes where it is not seen.
+    """
     places = [
-        (across(value), up(allowed) if math.isfinite(allowed) else TOP)
+        (round(across(value)), round(up(allowed) if math.isfinite(allowed) else TOP))
         for value, _, allowed in outline.points
         if not math.isnan(allowed)
     ]
-    return "".join(f"{'L' if k else 'M'}{x:.1f} {y:.1f}" for k, (x, y) in enumerate(places))
+    if not places:
+        return ""
+    x, y = places[0]
+    steps = (f"l{u - p} {v - q}" for (p, q), (u, v) in pairwise(places) if (p, q) != (u, v))
+    left, right, above = round(LEFT) - _ASIDE, round(RIGHT) + _ASIDE, round(TOP) - _ASIDE
+    return f"M{left} {y}H{x}{''.join(steps)}H{right}V{above}H{left}Z"
 
 
 def _bounds(outline: Outline, across: Scale, up: Scale) -> str:
     """A short stroke at what is allowed for each point."""
     places = [
-        (across(value), up(allowed))
+        (round(across(value)) - 2, round(up(allowed)))
         for value, _, allowed in outline.points
         if math.isfinite(allowed) and allowed <= up.high
     ]
-    return "".join(f"M{x - 2:.1f} {y:.1f}h4" for x, y in places)
+    return _dots(list(dict.fromkeys(places)), "h4")
 
 
 def _top(outline: Outline, spots: Sequence[float]) -> float:

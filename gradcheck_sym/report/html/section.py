@@ -141,6 +141,16 @@ class Section:
         return [formula(entry.tree) for entry in self.spec.where] if self.spec else []
 
     @property
+    def place(self) -> str:
+        """Where it begins."""
+        return self.path if self.spec is None else str(self.spec.position)
+
+    @property
+    def kinked(self) -> bool:
+        """Whether kinks are known of any input."""
+        return any(entry.kinks for entry in self.inputs)
+
+    @property
     def inputs(self) -> list[Argument]:
         """What stands in the table of inputs."""
         found = [] if self.spec is None else list(self.spec.inputs)

@@ -219,8 +219,17 @@ def test_a_spec_is_introduced(
     for part in ("x times Phi(x)", "F.gelu(x)", "a note", "a paper", "activation, smooth"):
         assert part in told
     assert "Derivatives of single elements, at n = 2." in told
+    assert "specs/a.yaml:2:5" in told
     assert "x [n] [-3, 3] yes 0, 2, 3, 4, 5, 6, …" in told
     assert "w [2] = [1, 2] no none" in told
+
+
+def test_what_is_not_known_is_not_listed(make: Make, specs: Sequence[Spec]) -> None:
+    """A column of nothing says nothing; without an implementation it is the mathematics itself."""
+    plain = replace(specs[0], torch=None)
+    told = text_of(parsed(render([make()], [plain], {}, Style(0))))
+    assert "x [n] [-3, 3] yes w [2]" in told
+    assert "the same mathematics, in torch's functions" in told
 
 
 def test_derivatives_too_long_are_named(make: Make, specs: Sequence[Spec]) -> None:
@@ -339,8 +348,9 @@ def test_pictures_have_words(
     page = parsed(render([make(outline=OUTLINE), program], specs, portraits, Style(0)))
     pictures = list(page.iter("svg"))
     assert sum(picture.get("role") == "img" for picture in pictures) == 3
+    parts = [part for picture in pictures for part in picture.iterfind(".//svg")]
     for picture in pictures:
-        if picture.get("aria-hidden") != "true":
+        if picture.get("aria-hidden") != "true" and picture not in parts:
             assert picture.findtext("title")
             assert picture.findtext("desc")
 
