@@ -2,19 +2,21 @@
 
 The same as `careful.Careful.sensitivities`, by differences in a hardware format: each input and
 constant is moved alone, a little up and a little down. Where the two ways tell different slopes
-(a branch between them, or nothing but rounding) the answer is left open.
+(a branch between them, or nothing but rounding), or terms cancel that carry the format's own
+rounding, the answer is left open.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.symbolic import balls, floats
-from gradcheck_sym.symbolic.carriers import Carrier
+from gradcheck_sym.symbolic.carriers import EXTENDED, PLAIN, Carrier
 from gradcheck_sym.symbolic.program import Program
 
 Floats = npt.NDArray[np.float64]
@@ -72,7 +74,29 @@ def _moved(program: Program, rows: Floats, movable: Sequence[int], carrier: Carr
         noise = np.abs(outputs[0]) * (carrier.unit * 2**_NOISE_BITS)
         alike = np.abs(up - down) <= steepest * _ALIKE + noise
         total = (steepest.sum(axis=0) / share).astype(np.float64)
-    return np.where(alike.all(axis=0), total, np.nan)
+        clear = alike.all(axis=0) & _is_resolved(program, rows, outputs[0], total, carrier)
+    return np.where(clear, total, np.nan)
+
+
+def _is_resolved(
+    program: Program, rows: Floats, found: Any, moved: Floats, carrier: Carrier
+) -> Any:
+    """Which outputs keep enough digits for slopes by differences: (points, outputs).
+
+    What another format finds tells how many are lost where terms cancel. Of an output that is 0
+    something must move, or all of them may be.
+    """
+    other, coarser = _beside(carrier)
+    again = np.stack(floats.evaluate(program, rows.astype(other)), axis=-1)
+    near = np.abs(found - again) * math.sqrt(carrier.unit) <= np.abs(found) * coarser * _ALIKE
+    return near & ((found != 0) | (moved != 0))
+
+
+def _beside(carrier: Carrier) -> tuple[type[np.floating[Any]], float]:
+    """Another format than a carrier's, and the unit roundoff of the coarser of both."""
+    if carrier is not PLAIN:
+        return PLAIN.format, PLAIN.unit
+    return (np.float32, 2.0**-24) if EXTENDED is None else (EXTENDED.format, PLAIN.unit)
 
 
 _NOISE_BITS = 6  # what an evaluation rounds that does not cancel

@@ -40,6 +40,19 @@ def test_sensitivities_are_those_of_the_careful_way(formula: str, dtype: str, de
     assert found[told] == pytest.approx(wanted[told], rel=0.02, abs=1e-30)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("x", [-5.0, -8.0, -12.0, -20.0, -30.0])
+def test_what_cancels_is_left_open_or_right(x: float, dtype: str, derived: Any) -> None:
+    """1 + tanh(x) has no digit left in any format far below 0: then nothing is said."""
+    derivation, form = derived("x*(1 + tanh(x))"), format_of(dtype)
+    found = derivation.sensitivities_of(np.array([[x, 1.0]]), form.precision)[0]
+    wanted = np.array(derivation.sensitivities([x, 1.0], form))
+    told = np.isfinite(found)
+    assert found[told] == pytest.approx(wanted[told], rel=0.02)
+    assert told.all() or x < -5
+    assert not told.any() or x > -30
+
+
 def test_a_branch_next_to_the_point_is_left_open(derived: Any) -> None:
     """Up and down tell different slopes there: nothing is said."""
     carrier = carrier_for(24)
