@@ -56,7 +56,11 @@ def equations(rows: Sequence[tuple[Node, Node]]) -> Markup:
         for left, right in ((_STACKED.row(left), _STACKED.row(right)) for left, right in rows)
     ]
     told = "; ".join(f"{_told(left)} = {_told(right)}" for left, right in rows)
-    return _math(element("mtable", *laid, **{"class": "equations"}), told, display="block")
+    return _math(
+        element("mtable", *laid, **{"class": "equations", "columnalign": "right center left"}),
+        told,
+        display="block",
+    )
 
 
 def formula(node: Node) -> Markup:

@@ -106,7 +106,7 @@ def _where(layout: Layout, given: Given) -> Piece:
         rows.append([layout.row(value), [own("mtext", "if\u00a0"), *layout.row(condition)]])
     rows.append([layout.row(last), [leaf("mtext", "otherwise")]])
     table = [element("mtr", *(element("mtd", *cell) for cell in row)) for row in rows]
-    cases = element("mtable", *table, **{"class": "cases"})
+    cases = element("mtable", *table, **{"class": "cases", "columnalign": "left left"})
     return [element("mrow", operator("{", form="prefix"), cases)], LOOSE
 
 
