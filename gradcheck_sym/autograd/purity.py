@@ -21,6 +21,7 @@ from gradcheck_sym.autograd.graphs import Gradients, Point, copied, points_of, s
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
 from gradcheck_sym.autograd.ledger import Array, job_of
 from gradcheck_sym.autograd.memory import held, overlap, parameters
+from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
 from gradcheck_sym.autograd.support import Feature, unsupported
 from gradcheck_sym.autograd.writes import written_meanwhile
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     ALIASED = "aliased gradient"
     RANDOM = "not deterministic"
     ACCUMULATION = "accumulation"
+    FORWARD_SETS = "settings changed by the forward"  # of torch as a whole: they are everybody's
+    BACKWARD_SETS = "settings changed by the backward"
     CONSUMED = "consumed graph"  # a second backward raises, although the graph was retained
     RAISED = "raised"  # the forward or the first backward
 
@@ -110,13 +113,24 @@ def _rivals(lane: int, points: Sequence[Point], strange: Sequence[Point]) -> _Ri
 
 def _impurities(point: Point, rivals: _Rivals) -> Iterator[Impurity]:
     """What is impure at a point, but not what would only follow from that."""
+    with undisturbed():  # what one point changes is not there at the next
+        yield from _but_raised(_found(_set, point))
+        yield from _faults(point, rivals)
+
+
+def _faults(point: Point, rivals: _Rivals) -> Iterator[Impurity]:
     aliased = _found(_aliased, point)
     for probe in (_written, _repeated, _retained, _accumulated, partial(_crowded, rivals=rivals)):
         faults = _found(probe, point)
         yield from faults
         if faults:
             break
-    yield from dict.fromkeys(fault for fault in aliased if fault.kind is not Kind.RAISED)
+    yield from dict.fromkeys(_but_raised(aliased))
+
+
+def _but_raised(faults: Sequence[Impurity]) -> list[Impurity]:
+    """Without what other probes tell as well."""
+    return [fault for fault in faults if fault.kind is not Kind.RAISED]
 
 
 def _found(probe: _Probe, point: Point) -> list[Impurity]:
@@ -127,6 +141,25 @@ def _found(probe: _Probe, point: Point) -> list[Impurity]:
     except RAISED as error:
         found.append(Impurity(Kind.RAISED, told(error)))
     return found
+
+
+def _set(point: Point) -> Iterator[Impurity]:
+    """Settings of torch as a whole that are otherwise afterwards."""
+    seen: list[str] = []
+
+    def watched(tensors: Mapping[str, Tensor]) -> Tensor:
+        before = ambient()
+        result = point.call(tensors)
+        seen.extend(changed(before))
+        return result
+
+    with undisturbed():
+        graph = replace(point, call=watched).graph()
+        yield from (Impurity(Kind.FORWARD_SETS, f"the forward changes {what}") for what in seen)
+        before = ambient()
+        graph.pull()
+        for what in changed(before):
+            yield Impurity(Kind.BACKWARD_SETS, f"the backward changes {what}")
 
 
 def _written(point: Point) -> Iterator[Impurity]:

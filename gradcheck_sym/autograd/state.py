@@ -10,19 +10,17 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from gradcheck_sym.autograd.settings import kept, restore
+
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Gradients on, random numbers from a fixed seed; at the end all is as it was.
 
-    Covers grad and inference mode, the default dtype, the CPU generator and the warning filters:
-    a warning neither becomes an error nor is printed thousands of times.
+    Covers the settings of `settings`, grad and inference mode, the CPU generator and the warning
+    filters: a warning neither becomes an error nor is printed thousands of times.
     """
-    grad, dtype, generator = (
-        torch.is_grad_enabled(),
-        torch.get_default_dtype(),
-        torch.get_rng_state(),
-    )
+    grad, before, generator = torch.is_grad_enabled(), kept(), torch.get_rng_state()
     try:
         with torch.inference_mode(mode=False), torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -30,7 +28,7 @@ def undisturbed() -> Iterator[None]:
             yield
     finally:
         torch.set_grad_enabled(grad)
-        torch.set_default_dtype(dtype)
+        restore(before)
         torch.set_rng_state(generator)
 
 

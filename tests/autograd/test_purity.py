@@ -286,6 +286,26 @@ def accumulates(x: Tensor) -> Tensor:
     return result
 
 
+def sets_dtype(x: Tensor) -> Tensor:
+    torch.set_default_dtype(torch.float64)
+    return x * x
+
+
+class TurnsAnomalyOn(torch.autograd.Function):
+    """The backward leaves detection of anomalies on."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        torch.autograd.set_detect_anomaly(True)
+        (x,) = ctx.saved_tensors
+        return 2 * x * grad
+
+
 IMPURE: list[tuple[Function, Kind, str]] = [
     (shifts_input, Kind.MUTATED_INPUT, "the forward writes to the input x"),
     (ShiftsAndGivesBack.apply, Kind.MUTATED_INPUT, "the forward writes to the input x"),
@@ -352,6 +372,16 @@ IMPURE: list[tuple[Function, Kind, str]] = [
         "the backward writes to a parameter",
     ),
     (accumulates, Kind.ACCUMULATION, "torch.autograd.grad left something in .grad"),
+    (
+        sets_dtype,
+        Kind.FORWARD_SETS,
+        "the forward changes the default dtype (float32 before, float64 after)",
+    ),
+    (
+        TurnsAnomalyOn.apply,
+        Kind.BACKWARD_SETS,
+        "the backward changes anomaly detection (off before, on after)",
+    ),
 ]
 
 

@@ -15,7 +15,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=3)
 _ELSEWHERE = frozenset({Kind.RAISED})  # the other checks tell of it
-_FORWARD = frozenset({Kind.MUTATED_INPUT, Kind.MUTATED_RESULT})
+_FORWARD = frozenset({Kind.MUTATED_INPUT, Kind.MUTATED_RESULT, Kind.FORWARD_SETS})
 
 
 def purity(subject: Subject) -> Iterator[Result]:
