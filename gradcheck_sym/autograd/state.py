@@ -20,12 +20,19 @@ def undisturbed() -> Iterator[None]:
     Covers the settings of `settings`, grad and inference mode, the CPU generator and the warning
     filters: a warning neither becomes an error nor is printed thousands of times.
     """
+    grad_mode = (torch.inference_mode(mode=False), torch.enable_grad())
+    with left_alone(), grad_mode[0], grad_mode[1], warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.default_generator.manual_seed(0)  # a dropout repeats itself in every run
+        yield
+
+
+@contextmanager
+def left_alone() -> Iterator[None]:
+    """Whatever happens meanwhile, at the end torch's global state is what it was."""
     grad, before, generator = torch.is_grad_enabled(), kept(), torch.get_rng_state()
     try:
-        with torch.inference_mode(mode=False), torch.enable_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.default_generator.manual_seed(0)  # a dropout repeats itself in every run
-            yield
+        yield
     finally:
         torch.set_grad_enabled(grad)
         restore(before)

@@ -33,11 +33,14 @@ KEYS = (
     "checks",
     "dtype",
     "format",
+    "jobs",
+    "memory",
     "points",
     "profile",
     "searches",
     "seed",
     "strict",
+    "timeout",
 )
 
 

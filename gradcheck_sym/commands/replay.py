@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradcheck_sym.commands import journal
+from gradcheck_sym.commands import cases
+from gradcheck_sym.commands.cases import Entry
 from gradcheck_sym.commands.command import (
     FORM_NOTES,
     PROGRAM,
@@ -16,12 +17,13 @@ from gradcheck_sym.commands.command import (
     report_options,
     trust_options,
 )
-from gradcheck_sym.commands.journal import Entry
 from gradcheck_sym.commands.judging import carry_out
+from gradcheck_sym.commands.processes import process_options
 from gradcheck_sym.commands.select import select
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.report.numbers import counted
 from gradcheck_sym.report.terminal import Line, Screen, Span, line
+from gradcheck_sym.run.files import FOLDER
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.spec.dtypes import DTYPES
 from gradcheck_sym.verdict.records import Result, Verdict
@@ -30,7 +32,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 def replay(arguments: argparse.Namespace) -> Exit:
     """Judge the case of an ID again; without one, list the cases that are there."""
     if not arguments.paths:
-        Screen(sys.stdout).write(_listing(journal.entries()))
+        Screen(sys.stdout).write(_listing(cases.entries()))
         return Exit.PASSED
     if len(arguments.paths) > 1:
         raise mistake(Code.ARGUMENT, "replay: one ID at a time")
@@ -46,15 +48,15 @@ def replay(arguments: argparse.Namespace) -> Exit:
 
 
 def _found(name: str) -> Entry:
-    entry = journal.entry_of(name)
+    entry = cases.entry_of(name)
     if entry is not None:
         return entry
-    known = [each.id for each in journal.entries()]
+    known = [each.id for each in cases.entries()]
     begun = [each for each in known if name and each.startswith(name)]
     if len(begun) == 1:
         return _found(begun[0])
     hint = did_you_mean(name, known) or "replay without an ID lists the cases that are there"
-    where = f"in {journal.FOLDER} of this directory"
+    where = f"in {FOLDER} of this directory"
     raise mistake(Code.SELECTION, f"there is no case '{name}' {where}", hint)
 
 
@@ -100,8 +102,8 @@ def _listing(entries: Sequence[Entry]) -> Iterator[Line]:
         said = entry.diagnosis or entry.message
         about = f"  {entry.spec}: {entry.check}{of} in {entry.dtype}: {entry.verdict}"
         yield (Span(entry.id, "bold"), Span(f"{about}{': ' if said else ''}{said}"))
-    cases = counted(len(entries), "case") if entries else "no cases"
-    yield line(f"{cases} in {journal.FOLDER} of this directory", "dim")
+    count = counted(len(entries), "case") if entries else "no cases"
+    yield line(f"{count} in {FOLDER} of this directory", "dim")
 
 
 # ---- its options
@@ -117,6 +119,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--worst", action="store_true", help="the worst point, not the smallest that fails"
     )
+    process_options(parser)
     trust_options(parser.add_argument_group("what counts"))
     report_options(parser)
 

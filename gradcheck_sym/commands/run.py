@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from textwrap import fill
 from typing import Any
 
-from gradcheck_sym.commands import journal, values
+from gradcheck_sym.commands import cases, values
 from gradcheck_sym.commands.cache import cache_folder
 from gradcheck_sym.commands.command import (
     FORM_NOTES,
@@ -18,9 +22,16 @@ from gradcheck_sym.commands.command import (
 )
 from gradcheck_sym.commands.configuration import KEYS
 from gradcheck_sym.commands.judging import carry_out
+from gradcheck_sym.commands.part import last_failed, part_options, shard
 from gradcheck_sym.commands.point import sizes_of
+from gradcheck_sym.commands.processes import process_options, workers_of
+from gradcheck_sym.commands.recording import UNRECORDED, Recorder, Recording
 from gradcheck_sym.commands.select import select
 from gradcheck_sym.commands.usage import Code, Exit, mistake
+from gradcheck_sym.report.numbers import counted
+from gradcheck_sym.report.terminal import Screen, line
+from gradcheck_sym.run.files import FOLDER
+from gradcheck_sym.run.journal import Past, past
 from gradcheck_sym.run.options import CHECKS, DEFAULT, ON_DEMAND, PROFILES, Options
 from gradcheck_sym.spec.dtypes import DTYPES
 from gradcheck_sym.spec.records import Spec
@@ -28,12 +39,48 @@ from gradcheck_sym.spec.records import Spec
 
 def run(arguments: argparse.Namespace) -> Exit:
     """Judge what is selected, and report; raises SpecError before anything is run."""
-    specs = select(arguments.paths, arguments.keyword, arguments.tags)
+    selected = select(arguments.paths, arguments.keyword, arguments.tags)
+    if not selected:
+        return Exit.NOTHING
+    earlier = past(Path(FOLDER)) if _looks_back(arguments) else Past()
+    specs = _part(selected, earlier, arguments)
     if not specs:
         return Exit.NOTHING
     options = _at_one_point(options_of(vars(arguments)), arguments, specs)
     options = replace(options, memory=None if arguments.no_cache else cache_folder())
-    return carry_out(specs, options, arguments, lambda results: journal.keep(results, options))
+    if arguments.html is not None:
+        options = replace(options, outlines=True)
+    recorder: Recorder = UNRECORDED
+    if options.point is None:  # to look into one point says nothing of the spec
+        recorder = Recording(specs, options, earlier, arguments.resume)
+    if arguments.resume:
+        _tell(
+            f"{len(recorder.known)} of {counted(len(specs), 'spec')} were judged before", arguments
+        )
+    finish = partial(cases.keep, options=options)
+    return carry_out(specs, options, arguments, finish, recorder)
+
+
+def _looks_back(arguments: argparse.Namespace) -> bool:
+    """Whether it matters what earlier runs have left: for `auto`, how long specs took."""
+    return arguments.resume or arguments.last_failed or workers_of(vars(arguments)).count is None
+
+
+def _part(specs: Sequence[Spec], earlier: Past, arguments: argparse.Namespace) -> Sequence[Spec]:
+    """What of the selected specs is to be judged, or all of them where nothing failed before."""
+    if arguments.shard is not None:
+        specs = shard(specs, *arguments.shard)
+    if not arguments.last_failed:
+        return specs
+    failed = last_failed(specs, earlier.last, arguments.strict)
+    if not failed:
+        _tell("nothing of this failed the last time: all of it is judged", arguments)
+    return failed or specs
+
+
+def _tell(text: str, arguments: argparse.Namespace) -> None:
+    if arguments.verbosity >= 0:
+        Screen(sys.stderr).write([line(text, "dim")])
 
 
 def options_of(values: Mapping[str, Any]) -> Options:
@@ -126,6 +173,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     course.add_argument(
         "--no-cache", action="store_true", help="differentiate anew, and remember nothing of it"
     )
+    part_options(parser)
+    process_options(parser)
     _point_options(parser)
     report_options(parser)
 
@@ -166,7 +215,7 @@ profiles, unless options say otherwise:
 {"".join(map(_told, PROFILES))}
 configuration:
   [tool.gradcheck_sym] in pyproject.toml takes paths, and these options by their names:
-  {", ".join(KEYS[1:])}.
+{fill(", ".join(KEYS[1:]), 80, initial_indent="  ", subsequent_indent="  ")}.
   The command line wins.
 """
 

@@ -16,6 +16,7 @@ def select(
 ) -> tuple[Spec, ...]:
     """The specs of files, folders and FILE::NAME addresses that match -k and --tag, each once.
 
+    In the order of their files' names, whatever the order of the paths: reports are the same.
     Raises SpecError with every mistake of the files, for a name that is in none of them, and for
     a tag that none of them has.
     """
@@ -29,10 +30,14 @@ def select(
         files = set(map(realpath, reader.find_files([path])))
         candidates = [spec for spec in specs if realpath(spec.path) in files]
         chosen.update(spec.address for spec in _named(candidates, path, name))
-    found = [spec for spec in specs if spec.address in chosen]
+    found = sorted((spec for spec in specs if spec.address in chosen), key=_file)
     return tuple(
         spec for spec in _tagged(found, tags) if matches(" ".join((spec.address, *spec.tags)))
     )
+
+
+def _file(spec: Spec) -> str:
+    return spec.path
 
 
 def _target(path: str) -> tuple[str, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from gradcheck_sym.commands import journal
+from gradcheck_sym.commands import cases
 from gradcheck_sym.commands.judging import retraceable
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.runner import run_one, subjects
@@ -29,4 +29,4 @@ class Judge:
         self._found += made
         told = across(self._found)[-len(made) :] if made else ()
         found = [retraceable(result, self._spec, self._options) for result in told]
-        return list(journal.keep(found, self._options))
+        return list(cases.keep(found, self._options))

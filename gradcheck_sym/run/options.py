@@ -54,3 +54,13 @@ class Options:
     point: Mapping[str, Nested] | None = None  # the only point to judge: input name -> value
     cotangent: Nested | None = None  # fed at that point; None: drawn from the seed
     dims: Mapping[str, int] = field(default_factory=dict)  # sizes of that point
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The processes that judge, and how much each may take; results do not depend on it."""
+
+    count: int | None = 1  # 0: this process itself; None: as the work and the machine are
+    timeout: float | None = 600.0  # seconds for each spec; None: any time
+    memory: int | None = None  # MB for each, beyond the program's own; None: a fair share

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from gradcheck_sym.autograd.implementation import ImplementationError
-from gradcheck_sym.autograd.state import single_threaded
+from gradcheck_sym.autograd.implementation import ImplementationError, told
+from gradcheck_sym.autograd.state import left_alone, single_threaded
 from gradcheck_sym.run.checks import CHECKS
 from gradcheck_sym.run.choice import checks_of, dtypes_of
 from gradcheck_sym.run.conclude import blank
+from gradcheck_sym.run.failures import failure
+from gradcheck_sym.run.messages import OnCheck
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.space import SamplingError
@@ -28,26 +30,37 @@ _SPEC_FAULTS = (ImplementationError, LowerError, ProgramError, SamplingError)
 def run(
     specs: Sequence[Spec], options: Options, on_result: Callable[[Result], None]
 ) -> tuple[Result, ...]:
-    """Judges every spec in order; each result is handed on as soon as it is there.
+    """Judges every spec in order, in this process; each result is handed on with its spec's others.
 
     What a spec or an implementation does wrong is a result of that spec, never an exception.
     """
     results: list[Result] = []
-    with single_threaded(), remembering(options.memory):
+    with remembering(options.memory):
         for spec in specs:
-            for result in across(tuple(run_spec(spec, options))):
-                results.append(result)
+            found = judged(spec, options)
+            results += found
+            for result in found:
                 on_result(result)
-            if options.stop_at_first and any(r.outcome in ("failed", "errors") for r in results):
+            if options.stop_at_first and any(r.outcome in ("failed", "errors") for r in found):
                 break
     return tuple(results)
 
 
-def run_spec(spec: Spec, options: Options) -> Iterator[Result]:
-    """The results of one spec: every dtype, every check that applies."""
-    for subject in subjects(spec, options):
-        for check in checks_of(spec, options):
-            yield from run_check(subject, check)
+def judged(spec: Spec, options: Options) -> tuple[Result, ...]:
+    """The results of one spec, with what only all of them together show."""
+    return across(tuple(run_spec(spec, options)))
+
+
+def run_spec(spec: Spec, options: Options, begin: OnCheck = lambda *_: None) -> Iterator[Result]:
+    """The results of one spec: every dtype, every check that applies.
+
+    `begin` is told of each check before it is carried out.
+    """
+    with single_threaded():
+        for subject in subjects(spec, options):
+            for check in checks_of(spec, options):
+                begin(check, subject.dtype.name)
+                yield from run_check(subject, check)
 
 
 def subjects(spec: Spec, options: Options) -> tuple[Subject, ...]:
@@ -57,14 +70,18 @@ def subjects(spec: Spec, options: Options) -> tuple[Subject, ...]:
 
 
 def run_check(subject: Subject, name: str) -> Iterator[Result]:
-    """The results of one check in one dtype, with what the author says of it."""
+    """The results of one check in one dtype, with what the author says of it.
+
+    Afterwards torch's global state is what it was before.
+    """
     said = subject.spec.checks.get(name)
     if isinstance(said, Skip):
         message = f"skipped: {said.reason}"
         yield replace(blank(subject, name, None), verdict=Verdict.SKIPPED, message=message)
         return
-    expected = subject.spec.xfail.get(name, "")
-    yield from _expecting(expected, list(_guarded(subject, name)))
+    with left_alone():
+        results = list(_guarded(subject, name))
+    yield from _expecting(subject.spec.xfail.get(name, ""), results)
 
 
 def run_one(prepared: Sequence[Subject], check: str) -> tuple[Result, ...]:
@@ -82,23 +99,16 @@ def _expecting(reason: str, results: list[Result]) -> Iterator[Result]:
 
 
 def _guarded(subject: Subject, name: str) -> Iterator[Result]:
+    spec, dtype = subject.spec, subject.dtype.name
     try:
         if name != "steps" and (said := subject.unsound):
-            yield _error(subject.spec, subject.dtype.name, name, said)
+            yield failure(spec, name, dtype, said)
             return
         yield from CHECKS[name](subject)
-    except _SPEC_FAULTS as err:
-        yield _error(subject.spec, subject.dtype.name, name, str(err))
-
-
-def _error(spec: Spec, dtype: str, check: str, message: str) -> Result:
-    return Result(
-        spec.address,
-        check,
-        None,
-        dtype,
-        Verdict.ERROR,
-        message=message,
-        line=spec.position.line,
-        column=spec.position.column,
-    )
+    except _SPEC_FAULTS as error:
+        yield failure(spec, name, dtype, str(error))
+    except Exception as error:
+        if not (spec.use or isinstance(error, MemoryError)):
+            raise  # a mistake of ours
+        # Whose fault it is cannot be told where somebody else's code takes part.
+        yield failure(spec, name, dtype, f"judging it raised {told(error)}")

@@ -282,20 +282,23 @@ def test_strict_turns_warnings_into_failures(run: Run, folder: Path) -> None:
 
 
 def test_an_interrupt_reports_what_there_is(run: Run, folder: Path) -> None:
-    """Control-C ends in 130, with the results so far."""
+    """Control-C ends in 130, with the results so far.
+
+    In this process (-j 0), where code under test can stand in for a person at the keyboard.
+    """
     (folder / "z.yaml").write_text(
         'name: z\ninputs: {x: {shape: []}}\nexpr: x\nuse: {f: "wrong_kernels:interrupted"}\n'
         "torch: f(x)\n",
         encoding="utf-8",
     )
-    code, out, err = run("right.yaml", "z.yaml", *ALLOWED)
+    code, out, err = run("right.yaml", "z.yaml", *ALLOWED, "-j", "0")
     assert code == Exit.INTERRUPTED
     assert "✓ square" in out
     assert err.endswith("interrupted: the rest was not judged\n")
 
     (folder / "report.txt").write_text("old", encoding="utf-8")
     for words in (["--format", "json"], ["--output", "report.txt"]):
-        code, out, _ = run("right.yaml", "z.yaml", *ALLOWED, *words)
+        code, out, _ = run("right.yaml", "z.yaml", *ALLOWED, "-j", "0", *words)
         assert (code, out) == (Exit.INTERRUPTED, "")
     assert (folder / "report.txt").read_text(encoding="utf-8") == "old"
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from gradcheck_sym import cli
-from gradcheck_sym.commands import journal
+from gradcheck_sym.commands import cases
 from gradcheck_sym.commands.pin import pinned
 from gradcheck_sym.commands.usage import Exit
+from gradcheck_sym.run.files import FOLDER
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.spec.reader import read_source
 from gradcheck_sym.spec.records import Spec
@@ -76,7 +77,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def failed(ran: Path, folder: Path) -> dict[str, Any]:
     """The result that the run reported, as JSON; its cases are in the working directory."""
-    shutil.copytree(ran / journal.FOLDER, folder / journal.FOLDER)
+    shutil.copytree(ran / FOLDER, folder / FOLDER)
     return report(ran)
 
 
@@ -121,12 +122,12 @@ def test_the_name_is_the_same_in_every_run(folder: Path, failed: dict[str, Any])
     """The same case has the same name; one file a case."""
     assert run(folder) == Exit.FAILED
     assert report(folder)["id"] == failed["id"]
-    assert [path.stem for path in (folder / journal.FOLDER).glob("*.json")] == [failed["id"]]
+    assert [path.stem for path in (folder / FOLDER).glob("*.json")] == [failed["id"]]
 
 
 def test_the_diagnosis_is_that_of_all_points(folder: Path, failed: dict[str, Any]) -> None:
     """One point shows no pattern: what the run had found is told again."""
-    path = folder / journal.FOLDER / f"{failed['id']}.json"
+    path = folder / FOLDER / f"{failed['id']}.json"
     kept = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(kept | {"diagnosis": "2 times", "pattern": "constant-ratio"}))
     replay(folder, failed["id"], *ALLOW)
@@ -134,13 +135,10 @@ def test_the_diagnosis_is_that_of_all_points(folder: Path, failed: dict[str, Any
     assert report(folder)["pattern"] == "constant-ratio"
 
 
-def test_a_repaired_case_passes(
-    folder: Path, failed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repaired_case_passes(folder: Path, failed: dict[str, Any]) -> None:
     """After the mistake is mended, the case agrees."""
-    import replayed_kernels  # type: ignore[import-not-found]
-
-    monkeypatch.setattr(replayed_kernels, "doubled", lambda x, w: w * x * x)
+    repaired = KERNELS.replace("x * 4 * w", "x * 2 * w")
+    (folder / "replayed_kernels.py").write_text(repaired, encoding="utf-8")
     assert replay(folder, failed["id"], *ALLOW) == Exit.PASSED
 
 
@@ -192,33 +190,34 @@ def test_nothing_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": 2}', '{"schema": 1, "id": 3}'])
 def test_a_damaged_file_is_no_case(folder: Path, failed: dict[str, Any], text: str) -> None:
     """What is no case of ours is passed over."""
-    (folder / journal.FOLDER / "0123456789.json").write_text(text, encoding="utf-8")
-    assert [entry.id for entry in journal.entries()] == [failed["id"]]
+    (folder / FOLDER / "0123456789.json").write_text(text, encoding="utf-8")
+    assert [entry.id for entry in cases.entries()] == [failed["id"]]
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(folder: Path) -> None:
     """The run reports as ever, and names no case that could not be found again."""
-    (folder / journal.FOLDER).write_text("in the way", encoding="utf-8")
+    (folder / FOLDER).write_text("in the way", encoding="utf-8")
     assert run(folder) == Exit.FAILED
     assert report(folder)["id"] == ""
 
 
 def test_the_folder_is_not_for_version_control(folder: Path, failed: dict[str, Any]) -> None:
     """It ignores itself, and holds no half-written file."""
-    inside = folder / journal.FOLDER
+    inside = folder / FOLDER
     assert (inside / ".gitignore").read_text(encoding="utf-8") == "*\n"
-    assert {path.name for path in inside.iterdir()} == {".gitignore", f"{failed['id']}.json"}
+    kept = {path.name for path in inside.iterdir()}
+    assert kept == {".gitignore", "journal", f"{failed['id']}.json"}
     assert stat.S_ISDIR(inside.stat().st_mode)
 
 
 def test_old_cases_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest ones are kept."""
-    monkeypatch.setattr(journal, "_KEPT", 2)
+    monkeypatch.setattr(cases, "_KEPT", 2)
     folder = tmp_path / "kept"
     for number in range(4):
         case = wrong({"x": float(number)})
-        journal.keep([case], Options(), folder)
-    assert len(journal.entries(folder)) == 2
+        cases.keep([case], Options(), folder)
+    assert len(cases.entries(folder)) == 2
 
 
 # ---- names and pins, without a run
@@ -231,7 +230,7 @@ def wrong(point: dict[str, object], cotangent: object = None, **fields: Any) -> 
     from dataclasses import replace
 
     changed = replace(result, **fields)
-    return replace(changed, id=journal.identified(changed))
+    return replace(changed, id=cases.identified(changed))
 
 
 def test_every_part_of_a_case_is_in_its_name() -> None:
@@ -253,8 +252,8 @@ def test_a_case_reads_back_bit_for_bit(tmp_path: Path) -> None:
     """Infinities, NaN, subnormals and nests of numbers."""
     point = {"x": ((0.1, 5e-324), (float("inf"), -0.0)), "β": float("nan")}
     case = wrong(point, (1.5,))
-    journal.keep([case], Options(seed=3, points=7, searches=9, dims={"n": 2}), tmp_path)
-    entry = journal.entry_of(case.id, tmp_path)
+    cases.keep([case], Options(seed=3, points=7, searches=9, dims={"n": 2}), tmp_path)
+    entry = cases.entry_of(case.id, tmp_path)
     assert entry is not None
     assert entry.smallest is not None
     assert repr(entry.smallest.inputs) == repr(point)

@@ -1,4 +1,4 @@
-"""What failed, kept on disk: `replay` finds each case again by its short name.
+"""The cases that failed, kept on disk: `replay` finds each again by its short name.
 
 One small file a case, in a folder of the current directory. Keeping it is a service: a run
 never fails for want of a folder to write to.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,11 +17,12 @@ from typing import Any, final
 from gradcheck_sym.commands import values
 from gradcheck_sym.errors import SpecError
 from gradcheck_sym.report.numbers import hex_nest
+from gradcheck_sym.run import files
+from gradcheck_sym.run.files import FOLDER
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.spec.records import Nested
 from gradcheck_sym.verdict.records import Case, Result
 
-FOLDER = ".gradcheck_sym"
 SCHEMA = 1
 _KEPT = 1_000  # of the newest cases
 _DIGITS = (
@@ -90,11 +89,10 @@ def keep(
 
 def _write(found: Sequence[Result], options: Options, folder: Path) -> None:
     if found:
-        folder.mkdir(exist_ok=True)
-        _replace(folder / ".gitignore", "*\n")
+        files.made(folder)
         for result in found:
             text = json.dumps(_entry(result, options), indent=1) + "\n"
-            _replace(folder / f"{result.id}.json", text)
+            files.replace(folder / f"{result.id}.json", text)
         for old in _by_age(folder)[_KEPT:]:
             old.unlink(missing_ok=True)
 
@@ -128,18 +126,6 @@ def _by_age(folder: Path) -> list[Path]:
             with suppress(OSError):
                 aged.append((-path.stat().st_mtime_ns, path.name, path))
     return [path for _, _, path in sorted(aged)]
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file at once: never half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # ---- entries as JSON; as on the command line, every float is exact
