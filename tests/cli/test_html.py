@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from gradcheck_sym import cli
-from gradcheck_sym.commands import journal
+from gradcheck_sym.commands import cases, judging
 from gradcheck_sym.commands.usage import Exit
 
 SPECS = """\
@@ -95,12 +95,11 @@ def test_an_interrupted_run_leaves_no_half_page(
 ) -> None:
     """A page of another run stays what it was."""
     (folder / "page.html").write_text("before", encoding="utf-8")
-    from gradcheck_sym.run import runner
 
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "run", interrupted)
+    monkeypatch.setattr(judging, "judge", interrupted)
     assert cli.main(["a.yaml", *QUICK, "--html", "page.html"]) == Exit.INTERRUPTED
     assert (folder / "page.html").read_text(encoding="utf-8") == "before"
 
@@ -108,6 +107,6 @@ def test_an_interrupted_run_leaves_no_half_page(
 def test_a_replay_has_a_page_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of the one case that is judged again."""
     cli.main(["a.yaml::doubled", *QUICK])
-    (case, *_) = journal.entries()
+    (case, *_) = cases.entries()
     assert cli.main(["replay", case.id, "--html", "page.html"]) == Exit.FAILED
     assert [a.get("aria-label") for a in page(folder / "page.html").iter("article")] == ["doubled"]
