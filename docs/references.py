@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gradcheck_sym.cli import COMMANDS, help_of
-from gradcheck_sym.commands.explain import texts
+from gradcheck_sym.commands.meanings import texts
 from gradcheck_sym.spec import keys
 from gradcheck_sym.spec.functions import FUNCTIONS, Function
 from gradcheck_sym.spec.keys import Key
