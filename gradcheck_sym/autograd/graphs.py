@@ -24,10 +24,11 @@ class Point:
     inputs: Mapping[str, Tensor]
     wrt: tuple[str, ...]
     cotangent: Tensor | None  # None stands for ones
+    given: Mapping[str, Tensor] | None = None  # tensors that hold the inputs; None: fresh ones
 
     def graph(self) -> Graph:
-        """A forward on fresh leaves; raises what the function raises."""
-        tensors = {name: tensor.clone() for name, tensor in self.inputs.items()}
+        """A forward on leaves; raises what the function raises."""
+        tensors = dict(self.given or {k: tensor.clone() for k, tensor in self.inputs.items()})
         for name in self.wrt:
             tensors[name].requires_grad_()
         reseed()

@@ -8,53 +8,24 @@ somebody holds, or which comes out, is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import final
 
 import torch
 from torch import Tensor
 
-from gradcheck_sym.autograd.graphs import Gradients, Point, copied, points_of, same
+from gradcheck_sym.autograd.graphs import Point, copied, points_of, same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
+from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.ledger import Array, job_of
 from gradcheck_sym.autograd.memory import held, overlap, parameters
+from gradcheck_sym.autograd.rivals import Rivals, crowded, different, refilled
 from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
 from gradcheck_sym.autograd.support import Feature, unsupported
 from gradcheck_sym.autograd.writes import written_meanwhile
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
-
-
-@final
-class Kind(StrEnum):
-    """What an impure function does."""
-
-    MUTATED_INPUT = "mutated input"
-    MUTATED_COTANGENT = "mutated grad_output"
-    MUTATED_RESULT = "mutated result"
-    MUTATED_SAVED = "mutated saved tensor"
-    MUTATED_PARAMETER = "mutated parameter"
-    STALE = "stale buffer"
-    ALIASED = "aliased gradient"
-    RANDOM = "not deterministic"
-    ACCUMULATION = "accumulation"
-    FORWARD_SETS = "settings changed by the forward"  # of torch as a whole: they are everybody's
-    BACKWARD_SETS = "settings changed by the backward"
-    CONSUMED = "consumed graph"  # a second backward raises, although the graph was retained
-    RAISED = "raised"  # the forward or the first backward
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Impurity:
-    """One thing that a function does and should not."""
-
-    kind: Kind
-    text: str  # a sentence without its full stop
-    name: str | None = None  # the input that it concerns
 
 
 def impurities(
@@ -102,25 +73,25 @@ def reverse_grad(
 
 # --- one point ----------------------------------------------------------------------------
 
-_Rivals = Sequence[tuple[str, Point]]  # where the function is called besides, in words, and there
 _Probe = Callable[[Point], Iterator[Impurity]]
 
 
-def _rivals(lane: int, points: Sequence[Point], strange: Sequence[Point]) -> _Rivals:
+def _rivals(lane: int, points: Sequence[Point], strange: Sequence[Point]) -> Rivals:
     found = [("at other values", points[(lane + 1) % len(points)])] if len(points) > 1 else []
     return found + ([("at another shape", strange[lane % len(strange)])] if strange else [])
 
 
-def _impurities(point: Point, rivals: _Rivals) -> Iterator[Impurity]:
+def _impurities(point: Point, rivals: Rivals) -> Iterator[Impurity]:
     """What is impure at a point, but not what would only follow from that."""
     with undisturbed():  # what one point changes is not there at the next
         yield from _but_raised(_found(_set, point))
         yield from _faults(point, rivals)
 
 
-def _faults(point: Point, rivals: _Rivals) -> Iterator[Impurity]:
+def _faults(point: Point, rivals: Rivals) -> Iterator[Impurity]:
     aliased = _found(_aliased, point)
-    for probe in (_written, _repeated, _retained, _accumulated, partial(_crowded, rivals=rivals)):
+    beside, after = partial(crowded, rivals=rivals), partial(refilled, rivals=rivals)
+    for probe in (_written, _repeated, _retained, _accumulated, beside, after):
         faults = _found(probe, point)
         yield from faults
         if faults:
@@ -155,7 +126,8 @@ def _set(point: Point) -> Iterator[Impurity]:
 
     with undisturbed():
         graph = replace(point, call=watched).graph()
-        yield from (Impurity(Kind.FORWARD_SETS, f"the forward changes {what}") for what in seen)
+        for what in seen:
+            yield Impurity(Kind.FORWARD_SETS, f"the forward changes {what}", by=FORWARD)
         before = ambient()
         graph.pull()
         for what in changed(before):
@@ -179,7 +151,8 @@ def _written(point: Point) -> Iterator[Impurity]:
     lent = dict(graph.tensors)
     for name in lent:
         if name in shifted or not same(lent[name], point.inputs[name]):
-            yield Impurity(Kind.MUTATED_INPUT, f"the forward writes to the input {name}", name)
+            text = f"the forward writes to the input {name}"
+            yield Impurity(Kind.MUTATED_INPUT, text, name, FORWARD)
     before = {name: tensor.detach().clone() for name, tensor in lent.items()}
     own = [(tensor, tensor.detach().clone()) for tensor in parameters(graph.result)]
     fed = graph.fed.clone()
@@ -221,8 +194,9 @@ def _repeated(point: Point) -> Iterator[Impurity]:
     first = copied(one.pull())
     other = point.graph()
     if not same(one.value, other.value):
-        yield Impurity(Kind.RANDOM, "a second forward at the same point gives another value")
-    for name in _different(one.wrt, other.pull(), first):
+        text = "a second forward at the same point gives another value"
+        yield Impurity(Kind.RANDOM, text, by=FORWARD)
+    for name in different(one.wrt, other.pull(), first):
         text = f"a second forward and backward at the same point give another gradient of {name}"
         yield Impurity(Kind.RANDOM, text, name)
 
@@ -242,7 +216,7 @@ def _retained(point: Point) -> Iterator[Impurity]:
             yield Impurity(kind, f"a second backward on the same graph raises {told(error)}")
         return
     written = not all(same(now, before) for now, before in saved)
-    for name in _different(graph.wrt, second, first):
+    for name in different(graph.wrt, second, first):
         text = f"a second backward on the same graph gives another gradient of {name}"
         yield Impurity(Kind.MUTATED_SAVED if written else Kind.RANDOM, text, name)
 
@@ -259,69 +233,10 @@ def _accumulated(point: Point) -> Iterator[Impurity]:
     for factor, ordinal in ((1, "first"), (2, "second")):
         torch.autograd.backward(graph.result, graph.fed.clone(), retain_graph=True)
         expected = tuple(None if gradient is None else gradient * factor for gradient in found)
-        for name in _different(graph.wrt, tuple(leaf.grad for leaf in graph.leaves), expected):
+        for name in different(graph.wrt, tuple(leaf.grad for leaf in graph.leaves), expected):
             text = f"{name}.grad after the {ordinal} backward is not what grad() gives"
             yield Impurity(Kind.ACCUMULATION, text, name)
             return
-
-
-def _crowded(point: Point, rivals: _Rivals) -> Iterator[Impurity]:
-    """The same answer while another result is alive; the first rival that disturbs is told."""
-    for where, rival in rivals:
-        try:
-            theirs = _Answer.of(rival)
-        except RAISED:
-            continue  # a fault of that point, if any
-        faults = [*_disturbed(point, rival, where, _Answer.of(point), theirs)]
-        if faults:
-            yield from faults
-            return
-
-
-def _disturbed(
-    point: Point, rival: Point, where: str, alone: _Answer, theirs: _Answer
-) -> Iterator[Impurity]:
-    one, other = point.graph(), rival.graph()
-    again = f"the function was called again, {where}"
-    if not same(one.result, alone.value):
-        yield Impurity(Kind.STALE, f"the result is another after {again}")
-        return
-    try:
-        mine = one.pull()
-    except RAISED as error:
-        yield Impurity(Kind.STALE, f"the backward raises after {again}: {told(error)}")
-        return
-    for name in _different(one.wrt, mine, alone.gradients):
-        yield Impurity(Kind.STALE, f"the gradient of {name} is another after {again}", name)
-    kept = copied(mine)
-    beside = f"while another result is alive, {where}"
-    for name in _different(one.wrt, other.pull(), theirs.gradients):
-        yield Impurity(Kind.STALE, f"the gradient of {name} is another {beside}", name)
-    for name in _different(one.wrt, mine, kept):
-        text = f"the gradient of {name}, once given, is written to by the next backward, {where}"
-        yield Impurity(Kind.STALE, text, name)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """Copies of what a function says at a point when nothing else is going on."""
-
-    value: Tensor
-    gradients: Gradients
-
-    @staticmethod
-    def of(point: Point) -> _Answer:
-        """The answer at a point; raises what the function raises."""
-        graph = point.graph()
-        return _Answer(graph.value, copied(graph.pull()))
-
-
-def _different(wrt: tuple[str, ...], found: Gradients, expected: Gradients) -> Iterator[str]:
-    """The inputs whose gradients are not the same bits."""
-    for name, gradient, other in zip(wrt, found, expected, strict=True):
-        if not same(gradient, other):
-            yield name
 
 
 def _is_among(tensor: Tensor, tensors: Sequence[Tensor]) -> bool:

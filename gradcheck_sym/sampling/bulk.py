@@ -29,6 +29,7 @@ from gradcheck_sym.sampling.space import (
     piece_ordinals,
     pieces,
 )
+from gradcheck_sym.spec.dtypes import format_of
 
 _MOST_TRIES_A_LANE = 100  # fewer than 1 % of the draws kept is too few
 _LEAST_LANES = 100  # tried at once under constraints: few are not given up on by bad luck
@@ -111,28 +112,72 @@ def by_ordinal(dtype: str, piece: Piece, rng: Rng, count: int) -> Floats:
 
 
 def cotangents(rng: Rng, shape: Sequence[int], lanes: int, dtype: str) -> Floats:
-    """Random cotangents, (lanes, *shape), rounded to the dtype; no kind of lane is only ones.
+    """Random cotangents, (lanes, *shape), rounded to the dtype; no lane is only ones.
 
     Lanes take turns: normal numbers; small integers, whose products are exact; normal numbers
-    with most of them zero; normal numbers on scales from 2**-6 to 2**6 in one lane. A lane that
-    came out as all zeros or all ones gets one element replaced, for it would check nothing, or
-    too little.
+    with most of them zero; normal numbers on scales from 2**-6 to 2**6 in one lane; one element
+    alone; integers whose sum is 0; one number for all; all large or all small. One lane of many
+    is zero, where a gradient is 0, and not 0/0. Other lanes that came out as all zeros or all ones
+    get one element replaced, for they would check too little.
     """
-    size = (lanes, int(np.prod(shape)))
-    normal = rng.standard_normal(size)
-    kinds = np.stack(
-        [
-            normal,
-            rng.integers(-4, 5, size).astype(np.float64),
-            np.where(rng.random(size) < 0.25, normal, 0.0),
-            np.ldexp(normal, rng.integers(-6, 7, size)),
-        ]
-    )
-    drawn = round_to(dtype, kinds[np.arange(lanes) % len(kinds), np.arange(lanes)])
-    dull = ((drawn == 0).all(axis=1) | (drawn == 1).all(axis=1)) & (size[1] > 0)
-    places = rng.integers(0, max(size[1], 1), lanes)
+    size = int(np.prod(shape))
+    drawn = np.zeros((lanes, size))
+    for turn, kind in enumerate(_KINDS if size else ()):
+        rows = drawn[turn :: len(_KINDS)]
+        rows[:] = kind(rng, rows.shape, dtype)
+    drawn = round_to(dtype, drawn)
+    dull = ((drawn == 0).all(axis=1) | (drawn == 1).all(axis=1)) & (size > 0)
+    places = rng.integers(0, max(size, 1), lanes)
     drawn[dull, places[dull]] = rng.choice([-3.0, -2.0, -1.0, 2.0, 3.0], lanes)[dull]
+    drawn[_ZERO - 1 :: _ZERO] = 0.0
     return drawn.reshape(lanes, *shape)
+
+
+_ZERO = 31  # lanes, of which the last is fed nothing but zeros
+_FAR = 20  # binary orders of magnitude that a whole cotangent is made larger or smaller by
+
+Rows = tuple[int, ...]  # (lanes, elements)
+
+
+def _normal(rng: Rng, size: Rows, dtype: str) -> Floats:
+    return rng.standard_normal(size)
+
+
+def _whole(rng: Rng, size: Rows, dtype: str) -> Floats:
+    return rng.integers(-4, 5, size).astype(np.float64)
+
+
+def _sparse(rng: Rng, size: Rows, dtype: str) -> Floats:
+    return np.where(rng.random(size) < 0.25, rng.standard_normal(size), 0.0)
+
+
+def _scaled(rng: Rng, size: Rows, dtype: str) -> Floats:
+    return np.ldexp(rng.standard_normal(size), rng.integers(-6, 7, size))
+
+
+def _alone(rng: Rng, size: Rows, dtype: str) -> Floats:
+    chosen = rng.integers(0, size[1], size[0])[:, None] == np.arange(size[1])
+    return np.where(chosen, rng.standard_normal(size), 0.0)
+
+
+def _balanced(rng: Rng, size: Rows, dtype: str) -> Floats:
+    drawn = _whole(rng, size, dtype)
+    drawn[:, 0] -= drawn.sum(axis=1)
+    return drawn
+
+
+def _constant(rng: Rng, size: Rows, dtype: str) -> Floats:
+    return np.broadcast_to(rng.standard_normal((size[0], 1)), size)
+
+
+def _far(rng: Rng, size: Rows, dtype: str) -> Floats:
+    """Where the range is narrow, what is fed must not be what overflows."""
+    far = _FAR if format_of(dtype).exponent_max > 4 * _FAR else 0
+    wide: Floats = np.ldexp(rng.standard_normal(size), far * rng.choice([-1, 1], (size[0], 1)))
+    return wide
+
+
+_KINDS = (_normal, _whole, _sparse, _scaled, _alone, _balanced, _constant, _far)
 
 
 def _kept(space: Space, dims: Mapping[str, int], lanes: int, rng: Rng, draw: Draw) -> Drawn:

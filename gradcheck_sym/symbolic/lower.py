@@ -30,6 +30,7 @@ from gradcheck_sym.symbolic.rules.common import (
     as_array,
     mapped,
     numbers,
+    summed,
     uniform,
 )
 from gradcheck_sym.symbolic.rules.linear_algebra import product
@@ -126,7 +127,9 @@ class _Lowering:
         return value if op == "+" else mapped(operator.neg, value)
 
     def _binary(self, op: str, left: Array, right: Array) -> Array:
-        return product(left, right) if op == "@" else mapped(_BINARY[op], left, right)
+        if op == "@":
+            return summed(self.builder, product(left, right))
+        return mapped(_BINARY[op], left, right)
 
     def _compare(self, op: str, left: Array, right: Array) -> Array:
         if is_complex(left) or is_complex(right):

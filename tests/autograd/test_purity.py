@@ -15,8 +15,9 @@ import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation, implementation
+from gradcheck_sym.autograd.impurity import Impurity, Kind
 from gradcheck_sym.autograd.memory import held, overlap, parameters
-from gradcheck_sym.autograd.purity import Impurity, Kind, impurities, reverse_grad
+from gradcheck_sym.autograd.purity import impurities, reverse_grad
 from gradcheck_sym.spec.records import Spec
 
 User = Callable[..., Implementation]
@@ -156,6 +157,21 @@ class RemembersOnClass(Square):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         return 2 * RemembersOnClass.last * grad
+
+
+class RemembersByAddress(torch.autograd.Function):
+    """Keeps a slope under where the input lies; a parameter lies there after a step, too."""
+
+    slopes: dict[Any, Tensor] = {}  # noqa: RUF012 - that it is shared is the fault
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.slope = RemembersByAddress.slopes.setdefault(x.data_ptr(), (x, 2 * x.detach()))[1]
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return ctx.slope * grad
 
 
 class RemembersByShape(Square):
@@ -332,6 +348,11 @@ IMPURE: list[tuple[Function, Kind, str]] = [
         RemembersOnClass.apply,
         Kind.STALE,
         "the gradient of x is another after the function was called again, at other values",
+    ),
+    (
+        RemembersByAddress.apply,
+        Kind.STALE,
+        "the gradient of x is another where a tensor that was given before holds new values",
     ),
     (
         RemembersByShape.apply,

@@ -268,3 +268,16 @@ def test_sorting_networks_sort(values: list[float], down: bool) -> None:
     """Whatever the order and the ties, the network gives the sorted line."""
     found = _evaluated(f"sort(x, descending={str(down).lower()})", {"x": np.array(values)})
     assert found.tolist() == sorted(values, reverse=down)
+
+
+@pytest.mark.parametrize(
+    "text", ["x @ w", "matmul(x, w)", "einsum('ik,kj->ij', x, w)", "dot(u, v)"]
+)
+def test_products_over_nothing_are_zero(text: str) -> None:
+    """Rows without columns times columns without rows: a matrix of zeros."""
+    builder = Builder()
+    shapes = {"x": (2, 0), "w": (0, 3), "u": (0,), "v": (0,)}
+    bindings = {name: input_array(builder, name, shape) for name, shape in shapes.items()}
+    found = lower(parse(text), bindings, builder)
+    assert found.shape == (() if "dot" in text else (2, 3))
+    assert all(scalar.constant == 0 for scalar in found.reshape(-1))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from gradcheck_sym.autograd.purity import Impurity, Kind, impurities
+from gradcheck_sym.autograd.impurity import Impurity, Kind
+from gradcheck_sym.autograd.purity import impurities
 from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.sample import Sample, middle, sampled
 from gradcheck_sym.run.subject import Subject
@@ -15,7 +16,6 @@ from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=3)
 _ELSEWHERE = frozenset({Kind.RAISED})  # the other checks tell of it
-_FORWARD = frozenset({Kind.MUTATED_INPUT, Kind.MUTATED_RESULT, Kind.FORWARD_SETS})
 
 
 def purity(subject: Subject) -> Iterator[Result]:
@@ -55,7 +55,7 @@ def _result(subject: Subject, trial: Trial, found: Mapping[int, tuple[Impurity, 
         verdict=Verdict.WRONG,
         smallest=case,
         worst=case,
-        culprit="the forward" if fault.kind in _FORWARD else "the backward",
+        culprit=fault.by,
         diagnosis=str(fault.kind),
         pattern=Pattern.MUTATION.value,
         message="; ".join(dict.fromkeys(told.text for _, told in faults)),

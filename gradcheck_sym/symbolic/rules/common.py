@@ -138,6 +138,13 @@ def total(values: Sequence[Scalar]) -> Scalar:
     return reduce(lambda a, b: a + b, values)
 
 
+def summed(builder: Builder, array: Array) -> Array:
+    """Sums that NumPy has made of object arrays: those of nothing are its own 0, not a scalar."""
+    if array.size and isinstance(array.flat[0], int):
+        array[...] = builder.constant(0)
+    return array
+
+
 def called(name: str, value: complexes.Number) -> complexes.Number:
     """An elementwise function of the table, of one scalar."""
     if isinstance(value, complexes.Complex):

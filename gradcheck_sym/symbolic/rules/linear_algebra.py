@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.symbolic.program import Scalar
-from gradcheck_sym.symbolic.rules.common import Array, Lowering, as_array, roomy, total
+from gradcheck_sym.symbolic.rules.common import Array, Lowering, as_array, roomy, summed, total
 
 
 def product(x: Array, y: Array) -> Array:
@@ -30,7 +30,7 @@ def product(x: Array, y: Array) -> Array:
 
 def matmul(lowering: Lowering, x: Node, y: Node) -> Array:
     """Matrix product."""
-    return product(lowering.array(x), lowering.array(y))
+    return summed(lowering.builder, product(lowering.array(x), lowering.array(y)))
 
 
 def dot(lowering: Lowering, x: Node, y: Node) -> Array:
@@ -38,7 +38,7 @@ def dot(lowering: Lowering, x: Node, y: Node) -> Array:
     left, right = lowering.array(x), lowering.array(y)
     if left.ndim != 1 or left.shape != right.shape:
         raise ValueError(f"dot takes two vectors of one length, not {left.shape} and {right.shape}")
-    return as_array(total(list(left * right)))
+    return summed(lowering.builder, product(left, right))
 
 
 def outer(lowering: Lowering, x: Node, y: Node) -> Array:
@@ -58,7 +58,7 @@ def einsum(lowering: Lowering, equation: Node, operands: Sequence[Node]) -> Arra
     arrays = [lowering.array(operand) for operand in operands]
     letters = text.replace(" ", "")
     roomy(*_extents(letters, arrays).values())
-    return as_array(np.einsum(letters, *arrays, optimize=False))
+    return summed(lowering.builder, as_array(np.einsum(letters, *arrays, optimize=False)))
 
 
 def _extents(letters: str, arrays: Sequence[Array]) -> dict[str, int]:

@@ -1,0 +1,103 @@
+"""Whether a function answers as if nobody had called it before.
+
+Beside results that are alive, and where tensors that it has seen hold other values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+from torch import Tensor
+
+from gradcheck_sym.autograd.graphs import Gradients, Point, copied, same
+from gradcheck_sym.autograd.implementation import RAISED, told
+from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
+
+Rivals = Sequence[tuple[str, Point]]  # where the function is called besides, in words, and there
+
+
+def crowded(point: Point, rivals: Rivals) -> Iterator[Impurity]:
+    """The same answer while another result is alive; the first rival that disturbs is told."""
+    for where, rival in rivals:
+        try:
+            theirs = _Answer.of(rival)
+        except RAISED:
+            continue  # a fault of that point, if any
+        faults = [*_disturbed(point, rival, where, _Answer.of(point), theirs)]
+        if faults:
+            yield from faults
+            return
+
+
+def refilled(point: Point, rivals: Rivals) -> Iterator[Impurity]:
+    """The answer at other values in the same tensors, as those of a parameter are after a step."""
+    for _, rival in rivals:
+        if any(point.inputs[k].shape != tensor.shape for k, tensor in rival.inputs.items()):
+            continue
+        graph = point.graph()
+        graph.pull()
+        try:
+            expected = _Answer.of(rival)
+        except RAISED:
+            continue
+        with torch.no_grad():
+            for name, tensor in graph.tensors.items():
+                tensor.copy_(rival.inputs[name])
+        again = replace(rival, given=graph.tensors).graph()
+        if not same(again.value, expected.value):
+            yield Impurity(Kind.STALE, f"the result is another {_REFILLED}", by=FORWARD)
+            return
+        for name in different(again.wrt, again.pull(), expected.gradients):
+            yield Impurity(Kind.STALE, f"the gradient of {name} is another {_REFILLED}", name)
+
+
+_REFILLED = "where a tensor that was given before holds new values"
+
+
+def _disturbed(
+    point: Point, rival: Point, where: str, alone: _Answer, theirs: _Answer
+) -> Iterator[Impurity]:
+    one, other = point.graph(), rival.graph()
+    again = f"the function was called again, {where}"
+    if not same(one.result, alone.value):
+        yield Impurity(Kind.STALE, f"the result is another after {again}", by=FORWARD)
+        return
+    try:
+        mine = one.pull()
+    except RAISED as error:
+        yield Impurity(Kind.STALE, f"the backward raises after {again}: {told(error)}")
+        return
+    for name in different(one.wrt, mine, alone.gradients):
+        yield Impurity(Kind.STALE, f"the gradient of {name} is another after {again}", name)
+    kept = copied(mine)
+    beside = f"while another result is alive, {where}"
+    for name in different(one.wrt, other.pull(), theirs.gradients):
+        yield Impurity(Kind.STALE, f"the gradient of {name} is another {beside}", name)
+    for name in different(one.wrt, mine, kept):
+        text = f"the gradient of {name}, once given, is written to by the next backward, {where}"
+        yield Impurity(Kind.STALE, text, name)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Copies of what a function says at a point when nothing else is going on."""
+
+    value: Tensor
+    gradients: Gradients
+
+    @staticmethod
+    def of(point: Point) -> _Answer:
+        """The answer at a point; raises what the function raises."""
+        graph = point.graph()
+        return _Answer(graph.value, copied(graph.pull()))
+
+
+def different(wrt: tuple[str, ...], found: Gradients, expected: Gradients) -> Iterator[str]:
+    """The inputs whose gradients are not the same bits."""
+    for name, gradient, other in zip(wrt, found, expected, strict=True):
+        if not same(gradient, other):
+            yield name
