@@ -90,11 +90,12 @@ def test_points_agree_where_the_check_does(results_of: Any) -> None:
 
 
 def test_faults_are_kept(results_of: Any, tanh: Any) -> None:
-    """What is wrong is beyond its bound, and the worst of all is there."""
+    """What is wrong is beyond its bound, and the worst that was ruled on is there."""
     result = by_check(results_of(tanh("negative"), outlines=True))["reverse", "x"]
     beyond = [error for _, error, allowed in kept(result).points if error > allowed]
     assert beyond
-    assert max(beyond) == pytest.approx(result.worst.error_ulp)  # type: ignore[union-attr]
+    worst = pytest.approx(result.worst.error_ulp)  # type: ignore[union-attr]
+    assert worst in beyond
 
 
 def test_a_few_hundred_points_at_most(results_of: Any) -> None:
