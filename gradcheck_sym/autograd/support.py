@@ -132,7 +132,7 @@ _PATTERNS = (
         _any(
             "^NotImplementedError:",
             "(not|n't)( yet| currently)? (support|supported|implemented)",
-            r"\bunsupported\b",
+            r"\bunsupported\b(?! operand)",  # Python's own complaint is a mistake like any other
         ),
     ),
 )

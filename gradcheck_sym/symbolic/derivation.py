@@ -24,7 +24,7 @@ from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
-from gradcheck_sym.symbolic.sensitivities import sensitivities
+from gradcheck_sym.symbolic.sensitivities import sensitivities, swings
 from gradcheck_sym.symbolic.taylor import largest, recomputed
 from gradcheck_sym.symbolic.vectors import FEWEST, Vectors
 
@@ -157,8 +157,13 @@ class Derivation:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
         return self.vectors.losses(rows, dtype, carrier)
 
-    def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
+    def swings(self, row: Sequence[float], dtype: Format) -> Sequence[float]:
         """What a whole rounding of every input and constant moves value and gradient by."""
+        carrier = carrier_for(dtype.precision)
+        if carrier is not None:
+            (quick,) = swings(self.joint, np.array([row]), dtype.precision, carrier)
+            if np.isfinite(quick).all():
+                return list(quick.tolist())
         return Careful(self.joint, self.values).swings(row, dtype)
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:

@@ -97,8 +97,12 @@ class Run:
     def lossy(
         program: Program, row: Sequence[float], decisions: Sequence[Decision], dtype: Format
     ) -> Run:
-        """As decided, but inputs carry one rounding already, and steps underflow and overflow."""
+        """As decided, but inputs carry one rounding already, and steps underflow and overflow.
+
+        What overflows in a branch that is not taken is nobody's excuse, and not noted.
+        """
         run = Run(len(program.code))
+        overflows: dict[int, str] = {}
         unit = arb(1, 2.0**-dtype.precision)
         step_size = arb(0, dtype.underflow)
         given = {name: ball * unit for name, ball in _inputs(program, row).items()}
@@ -112,14 +116,50 @@ class Run:
             ball = evaluate(step, args, given)
             if step.op not in _EXACT:
                 ball = ball + step_size
-            if not ball.is_finite() and all(arg.is_finite() for arg in args if arg is not None):
-                run.overflow = run.overflow or "arithmetic"  # an underflow that was divided by
-            if ball.is_finite() and not abs(ball) <= dtype.max:  # for certain, or by a rounding
-                run.overflow = run.overflow or ("arithmetic" if step.op in _PLAIN else step.op)
+            if said := _overflow(step, args, ball, dtype):
+                overflows[index] = said
             if abs(ball) > dtype.max:
                 ball = INFINITE if ball > 0 else -INFINITE
             run.balls[index] = ball
+        if overflows:
+            taken = _taken(program, run, decisions)
+            run.overflow = next((said for at, said in overflows.items() if at in taken), "")
         return run
+
+
+def _overflow(step: Instruction, args: Sequence[Ball], ball: Ball, dtype: Format) -> str:
+    """What leaves the dtype's range there: "arithmetic", a function, or ""."""
+    if not ball.is_finite() and all(arg.is_finite() for arg in args if arg is not None):
+        return "arithmetic"  # an underflow that was divided by
+    if ball.is_finite() and not abs(ball) <= dtype.max:  # for certain, or by a rounding
+        return "arithmetic" if step.op in _PLAIN else step.op
+    return ""
+
+
+def _taken(program: Program, run: Run, decisions: Sequence[Decision]) -> set[int]:
+    """The instructions whose values reach an output along the branches that are taken."""
+    seen: set[int] = set()
+    pending = list(program.outputs)
+    while pending:
+        index = pending.pop()
+        if index not in seen:
+            seen.add(index)
+            step = program.code[index]
+            closed = step.op == "scale" and run.balls[step.args[0]].is_zero()
+            pending.extend(step.args[:1] if closed else _sources(step, decisions[index]))
+    return seen
+
+
+def _sources(step: Instruction, decision: Decision) -> Sequence[int]:
+    """The arguments that a value is made of, once it is decided."""
+    if decision is None:
+        return step.args
+    match step.op:
+        case "select":
+            return (step.args[1] if decision else step.args[2],)
+        case "max" | "min":
+            return (step.args[int(decision)],)
+    return () if step.op in ("wins", "sign") else step.args
 
 
 _EXACT = frozenset({"input", "const", "neg", "add", "sub", "inf", "detach"})

@@ -9,19 +9,20 @@ rounding, the answer is left open.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.symbolic import balls, floats
-from gradcheck_sym.symbolic.carriers import EXTENDED, PLAIN, Carrier
+from gradcheck_sym.symbolic.carriers import EXTENDED, PLAIN, Carrier, Numbers
 from gradcheck_sym.symbolic.program import Program
 
 Floats = npt.NDArray[np.float64]
 
 _CELLS = 2**21  # numbers that are held at once
+_LOPSIDED = 16.0  # up over down, or the other way round: at a bend they are alike
 _ALIKE = 2.0**-8  # of the slopes up and down; a sensitivity needs no more digits
 
 
@@ -34,12 +35,53 @@ def sensitivities(program: Program, rows: Floats, precision: int, carrier: Carri
         precision: bits of the dtype under test.
         carrier: the format to compute in.
     """
-    movable = _movable(program, precision)
+    share = math.sqrt(carrier.unit)  # what is cut off and what is rounded are alike then
+
+    def slopes(part: Floats, outputs: Numbers) -> Floats:
+        up, down = outputs[1::2] - outputs[0], outputs[0] - outputs[2::2]
+        steepest = np.maximum(np.abs(up), np.abs(down))
+        noise = np.abs(outputs[0]) * (carrier.unit * 2**_NOISE_BITS)
+        alike = np.abs(up - down) <= steepest * _ALIKE + noise
+        total = (steepest.sum(axis=0) / share).astype(np.float64)
+        clear = alike.all(axis=0) & _is_resolved(program, part, outputs[0], total, carrier)
+        return np.where(clear, total * 2.0**-precision, np.nan)
+
+    return _in_parts(program, rows, _movable(program, precision), share, carrier, slopes)
+
+
+def swings(program: Program, rows: Floats, precision: int, carrier: Carrier) -> Floats:
+    """What a whole rounding of every input and constant moves each output by, farther up or down.
+
+    (points, outputs); NaN where up and down are so different that a branch may lie between.
+    Arguments as of `sensitivities`.
+    """
+
+    def farther(part: Floats, outputs: Numbers) -> Floats:
+        up, down = np.abs(outputs[1::2] - outputs[0]), np.abs(outputs[0] - outputs[2::2])
+        most, least = np.maximum(up, down), np.minimum(up, down)
+        noise = np.abs(outputs[0]) * (carrier.unit * 2**_NOISE_BITS)
+        near = (most <= least * _LOPSIDED + noise).all(axis=0)
+        return np.where(near, most.sum(axis=0).astype(np.float64), np.nan)
+
+    share = 2.0**-precision
+    return _in_parts(program, rows, _movable(program, precision), share, carrier, farther)
+
+
+def _in_parts(
+    program: Program,
+    rows: Floats,
+    movable: Sequence[int],
+    share: float,
+    carrier: Carrier,
+    summed: Callable[[Floats, Numbers], Floats],
+) -> Floats:
+    """What comes of all moves, for as many points at a time as fit into memory."""
     at_once = max(1, _CELLS // ((2 * len(movable) + 1) * max(1, len(program.code))))
     found = np.empty((len(rows), len(program.outputs)))
     for start in range(0, len(rows), at_once):
         part = slice(start, start + at_once)
-        found[part] = _moved(program, rows[part], movable, carrier) * 2.0**-precision
+        with np.errstate(invalid="ignore", over="ignore"):
+            found[part] = summed(rows[part], _moved(program, rows[part], movable, share, carrier))
     return found
 
 
@@ -53,11 +95,14 @@ def _movable(program: Program, precision: int) -> list[int]:
     ]
 
 
-def _moved(program: Program, rows: Floats, movable: Sequence[int], carrier: Carrier) -> Floats:
-    """The sum over all that is movable of |slope| times its own size."""
-    share = math.sqrt(carrier.unit)  # what is cut off and what is rounded are alike then
-    ways = 2 * len(movable) + 1
-    lanes = len(rows)
+def _moved(
+    program: Program, rows: Floats, movable: Sequence[int], share: float, carrier: Carrier
+) -> Numbers:
+    """The outputs as they are, then with each thing moved alone, up and down by a share of itself.
+
+    (1 + 2*movable, points, outputs)
+    """
+    ways, lanes = 2 * len(movable) + 1, len(rows)
     factors = {}
     for number, place in enumerate(movable):
         factor = np.ones((ways, lanes), dtype=carrier.format)
@@ -66,16 +111,7 @@ def _moved(program: Program, rows: Floats, movable: Sequence[int], carrier: Carr
         factors[place] = factor.reshape(-1)
     tiled = np.tile(rows.astype(carrier.format), (ways, 1))
     outputs = np.stack(floats.evaluate(program, tiled, factors), axis=-1)
-    outputs = outputs.reshape(ways, lanes, len(program.outputs))
-    with np.errstate(invalid="ignore", over="ignore"):
-        up = outputs[1::2] - outputs[0]
-        down = outputs[0] - outputs[2::2]
-        steepest = np.maximum(np.abs(up), np.abs(down))
-        noise = np.abs(outputs[0]) * (carrier.unit * 2**_NOISE_BITS)
-        alike = np.abs(up - down) <= steepest * _ALIKE + noise
-        total = (steepest.sum(axis=0) / share).astype(np.float64)
-        clear = alike.all(axis=0) & _is_resolved(program, rows, outputs[0], total, carrier)
-    return np.where(clear, total, np.nan)
+    return outputs.reshape(ways, lanes, len(program.outputs))
 
 
 def _is_resolved(

@@ -9,6 +9,7 @@ import pytest
 
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import format_of
+from gradcheck_sym.symbolic.careful import Careful
 from gradcheck_sym.symbolic.carriers import EXTENDED, carrier_for
 from gradcheck_sym.symbolic.sensitivities import sensitivities
 
@@ -51,6 +52,22 @@ def test_what_cancels_is_left_open_or_right(x: float, dtype: str, derived: Any) 
     assert found[told] == pytest.approx(wanted[told], rel=0.02)
     assert told.all() or x < -5
     assert not told.any() or x > -30
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("formula", [*FORMULAS, "cos(x - 0.7)"])
+def test_swings_are_those_of_the_careful_way(formula: str, dtype: str, derived: Any) -> None:
+    """What a whole rounding moves, where slopes vanish, too: to a few digits, or by balls."""
+    derivation, form = derived(formula), format_of(dtype)
+    for row in _rows(dtype).tolist():
+        found = derivation.swings(row, form)
+        wanted = Careful(derivation.joint, derivation.values).swings(row, form)
+        spacing = [
+            abs(value) * 2.0**-form.precision
+            for value in derivation.enclose(np.array([row]), form.precision).middle[0].tolist()
+        ]
+        for one, other, step in zip(found, wanted, spacing, strict=True):
+            assert one == pytest.approx(other, rel=0.02, abs=step / 100)
 
 
 def test_a_branch_next_to_the_point_is_left_open(derived: Any) -> None:
