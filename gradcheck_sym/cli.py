@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import gradcheck_sym
-from gradcheck_sym.commands import coverage, explain, list_specs, replay, run, schema, validate
+from gradcheck_sym.commands import coverage, explain, list_specs, new, replay, run, schema, validate
 from gradcheck_sym.commands.command import PROGRAM, Command, Parser, loudness_options
 from gradcheck_sym.commands.configuration import KEYS, configuration, with_configuration
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Command] = {
     "list": list_specs.COMMAND,
     "validate": validate.COMMAND,
     "explain": explain.COMMAND,
+    "new": new.COMMAND,
     "replay": replay.COMMAND,
     "coverage": coverage.COMMAND,
     "schema": schema.COMMAND,

@@ -45,6 +45,7 @@ class Code(StrEnum):
     CONFLICT = "S110"
     CHECKS_NOTHING = "S111"
     UNUSED_INPUT = "S112"
+    GAP = "S113"
     BAD_SHAPE = "S201"
     BAD_DIM = "S202"
     BAD_DOMAIN = "S203"
@@ -237,6 +238,12 @@ CODES: Mapping[Code, Entry] = MappingProxyType(
             "unused input",
             "An input occurs neither in expr nor in torch, let or steps.",
             "Use it or remove it; an implementation's unused argument is named in torch.",
+        ),
+        Code.GAP: Entry(
+            "gap to be filled in",
+            "<fill in> stands where something could not be inferred, in a spec that the command new"
+            " has begun.",
+            "Write what belongs there; the comment beside it says what that is.",
         ),
         # values
         Code.BAD_SHAPE: Entry(

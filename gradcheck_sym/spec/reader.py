@@ -27,6 +27,7 @@ from gradcheck_sym.spec.reading import (
     Report,
     expression,
     fields,
+    gaps,
     identifier,
     items,
     one_or_more,
@@ -90,6 +91,8 @@ def read_source(source: Source) -> tuple[tuple[Spec, ...], tuple[Problem, ...]]:
     specs: list[Spec] = []
     with suppress(EnoughError):  # the report says so itself
         specs += _specs(report, root) if root is not None else ()
+        for gap in gaps(root) if root is not None else ():  # those that would do as a text, too
+            report.add(Code.GAP, gap, "")
     return tuple(specs), tuple(sorted(report.problems, key=_place))
 
 

@@ -7,7 +7,7 @@ reading goes on, and everything that is wrong with a file is told at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import final
 
@@ -57,6 +57,9 @@ class Report:
         self, code: Code, node: YamlNode, message: str, place: tuple[int, int], suggestion: str
     ) -> None:
         """A problem with the characters of the file at `place`, which belong to a value."""
+        if is_gap(node):
+            code, message, suggestion = Code.GAP, "this is still to be filled in", ""
+            place = (node.start, node.end)
         where = dotted(node.path)
         text = f"{where}: {message}" if where else message
         if len(self.problems) >= MAX_PROBLEMS:
@@ -71,6 +74,27 @@ class Report:
         end = locate(node, max(err.span.end - 1, err.span.start)) + 1
         suggestion = err.suggestion or _flow_hint(err, node)
         self.put(err.code, node, err.message, (start, end), suggestion)
+
+
+GAP = "<fill in>"  # stands where a spec that was begun for its author has to be completed
+
+
+def is_gap(node: YamlNode) -> bool:
+    """Whether a value is still to be written."""
+    return isinstance(node, Scalar) and node.text == GAP and not node.style
+
+
+def gaps(node: YamlNode) -> Iterator[Scalar]:
+    """All values of a file that are still to be written."""
+    match node:
+        case Scalar() if is_gap(node):
+            yield node
+        case Listing():
+            for item in node.items:
+                yield from gaps(item)
+        case Table():
+            for _, value in node.pairs:
+                yield from gaps(value)
 
 
 def dotted(path: tuple[str, ...]) -> str:

@@ -91,6 +91,10 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     ("inputs: {}\nexpr: 1\n", [(1, 1, Code.CHECKS_NOTHING)]),
     (STEPS + "checks: {steps: {skip: a}}\n", [(4, 9, Code.CHECKS_NOTHING)]),
     ("inputs: {x: , y: }\nexpr: x\n", [(1, 15, Code.UNUSED_INPUT)]),
+    ("inputs: {x: {shape: [n]}}\nexpr: <fill in>\n", [(2, 7, Code.GAP)]),
+    ("inputs: {x: {domain: <fill in>}}\nexpr: x\n", [(1, 22, Code.GAP)]),
+    (GOOD + "title: <fill in>\ntags: [<fill in>]\n", [(3, 8, Code.GAP), (4, 8, Code.GAP)]),
+    (GOOD + "title: '<fill in>'\nnope: 1\n", [(4, 1, Code.UNKNOWN_KEY)]),
     # values
     ("inputs: {x: {shape: [n, -1]}}\nexpr: x\n", [(1, 25, Code.BAD_SHAPE)]),
     ("inputs: {x: {shape: [true]}}\nexpr: x\n", [(1, 22, Code.BAD_SHAPE)]),
