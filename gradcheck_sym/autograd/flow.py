@@ -117,7 +117,9 @@ def _saved(node: Any) -> Any:
 def _shown(value: object) -> object:
     if isinstance(value, Tensor):
         return _array(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value - 2**64 if value >= 2**63 else value  # torch shows -1 without its sign
 
 
 def _array(tensor: Tensor | None) -> Array | None:

@@ -236,7 +236,22 @@ def test_complex_numbers_are_told_without_a_chain(spec_of: Read) -> None:
     """Their derivatives are by parts; the rest of the lesson stands."""
     text = told(spec_of("inputs: {z: {shape: [], dtype: complex}}\nexpr: z*z\ntorch: z*z\n"))
     assert "a complex number" in text
+    assert "One step at a time" not in text
+    assert "The derivative\n" in text
+    assert "At a simple point, z = 1+2i." in text
     assert "MulBackward0" in text
+
+
+def test_what_is_long_is_left_out(spec_of: Read) -> None:
+    """The chain rule stays where its product would fill lines."""
+    text = told(
+        spec_of(
+            "inputs: {x: {shape: [1, 3]}}\n"
+            "let: {c: 'x - mean(x, dim=1, keepdim=true)', v: mean(c**2)}\nexpr: c/sqrt(v + 1)\n"
+        )
+    )
+    assert "df/dx = ∂f/∂c · ∂c/∂x + " in text
+    assert max(map(len, text.splitlines())) < 250
 
 
 def test_an_implementation_that_cannot_be_run_ends_the_lesson(spec_of: Read) -> None:

@@ -54,7 +54,7 @@ def _parts(spec: Spec, dtype: str, options: Options) -> Iterator[Part]:
 
 def _of_function(work: Derivation) -> Iterator[Part]:
     yield the_function(work)
-    if len(work.stages) > 1:
+    if len(work.stages) > 1 and work.links:
         yield the_stages(work)
     yield the_chain_rule(work)
     point = chosen(work.subject, work.dims)

@@ -37,6 +37,7 @@ from gradcheck_sym.verdict.lesson import (
 )
 from gradcheck_sym.verdict.pictures import Slope, value_name
 
+_LONGEST = 160  # characters of a derivative that is written out
 _MOST_PATHS = 6  # from an input to the value; more of them explain nothing
 _ONE = tree.Number(Fraction(1))
 
@@ -80,7 +81,8 @@ class Derivation:
         """The derivative of the whole by an input, written out at some sizes."""
         spec = self.subject.spec
         fixed = tuple(Dim(dim, size, size, declared=True) for dim, size in dims.items())
-        return slope(replace(spec, dims=fixed), name, self.subject.elementwise)
+        found = slope(replace(spec, dims=fixed), name, self.subject.elementwise)
+        return None if found is None or len(unparse(found.formula)) > _LONGEST else found
 
     def paths(self, name: str, to: str) -> list[tuple[Link, ...]]:
         """The ways from an input to a stage, each a row of links that begins at the stage."""
@@ -166,7 +168,7 @@ def the_chain_rule(work: Derivation) -> Part:
     blocks: list[Block] = []
     for name in work.subject.graded:
         blocks += _chained(work, name)
-    title = "The chain rule" if len(work.stages) > 1 else "The derivative"
+    title = "The chain rule" if len(work.stages) > 1 and work.links else "The derivative"
     return Part(title, tuple(blocks))
 
 

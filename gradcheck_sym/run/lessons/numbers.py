@@ -62,11 +62,6 @@ def run_by_autograd(work: Derivation, point: Chosen) -> Iterator[Part]:
 
 def _put_in(work: Derivation, point: Chosen) -> Iterator[Block]:
     given = _one_element(work, point.values)
-    pieces: list[Words | Math] = [Words(f"{point.origin} ")]
-    for place, (name, array) in enumerate(given.items()):
-        pieces += [Words(", ")] if place else []
-        pieces.append(formula(tree.Name(name), equals(array), array_text(array)))
-    yield (*pieces, Words(":"))
     found = values(work.subject.spec, work.stages, point.dims, point.values)
     shown = _one_element(work, found)
     rows: list[tuple[Math | None, Math]] = []
@@ -76,10 +71,22 @@ def _put_in(work: Derivation, point: Chosen) -> Iterator[Block]:
     lies = settled(work.subject, point).place
     if lies is Place.REGULAR:
         rows += [row for name in work.subject.graded for row in _slope(work, point, name, given)]
+    yield (*_at(work, point, given), Words(":" if rows else "."))
     if rows:
         yield Equations(tuple(rows))
     if lies in _TOLD:
         yield prose(_TOLD[lies])
+
+
+def _at(work: Derivation, point: Chosen, given: Mapping[str, Floats]) -> Line:
+    """The point, as a sentence begins."""
+    paired = {entry.name for entry in work.subject.spec.inputs if entry.complex}
+    pieces: list[Words | Math] = [Words(f"{point.origin} ")]
+    for place, (name, array) in enumerate(given.items()):
+        shown = array[..., 0] + 1j * array[..., 1] if name in paired else array
+        pieces += [Words(", ")] if place else []
+        pieces.append(formula(tree.Name(name), equals(array), array_text(np.asarray(shown))))
+    return tuple(pieces)
 
 
 _TOLD = {
@@ -190,4 +197,5 @@ def _judged(trial: Trial, name: str, column: int) -> tuple[Line, ...]:
         said = found.member or found.unknown or "no slope there is"
         return (Code(element),), prose(said), prose(f"{claim:.17g}"), prose("")
     apart = f"{trial.error_ulp(0, column):.3g} ulp"
-    return (Code(element),), prose(f"{truth.middle:.17g}"), prose(f"{claim:.17g}"), prose(apart)
+    true, claimed = (f"{number + 0.0:.17g}" for number in (truth.middle, claim))
+    return (Code(element),), prose(true), prose(claimed), prose(apart)
