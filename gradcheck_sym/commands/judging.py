@@ -37,6 +37,23 @@ def carry_out(
     if arguments.html is not None:
         output.check_page(arguments.html, reports)
         options = replace(options, outlines=True)
+    ended = Exit.INTERRUPTED
+    recorder.begin()
+    try:
+        ended = _carry_out(specs, options, arguments, reports, finish, recorder)
+    finally:  # only what people have seen need not be judged again
+        recorder.close(finished=ended is not Exit.INTERRUPTED)
+    return ended
+
+
+def _carry_out(
+    specs: Sequence[Spec],
+    options: Options,
+    arguments: argparse.Namespace,
+    reports: Sequence[output.Destination],
+    finish: Callable[[Sequence[Result]], Sequence[Result]],
+    recorder: Recorder,
+) -> Exit:
     started = time.perf_counter()
     shown = output.leaves_terminal_to_people(reports) and arguments.verbosity >= 0
     workers = workers_of(vars(arguments))
@@ -75,8 +92,7 @@ def _judge(
     """
     found = dict(recorder.known)
     ahead = _ahead(len(specs), found, options)
-    finished = interrupted = False
-    recorder.begin()
+    interrupted = False
     with redirect_stdout(sys.stderr), progress(len(specs), len(found), shown) as bar:
         try:
             wanted = [specs[number] for number in ahead]
@@ -85,11 +101,8 @@ def _judge(
                 found[number] = replace(judged, number=number)
                 recorder.keep(found[number])
                 bar.advance()
-            finished = True
         except KeyboardInterrupt:
             interrupted = True
-        finally:
-            recorder.close(finished=finished)
     ordered = in_order(found, options)
     return [result for judged in ordered for result in judged.results], interrupted
 

@@ -94,8 +94,12 @@ def report(results: Sequence[Result], style: Style, reports: Sequence[Destinatio
     for each in reports:
         if each.path is not None:
             _save(each.path, results, style, each.format)
-    for each in shown:
-        _write(results, style, each.format, screen)
+    try:
+        for each in shown:
+            _write(results, style, each.format, screen)
+    except OSError as error:
+        said = f"cannot write the report to stdout: {error.strerror or error}"
+        raise mistake(Code.OUTPUT, said, "with --resume nothing is judged again") from error
     if style.verbosity >= 0 and all(each.format.kind is Kind.LOG for each in shown):
         screen.write(summary(results, style))
 

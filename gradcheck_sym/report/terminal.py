@@ -134,6 +134,9 @@ def _reader_may_leave(stream: TextIO) -> Iterator[None]:
         stream.flush()
     except BrokenPipeError:
         _silence(stream)
+    except OSError:
+        _silence(stream)
+        raise
 
 
 def _silence(stream: TextIO) -> None:

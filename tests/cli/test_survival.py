@@ -190,6 +190,26 @@ def test_no_worker_outlives_the_main_process(folder: Path, way: signal.Signals) 
         assert b"Traceback" not in err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_report_that_found_no_room_is_not_lost(folder: Path) -> None:
+    """A full disk behind stdout is told as such, and going on judges nothing again."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gradcheck_sym", "five.yaml", *QUICK, "-j", "0"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == Exit.USAGE
+    assert "cannot write the report to stdout: No space left on device" in done.stderr
+    assert "help: with --resume nothing is judged again" in done.stderr
+    assert "Exception ignored" not in done.stderr
+    resumed = run("five.yaml", "--resume", "--timeout", "1")
+    assert resumed == run("five.yaml", "-j", "0")
+
+
 # ---- what a report does not depend on
 
 
