@@ -122,7 +122,7 @@ def test_a_warm_run_leaves_sympy_alone(tmp_path: Path) -> None:
     code = """
 import sys
 from gradcheck_sym.cli import main
-code = main([sys.argv[1], "--checks", "reverse", "--points", "20"])
+code = main([sys.argv[1], "--checks", "reverse", "--points", "20", "-j", "0"])
 print(code, "gradcheck_sym.symbolic.by_sympy" in sys.modules, file=sys.stderr)
 """
     seen = []

@@ -42,7 +42,7 @@ _SLIPS = {
         backward_without_grad
     """,
     "told as inaccurate: single precision inside loses digits": "single_in_double",
-    "told as inaccurate: a perturbed run flips the mask that is wrong": "every_thousandth",
+    "told as inaccurate: a perturbed run takes the other way": "early_out every_thousandth",
     "told as inaccurate: the formula as written overflows as well": "rms_of_squares",
 }
 MISSED = {name: reason for reason, names in _SLIPS.items() for name in names.split()}
@@ -90,14 +90,14 @@ def test_is_found_out(spec: Spec) -> None:
 def test_the_bank_is_a_bank() -> None:
     """Names are unique, every known miss is a spec, every spec uses what the package holds.
 
-    Each has one family, besides that it may be slow; each family has its faults.
+    Each has a family, the last of its tags but slow; each family has its faults.
     """
     names = [spec.name for spec in SPECS]
     assert len(set(names)) == len(names)
     assert set(MISSED) <= set(names)
     assert all(target.startswith(f"{PACKAGE}.") for spec in SPECS for _, target in spec.use)
     assert all(spec.use for spec in SPECS)
-    assert all(len(set(spec.tags) - {"slow"}) == 1 for spec in SPECS)
+    assert all(set(spec.tags) - {"slow"} for spec in SPECS)
     assert {tag for spec in SPECS for tag in spec.tags} == FAMILIES | {"slow"}
 
 
