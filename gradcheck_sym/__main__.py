@@ -1,5 +1,6 @@
 """The door `python -m gradcheck_sym`."""
 
+# PYTHON_ARGCOMPLETE_OK: a shell that completes every `python -m` finds us by this.
 from __future__ import annotations
 
 import sys

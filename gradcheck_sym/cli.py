@@ -10,6 +10,7 @@ from pathlib import Path
 import gradcheck_sym
 from gradcheck_sym.commands import coverage, explain, list_specs, new, replay, run, schema, validate
 from gradcheck_sym.commands.command import PROGRAM, Command, Parser, loudness_options
+from gradcheck_sym.commands.completion import complete
 from gradcheck_sym.commands.configuration import KEYS, configuration, with_configuration
 from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.errors import Problem, SpecError
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Nothing is raised: mistakes of the user end in 2, an interrupt in 130, our own in 3.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    complete(COMMANDS, _parser)
     try:
         return _answer(words)
     except KeyboardInterrupt:

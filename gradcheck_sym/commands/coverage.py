@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 
 from gradcheck_sym.commands.command import PROGRAM, Command, import_option
+from gradcheck_sym.commands.progress import progress
 from gradcheck_sym.commands.select import select
 from gradcheck_sym.commands.usage import Exit
 from gradcheck_sym.report.terminal import Line, Screen, Span, line
@@ -26,8 +27,10 @@ def coverage(arguments: argparse.Namespace) -> Exit:
     from gradcheck_sym.run.coverage import coverage as measured
 
     options = Options(allow_import=tuple(arguments.allow_import))
-    with redirect_stdout(sys.stderr):  # what an implementation prints is no part of the answer
-        found = measured(specs, options)
+    shown = not arguments.json and arguments.verbosity >= 0
+    # What an implementation prints is no part of the answer.
+    with redirect_stdout(sys.stderr), progress(len(specs), 0, shown) as bar:
+        found = measured(specs, options, bar.begin, bar.advance)
     screen = Screen(sys.stdout)
     if arguments.json:
         screen.write_text(_json(found))

@@ -26,7 +26,9 @@ def validate(arguments: argparse.Namespace) -> Exit:
 
 
 COMMAND = Command(
-    "Read specs and say what is wrong with them, without running any.",
+    "Read specs and say what is wrong with them, without running any.\n"
+    "All mistakes of all files are told at once, each with its place and what may have been\n"
+    "meant; the exit code is then 2. Nothing of what is read is executed.",
     f"""\
   {PROGRAM} validate specs/
   {PROGRAM} validate specs/losses.yaml

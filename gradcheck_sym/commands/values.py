@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
 
 from gradcheck_sym.commands.usage import Code, did_you_mean, mistake
 from gradcheck_sym.spec.records import Nested
@@ -26,33 +28,52 @@ def whole(option: str, least: int) -> Callable[[str], int]:
     return read
 
 
-def several(option: str, known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+@final
+@dataclass(frozen=True, slots=True)
+class Words:
     """Reads words out of a list, separated by commas."""
 
-    def read(text: str) -> tuple[str, ...]:
+    option: str
+    known: tuple[str, ...]
+
+    def __call__(self, text: str) -> tuple[str, ...]:
+        """The words of a text; SpecError for one that is not known."""
         words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
         for word in words:
-            if word not in known:
+            if word not in self.known:
                 raise mistake(
                     Code.VALUE,
-                    f"{option}: got '{word}'; known are {', '.join(known)}",
-                    did_you_mean(word, known),
+                    f"{self.option}: got '{word}'; known are {', '.join(self.known)}",
+                    did_you_mean(word, self.known),
                 )
         return words
 
-    return read
 
-
-def one(option: str, known: Sequence[str]) -> Callable[[str], str]:
+@final
+@dataclass(frozen=True, slots=True)
+class Word:
     """Reads one word out of a list."""
 
-    def read(text: str) -> str:
-        words = several(option, known)(text)
+    option: str
+    known: tuple[str, ...]
+
+    def __call__(self, text: str) -> str:
+        """The word of a text; SpecError for one that is not known, or several."""
+        words = Words(self.option, self.known)(text)
         if len(words) != 1:
-            raise mistake(Code.VALUE, f"{option}: got '{text}'; it takes one of {', '.join(known)}")
+            wanted = f"it takes one of {', '.join(self.known)}"
+            raise mistake(Code.VALUE, f"{self.option}: got '{text}'; {wanted}")
         return words[0]
 
-    return read
+
+def several(option: str, known: Sequence[str]) -> Words:
+    """Reads words out of a list, separated by commas."""
+    return Words(option, tuple(known))
+
+
+def one(option: str, known: Sequence[str]) -> Word:
+    """Reads one word out of a list."""
+    return Word(option, tuple(known))
 
 
 def module(text: str) -> str:

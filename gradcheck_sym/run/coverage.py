@@ -21,16 +21,23 @@ from gradcheck_sym.symbolic.derivation import forward_of
 from gradcheck_sym.verdict.coverage import Coverage, Share
 
 
-def coverage(specs: Sequence[Spec], options: Options) -> Coverage:
+def coverage(
+    specs: Sequence[Spec],
+    options: Options,
+    on_begin: Callable[[Spec], None],
+    on_end: Callable[[], None],
+) -> Coverage:
     """What the specs exercise of the installed torch, run at one point each."""
     there = inventory()
     found: dict[str, Exercised] = {}
     failed: dict[str, str] = {}
     for spec in specs:
+        on_begin(spec)
         try:
             found[spec.address] = _exercised(spec, options)
         except RAISED as err:  # what a spec or an implementation does wrong, `run` tells
             failed[spec.address] = told(err)
+        on_end()
     return Coverage(
         there.version,
         nodes=_share(there.nodes, found, lambda each: each.nodes | each.second),

@@ -44,7 +44,7 @@ TABLE = {
     "verdict": row("errors spec"),
     "report": row("errors spec verdict", "rich jinja2 markupsafe"),
     "run": row("errors spec symbolic autograd numerical sampling verdict", "numpy"),
-    "commands": row("errors spec verdict report run", "rich"),
+    "commands": row("errors spec verdict report run", "rich argcomplete"),
     "api": row("errors spec verdict report run commands"),
     "cli": row("errors spec verdict report run commands"),
     "pytest_plugin": row("plugin", "pytest"),
