@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ def answer(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, str]:
     """Exit code and output of one command of a page."""
-    words = command.split()
+    words = shlex.split(command)
     if words[:3] != PROGRAM.split():
         done = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True)
         return done.returncode, done.stdout
