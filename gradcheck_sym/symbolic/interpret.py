@@ -16,7 +16,7 @@ from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import NAN, Ball
-from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, reachable
 
 Decision = bool | int | None
 
@@ -138,16 +138,13 @@ def _overflow(step: Instruction, args: Sequence[Ball], ball: Ball, dtype: Format
 
 def _taken(program: Program, run: Run, decisions: Sequence[Decision]) -> set[int]:
     """The instructions whose values reach an output along the branches that are taken."""
-    seen: set[int] = set()
-    pending = list(program.outputs)
-    while pending:
-        index = pending.pop()
-        if index not in seen:
-            seen.add(index)
-            step = program.code[index]
-            closed = step.op == "scale" and run.balls[step.args[0]].is_zero()
-            pending.extend(step.args[:1] if closed else _sources(step, decisions[index]))
-    return seen
+
+    def sources(index: int) -> Sequence[int]:
+        step = program.code[index]
+        closed = step.op == "scale" and run.balls[step.args[0]].is_zero()
+        return step.args[:1] if closed else _sources(step, decisions[index])
+
+    return reachable(program.code, program.outputs, sources)
 
 
 def _sources(step: Instruction, decision: Decision) -> Sequence[int]:

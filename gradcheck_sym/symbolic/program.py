@@ -7,7 +7,7 @@ Python's operators, so that NumPy's object arrays do all the indexing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import final
@@ -243,15 +243,23 @@ def finish(inputs: Sequence[str], outputs: Sequence[Scalar]) -> Program:
     )
 
 
-def reachable(code: Sequence[Instruction], roots: Iterable[int]) -> set[int]:
-    """The indices of all instructions that the roots depend on, themselves included."""
+def reachable(
+    code: Sequence[Instruction],
+    roots: Iterable[int],
+    sources: Callable[[int], Iterable[int]] | None = None,
+) -> set[int]:
+    """The indices of all instructions that the roots depend on, themselves included.
+
+    sources: the arguments of an instruction that count; None: all of them.
+    """
+    follow = sources or (lambda index: code[index].args)
     seen: set[int] = set()
     pending = list(roots)
     while pending:
         index = pending.pop()
         if index not in seen:
             seen.add(index)
-            pending.extend(code[index].args)
+            pending.extend(follow(index))
     return seen
 
 

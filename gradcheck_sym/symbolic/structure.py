@@ -89,15 +89,12 @@ def natural_domains(program: Program) -> dict[str, tuple[float, float]]:
 
 def _unconditional(program: Program) -> set[int]:
     """The instructions that are used at every point, whatever branches are taken."""
-    seen: set[int] = set()
-    pending = list(program.outputs)
-    while pending:
-        index = pending.pop()
-        if index not in seen:
-            seen.add(index)
-            step = program.code[index]
-            pending.extend(step.args[:1] if step.op == "select" else step.args)
-    return seen
+
+    def sources(index: int) -> Sequence[int]:
+        step = program.code[index]
+        return step.args[:1] if step.op == "select" else step.args
+
+    return reachable(program.code, program.outputs, sources)
 
 
 def _defined_on(program: Program, step: Instruction) -> tuple[float, float]:
