@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 
 from gradcheck_sym.commands.command import PROGRAM, Command
@@ -14,6 +12,7 @@ from gradcheck_sym.commands.usage import Code, Exit, did_you_mean, mistake
 from gradcheck_sym.errors import SpecError
 from gradcheck_sym.report.numbers import counted
 from gradcheck_sym.report.terminal import Screen, line
+from gradcheck_sym.run.files import whole
 from gradcheck_sym.spec import codes
 from gradcheck_sym.spec.drafts import Draft, text
 from gradcheck_sym.spec.operators import OPERATORS, canonical
@@ -82,19 +81,11 @@ def _from_torch(arguments: argparse.Namespace) -> Draft:
     return scaffold.from_torch(dotted, name)
 
 
-def _create(path: Path, written: str) -> None:
+def _create(path: Path, text: str) -> None:
     """Write a file that does not exist yet: all of it or nothing, and never over another one."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(written)
-            mask = os.umask(0o022)
-            os.umask(mask)
-            Path(temporary).chmod(0o666 & ~mask)
-            os.link(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with whole(path, public=True, fresh=True) as stream:
+            stream.write(text)
     except FileExistsError as err:
         hint = "--output names another file"
         raise mistake(Code.OUTPUT, f"new: {path} exists, and stays as it is", hint) from err

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
@@ -16,6 +16,7 @@ from gradcheck_sym.report.formats import FORMATS, Format, Kind
 from gradcheck_sym.report.terminal import Screen, line
 from gradcheck_sym.report.text import summary
 from gradcheck_sym.report.words import Style
+from gradcheck_sym.run.files import whole
 from gradcheck_sym.verdict.records import Result
 
 
@@ -77,7 +78,8 @@ def check_page(path: Path, reports: Sequence[Destination]) -> None:
 def save_page(path: Path, page: str) -> None:
     """Put a page in its place at once, as reports are."""
     try:
-        _replace(path, lambda screen: screen.write_text(page))
+        with whole(path, public=True) as stream:
+            Screen(stream, environment={}).write_text(page)
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error), "--html") from error
 
@@ -127,29 +129,11 @@ def _save(path: Path, results: Sequence[Result], style: Style, form: Format) -> 
     Where that fails after all, the report of a long run still reaches stdout.
     """
     try:
-        _replace(path, lambda screen: _write(results, style, form, screen))
+        with whole(path, public=True) as stream:
+            _write(results, style, form, Screen(stream, environment={}))
     except OSError as error:
         _write(results, style, form, Screen(sys.stdout))
         raise _unwritable(path, error.strerror or str(error)) from error
-
-
-def _replace(path: Path, write: Callable[[Screen], None]) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            write(Screen(stream, environment={}))
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The process's mask; reading it means setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _check_writable(path: Path, option: str = "--output") -> None:
