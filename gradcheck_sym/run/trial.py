@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
@@ -41,6 +41,33 @@ class Fault:
     def order(self) -> tuple[int, float]:
         """Worse verdicts are larger, then larger errors."""
         return self.ruling.verdict.rank, self.error_ulp
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """What roundings move numbers by: quickly for many points, with care for one in doubt."""
+
+    quickly: Callable[[list[int]], Floats]  # lanes -> (lanes, outputs), NaN in doubt
+    carefully: Callable[[int], Sequence[float]]  # lane -> of each output
+    known: dict[int, Sequence[float]] = field(default_factory=dict)
+    sure: dict[int, Sequence[float]] = field(default_factory=dict)
+
+    def look_at(self, lanes: Sequence[int]) -> None:
+        """Works out what is not known yet of some lanes, in one batch."""
+        fresh = [lane for lane in lanes if lane not in self.known]
+        if fresh:
+            self.known.update(zip(fresh, self.quickly(fresh).tolist(), strict=True))
+
+    def of(self, lane: int, column: int) -> float:
+        """One number's move."""
+        self.look_at([lane])
+        quick = self.known[lane][column]
+        if np.isfinite(quick):
+            return quick
+        if lane not in self.sure:
+            self.sure[lane] = self.carefully(lane)
+        return self.sure[lane][column]
 
 
 @final
@@ -312,10 +339,10 @@ class Trial:
         bound = float(self._bound(0.0, spacing, step))
         if most <= bound:
             return Gap(claim, truth.middle, least, most, bound, bound)
-        sensitivity = self._sensitivity(lane)[column]
+        sensitivity = self._sensitive.of(lane, column)
         bound = float(self._bound(sensitivity, spacing, step))
         if most > bound:
-            sensitivity = max(sensitivity, self._swings(lane)[column])
+            sensitivity = max(sensitivity, self._swung.of(lane, column))
             bound = float(self._bound(sensitivity, spacing, step))
         vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
         if most <= bound:
@@ -349,36 +376,25 @@ class Trial:
             return False
         return self.derivation.crowded(self.rows[lane].tolist(), self.dtype)
 
-    @cached_property
-    def _sensitive(self) -> dict[int, Sequence[float]]:
-        return {}
-
     def look_at(self, lanes: Sequence[int]) -> None:
         """Works out together what single points are asked for next."""
-        fresh = [lane for lane in lanes if lane not in self._sensitive]
-        if fresh:
-            many = self.derivation.sensitivities_of(self.rows[fresh], self.dtype.precision)
-            for lane, moved in zip(fresh, many, strict=True):
-                if np.isfinite(moved).all():
-                    self._sensitive[lane] = moved.tolist()
-
-    def _sensitivity(self, lane: int) -> Sequence[float]:
-        """What one rounding of every input moves each number by; worked out once."""
-        known = self._sensitive
-        self.look_at([lane])
-        if lane not in known:
-            known[lane] = self.derivation.sensitivities(self.rows[lane].tolist(), self.dtype)
-        return known[lane]
+        self._sensitive.look_at(lanes)
 
     @cached_property
-    def _swung(self) -> dict[int, Sequence[float]]:
-        return {}
+    def _sensitive(self) -> _Moves:
+        """What one rounding of every input moves each number by, to first order."""
+        return _Moves(
+            lambda lanes: self.derivation.sensitivities_of(self.rows[lanes], self.dtype.precision),
+            lambda lane: self.derivation.sensitivities(self.rows[lane].tolist(), self.dtype),
+        )
 
-    def _swings(self, lane: int) -> Sequence[float]:
-        """What a whole rounding of every input moves each number by; worked out once."""
-        if lane not in self._swung:
-            self._swung[lane] = self.derivation.swings(self.rows[lane].tolist(), self.dtype)
-        return self._swung[lane]
+    @cached_property
+    def _swung(self) -> _Moves:
+        """What a whole rounding of every input moves each number by."""
+        return _Moves(
+            lambda lanes: self.derivation.swings_of(self.rows[lanes], self.dtype.precision),
+            lambda lane: self.derivation.swings(self.rows[lane].tolist(), self.dtype),
+        )
 
     def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
         """What unstable evaluations may lose of one number: as written, or with values recomputed.
@@ -407,7 +423,7 @@ class Trial:
         truth = self.truth(lane, column)
         own = self.spacing(float(self.truths[lane, column]) if truth is None else truth.middle)
         spacing = float(np.fmax(self._norms[lane, column], own))
-        return self.sound(lane, self._sensitivity(lane)[column], spacing) / own
+        return self.sound(lane, self._sensitive.of(lane, column), spacing) / own
 
     def error_ulp(self, lane: int, column: int) -> float:
         """The error of one claim in units in the last place of its truth."""

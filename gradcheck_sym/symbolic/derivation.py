@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
@@ -18,7 +18,7 @@ from gradcheck_sym.spec.records import Expression, Spec
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.symbolic.balls import Ball, Enclosure, Kernel
 from gradcheck_sym.symbolic.careful import Careful, Loss, Settled
-from gradcheck_sym.symbolic.carriers import carrier_for
+from gradcheck_sym.symbolic.carriers import Carrier, carrier_for
 from gradcheck_sym.symbolic.complexes import is_complex, packed, unpacked
 from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
@@ -145,10 +145,15 @@ class Derivation:
 
     def sensitivities_of(self, rows: Floats, precision: int) -> Floats:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
+        return self._batched(sensitivities, rows, precision)
+
+    def _batched(
+        self, moved: Callable[[Program, Floats, int, Carrier], Floats], rows: Floats, precision: int
+    ) -> Floats:
         carrier = carrier_for(precision)
         if carrier is None:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
-        return sensitivities(self.joint, rows, precision, carrier)
+        return moved(self.joint, rows, precision, carrier)
 
     def losses_of(self, rows: Floats, dtype: Format) -> Floats:
         """What evaluating as written may lose, (points, outputs); NaN where it may be very much."""
@@ -157,14 +162,13 @@ class Derivation:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
         return self.vectors.losses(rows, dtype, carrier)
 
-    def swings(self, row: Sequence[float], dtype: Format) -> Sequence[float]:
+    def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
         """What a whole rounding of every input and constant moves value and gradient by."""
-        carrier = carrier_for(dtype.precision)
-        if carrier is not None:
-            (quick,) = swings(self.joint, np.array([row]), dtype.precision, carrier)
-            if np.isfinite(quick).all():
-                return list(quick.tolist())
         return Careful(self.joint, self.values).swings(row, dtype)
+
+    def swings_of(self, rows: Floats, precision: int) -> Floats:
+        """The same at many points, (points, outputs); NaN where it takes a closer look."""
+        return self._batched(swings, rows, precision)
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating value and gradient as written, in the dtype, may lose at a point."""
