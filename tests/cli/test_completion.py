@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import gradcheck_sym
-
-ROOT = Path(gradcheck_sym.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BASH = shutil.which("bash")
 ASK = """\
 eval "$(register-python-argcomplete gradcheck-sym)"
