@@ -177,7 +177,7 @@ def beside(suite: Path) -> Beside:
     theirs = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_", "COV_CORE_", "COVERAGE_"))
+        if not name.startswith(("PYTEST_", "COV_CORE_", "COVERAGE_", "TOX_"))
     }
 
     def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
