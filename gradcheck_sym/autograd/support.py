@@ -105,6 +105,7 @@ _PATTERNS = (
             "must override the setup_context staticmethod",
             "does not have vmap support",
             ": vmap: ",
+            r"\b(inside( of)?|under) vmap\b",
             "functorch transform",
             r"during a grad \(vjp",
             r"torch\.func\.\{",

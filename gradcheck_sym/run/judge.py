@@ -36,7 +36,6 @@ _MOST_KINKS = 24  # points of one trial that are held against generalized gradie
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
 _GROWTH = 4  # times as many; where points are run together, all the others
 _CLOSEST_LOOK = 512  # points within a bound that may be too wide, whose bound is worked out
-_WIDE = 64  # bits of the dtype that domains are thought in
 _ENOUGH = 16  # wrong numbers at one point
 _MOST_CLOSE = 64  # of these, where that takes care
 
@@ -319,15 +318,15 @@ def excused(trial: Trial, faults: Sequence[Fault], rounding: Rounding) -> list[F
 
 
 def outgrown(trial: Trial, fault: Fault, overflow: Overflow) -> Fault:
-    """The fault, as inaccurate where torch's own derivatives left the range of a narrow dtype.
+    """The fault, as inaccurate where torch's own derivatives left the dtype's range.
 
     Of a value the author states the domain. What torch multiplies slopes and cotangents by on the
-    way nobody states, and in float64, in which a domain is thought, there is room.
+    way nobody states.
     """
     lane, column = fault.lane, fault.column
     wrong = fault.ruling.verdict is Verdict.WRONG and fault.nearest is None
     beyond = column >= trial.derivation.values and not math.isfinite(trial.claimed[lane, column])
-    if not (wrong and beyond and trial.dtype.bits < _WIDE and (said := overflow(trial, lane))):
+    if not (wrong and beyond and (said := overflow(trial, lane))):
         return fault
     reason = f"{fault.ruling.reason}: in the backward {said} is beyond the dtype's range"
     return replace(fault, ruling=Ruling(Verdict.INACCURATE, reason))

@@ -279,6 +279,7 @@ class UnspeakableError(RuntimeError):
         (TypeError("expected a tensor of float64, got torch.float32"), Feature.DTYPE),
         (ValueError("complex64 is not supported"), Feature.DTYPE),
         (RuntimeError("expand is unsupported for Sparse tensors"), Feature.OTHER),
+        (RuntimeError("NYI: querying is_contiguous inside of vmap for it"), Feature.VMAP),
         (UnsupportedError(Feature.COMPILE, "no compiler"), Feature.COMPILE),
     ],
 )

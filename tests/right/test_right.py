@@ -6,6 +6,7 @@ that the digits are gone.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,67 +20,27 @@ from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.runner import run
 from gradcheck_sym.spec import reader
 from gradcheck_sym.spec.records import Spec
+from gradcheck_sym.symbolic.derivation import derive
+from gradcheck_sym.symbolic.program import Instruction, Program
 from gradcheck_sym.verdict.records import Case, Result, Verdict
 
 HERE = Path(__file__).parent
 PACKAGE = "right_backwards"
 LOSES = "loses digits"
-DIGITS = 600  # of mpmath: differences of a hundredth of them must still resolve 1e-300
+DIGITS = 700  # of mpmath: differences of a hundredth of them must still resolve 1e-300
 
 SPECS = reader.read([str(HERE / "specs")])
 
 # The checks whose numbers mpmath has the mathematics of.
 CONFIRMED = ("forward", "reverse")
 
+# A backward for one use, and a second derivative that is off where an operation has a kink.
+UNPROMISED = ("not differentiable twice", "at single points only")
+
+# Every check at fewer points than a run has by default: so many, of which the first are edges.
+POINTS, SEARCHES = 200, 0
+
 Numbers = Sequence[mpf]
-
-
-def _variance(x: Numbers) -> list[mpf]:
-    mean = mpmath.fsum(x) / len(x)
-    return [mpmath.fsum((v - mean) ** 2 for v in x) / len(x)]
-
-
-def _inverse(m: Numbers) -> list[mpf]:
-    a, b, c, d = m
-    det = a * d - b * c
-    return [d / det, -b / det, -c / det, a / det]
-
-
-def _cross_entropy(v: Numbers) -> list[mpf]:
-    x, t = (v[0:2], v[2:4]), (v[4:6], v[6:8])
-    sums = [mp.log(mpmath.fsum(map(mp.exp, row))) for row in x]
-    lost = [
-        w * (s - a)
-        for row, ws, s in zip(x, t, sums, strict=True)
-        for a, w in zip(row, ws, strict=True)
-    ]
-    return [mpmath.fsum(lost) / 2]
-
-
-def _rms_norm(x: Numbers) -> list[mpf]:
-    mean = mpmath.fsum(v * v for v in x) / len(x)
-    return [v / mp.sqrt(mean + mpf(1) / 100) for v in x]
-
-
-def _layer_norm(x: Numbers) -> list[mpf]:
-    mean, (variance,) = mpmath.fsum(x) / len(x), _variance(x)
-    return [(v - mean) / mp.sqrt(variance + mpf(1) / 100) for v in x]
-
-
-# The mathematics of the specs that lose digits: all inputs' elements in a row -> the value's.
-MATHEMATICS: Mapping[str, Callable[[Numbers], list[mpf]]] = {
-    "circular_convolution": lambda v: [v[0] * v[2] + v[1] * v[3], v[0] * v[3] + v[1] * v[2]],
-    "expanded_power": lambda x: [(v - 1) ** 3 for v in x],
-    "frees_its_intermediate": _rms_norm,
-    "fused_cross_entropy": _cross_entropy,
-    "fused_layer_norm": _layer_norm,
-    "inverse_of_matrix": _inverse,
-    "saved_logsumexp": lambda x: [mp.log(mpmath.fsum(mp.exp(v) for v in x))],
-    "sigmoid_of_output": lambda x: [1 / (1 + mp.exp(-v)) for v in x],
-    "steep_step": lambda x: [1 / (1 + mp.exp(-50 * v)) for v in x],
-    "tanh_of_output": lambda x: [mp.tanh(v) for v in x],
-    "variance_of_moments": _variance,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -93,15 +54,26 @@ def test_is_not_called_wrong(spec: Spec) -> None:
 
     A loss of digits in value or gradient is one that the notes tell of, and mpmath confirms it.
     """
-    for result in run([spec], Options(allow_import=(PACKAGE,)), lambda result: None):
+    options = Options(points=POINTS, searches=SEARCHES, allow_import=(PACKAGE,))
+    for result in run([spec], options, lambda result: None):
         if result.verdict is Verdict.INACCURATE and result.check in CONFIRMED:
             assert spec.notes == LOSES, result
             confirm(spec, result)
         elif result.verdict is Verdict.UNDECIDED:
             assert result.check == "second_order", result
-            assert "not differentiable twice" in result.message, result
+            assert any(words in result.message for words in UNPROMISED), result
         else:
             assert result.outcome in ("passed", "warned"), result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_is_not_called_wrong_by_default(spec: Spec, seed: int) -> None:
+    """Nor is it as users run it, whatever is drawn."""
+    options = Options(seed=seed, allow_import=(PACKAGE,))
+    for result in run([spec], options, lambda result: None):
+        assert result.outcome in ("passed", "warned"), result
 
 
 def confirm(spec: Spec, result: Result) -> None:
@@ -117,36 +89,103 @@ def confirm(spec: Spec, result: Result) -> None:
 
 def true_number(spec: Spec, case: Case, name: str | None) -> mpf:
     """The element of the value, or of an input's gradient, that a case is about."""
-    mathematics = MATHEMATICS[spec.name]
     arrays = {key: np.asarray(value, dtype=float) for key, value in case.point.items()}
-    flat = [mpf(v) for array in arrays.values() for v in array.ravel()]
+    derivation = derive(spec, sizes(spec, arrays))
+    program = derivation.forward
+    flat = [mpf(v) for entry in spec.inputs for v in arrays[entry.name].ravel()]
     with mp.workdps(DIGITS):
         if name is None:
-            value = mathematics(flat)
-            return value[_flat(case.index, arrays[next(iter(arrays))].shape, len(value))]
-        place = _flat(case.index, arrays[name].shape, arrays[name].size)
-        for other in arrays:
-            if other == name:
-                break
-            place += arrays[other].size
+            return evaluated(program, flat)[_place(case.index, derivation.out_shape)]
+        before = [entry.name for entry in spec.inputs].index(name)
+        place = sum(arrays[entry.name].size for entry in spec.inputs[:before])
+        place += _place(case.index, arrays[name].shape)
         fed = [mpf(c) for c in np.ravel(np.asarray(case.cotangent, dtype=float))]
-        return mp.diff(lambda t: _weighted(mathematics, fed, flat, place, t), flat[place])
+
+        def along(t: mpf) -> mpf:
+            values = evaluated(program, [*flat[:place], t, *flat[place + 1 :]])
+            return mpmath.fsum(c * v for c, v in zip(fed, values, strict=True))
+
+        return mp.diff(along, flat[place])
 
 
-def _weighted(mathematics: Any, fed: Numbers, flat: Numbers, place: int, t: mpf) -> mpf:
-    moved = [*flat[:place], t, *flat[place + 1 :]]
-    return mpmath.fsum(c * v for c, v in zip(fed, mathematics(moved), strict=True))
+def sizes(spec: Spec, arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The sizes that a point has."""
+    shapes = ((entry.shape, arrays[entry.name].shape) for entry in spec.inputs)
+    pairs = (pair for shape in shapes for pair in zip(*shape, strict=True))
+    return {size: actual for size, actual in pairs if isinstance(size, str)}
 
 
-def _flat(index: tuple[int, ...], shape: tuple[int, ...], size: int) -> int:
-    return 0 if size == 1 else int(np.ravel_multi_index(index, shape))
+def _place(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    return int(np.ravel_multi_index(index, shape)) if index else 0
+
+
+# --- mpmath's own evaluation of a program -------------------------------------------------
+
+_PRIMITIVES: Mapping[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "pow": operator.pow,
+    "neg": operator.neg,
+    "abs": abs,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "and": lambda *given: all(given),
+    "or": lambda *given: any(given),
+    "not": operator.not_,
+    "select": lambda condition, a, b: a if condition else b,
+    "max": max,
+    "min": min,
+    "lgamma": lambda x: mp.log(abs(mp.gamma(x))),
+    "digamma": mp.digamma,
+}
+
+
+def evaluated(program: Program, flat: Numbers) -> list[mpf]:
+    """The outputs at a point, given as all inputs' elements in a row."""
+    given = dict(zip(program.inputs, flat, strict=True))
+    found: list[Any] = []
+    for step in program.code:
+        found.append(_number(step, [found[arg] for arg in step.args], given))
+    return [found[at] for at in program.outputs]
+
+
+def _number(step: Instruction, args: list[Any], given: Mapping[str, mpf]) -> Any:
+    match step.op:
+        case "input":
+            return given[str(step.data)]
+        case "const":
+            return mpf(step.data.numerator) / step.data.denominator  # type: ignore[union-attr]
+        case "pi" | "e":
+            return +getattr(mp, step.op)
+    if step.op in _PRIMITIVES:
+        return _PRIMITIVES[step.op](*args)
+    return getattr(mp, step.op)(*args)
+
+
+def test_mpmath_evaluates_the_programs() -> None:
+    """On a formula whose value is known."""
+    spec = next(spec for spec in SPECS if spec.name == "heron")
+    program = derive(spec, {"n": 1}).forward
+    with mp.workdps(30):
+        (area,) = evaluated(program, [mpf(5) / 4, mpf(3) / 2])
+        assert area == pytest.approx(0.75)
+
+
+# --- the bank itself ----------------------------------------------------------------------
 
 
 def test_the_bank_is_a_bank() -> None:
-    """Names are unique, and mpmath's own mathematics stands ready for all that lose digits."""
+    """Names are unique, and all that is used is of the bank's own package."""
     names = [spec.name for spec in SPECS]
     assert len(set(names)) == len(names)
-    assert {spec.name for spec in SPECS if spec.notes == LOSES} == set(MATHEMATICS)
+    assert {spec.notes for spec in SPECS} <= {LOSES, ""}
+    assert all(target.startswith(f"{PACKAGE}.") for spec in SPECS for _, target in spec.use)
 
 
 def test_families_are_those_of_the_faults() -> None:
