@@ -26,7 +26,7 @@ Dims = Mapping[str, int]
 _LEAST_WORTH = 32  # formulas of fewer operations are not worth loading Hypothesis for
 _MOST_WORTH = 50  # formulas of so many are worth the whole search, others their share of it
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
-_ELEMENTWISE_SHARE = 4  # points for one, where all are judged as one long vector: they cost little
+_ELEMENTWISE_SHARE = 8  # points for one, where all are judged as one long vector: they cost little
 _MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
 
 
