@@ -125,14 +125,16 @@ class Derivation:
         return np.concatenate([*parts, cotangents.reshape(lanes, self.values)], axis=1)
 
     def at_unit_scale(self, rows: Floats) -> Floats:
-        """The same points, with all that only multiplies slopes at 1 or -1: cotangents, tangents.
+        """The same points, with all that only multiplies slopes from 1 to 2: cotangents, tangents.
 
-        rows: (points, inputs) of the joint program, as is the result.
+        No two have the same size, so that slopes don't cancel which no author sees cancel; signs
+        stay. rows: (points, inputs) of the joint program, as is the result.
         """
         sizes = [math.prod(shape) for shape in self.shapes.values()]
         scaled = np.repeat([name in self.scales for name in self.shapes], sizes)
         scaled = np.concatenate([scaled, np.ones(self.values, dtype=np.bool_)])
-        return np.where(scaled, np.copysign(1.0, rows), rows)
+        sizes_apart = np.linspace(1.0, 2.0, rows.shape[1], endpoint=False)
+        return np.where(scaled, np.copysign(sizes_apart, rows), rows)
 
     @cached_property
     def depth(self) -> int:

@@ -87,8 +87,13 @@ def test_what_only_scales_slopes() -> None:
     over = tangent_of(second, {"x": "u", "y": "v", "fed": "w"})
     assert (second.scales, over.scales) == (("fed",), ("fed", "u", "v", "w"))
     row = np.array([[3.0, -5.0, 7.0, 8.0, 9.0, -0.25, *[0.0, -2.0, 3.0, 4.0, -0.0]]])
-    assert second.at_unit_scale(row).tolist() == [[3, -5, 7, 8, 9, -1, 1, -1, 1, 1, -1]]
-    assert derive(spec, {}).at_unit_scale(row[:, :6]).tolist() == [[3, -5, 7, 8, 9, -1]]
+    scaled = second.at_unit_scale(row)
+    assert scaled[0, :5].tolist() == row[0, :5].tolist()
+    assert np.sign(scaled[0, 5:]).tolist() == [-1, 1, -1, 1, 1, -1]
+    sizes = np.abs(scaled[0, 5:])
+    assert len(set(sizes)) == len(sizes), "no two cancel"
+    assert ((sizes >= 1) & (sizes < 2)).all()
+    assert derive(spec, {}).at_unit_scale(row[:, :6])[0, :5].tolist() == row[0, :5].tolist()
 
 
 def test_ties_of_the_formula_are_kinks_of_its_gradient() -> None:
