@@ -321,7 +321,7 @@ def outgrown(trial: Trial, fault: Fault, overflow: Overflow) -> Fault:
     """The fault, as inaccurate where torch's own derivatives left the dtype's range.
 
     Of a value the author states the domain. What torch multiplies slopes and cotangents by on the
-    way nobody states.
+    way nobody states, and it is not the doing of who calls torch.
     """
     lane, column = fault.lane, fault.column
     wrong = fault.ruling.verdict is Verdict.WRONG and fault.nearest is None
