@@ -46,6 +46,13 @@ def constants(result: Tensor) -> list[Tensor]:
     return [tensor for tensor in kept if tensor.grad_fn is None]
 
 
+def plain_numbers(result: Tensor) -> list[object]:
+    """What the graph's own Functions keep as attributes and is number or array, but no tensor."""
+    custom = (node for node in nodes(result) if isinstance(node, BackwardCFunction))
+    kept = (part for node in custom for part in _parts(getattr(node, "__dict__", None)))
+    return [part for part in kept if isinstance(part, (float, complex, np.ndarray, np.inexact))]
+
+
 def parameters(result: Tensor) -> list[Tensor]:
     """The leaves that a backward through the graph of a result leads to."""
     leaves = [getattr(node, "variable", None) for node in nodes(result)]
@@ -73,11 +80,15 @@ def _kept(node: Any) -> Iterator[Tensor]:
     yield from tensors_in(getattr(node, "__dict__", None))
 
 
-def tensors_in(kept: object, depth: int = 0) -> Iterator[Tensor]:
+def tensors_in(kept: object) -> Iterator[Tensor]:
     """The tensors in containers, and in containers in these."""
-    if isinstance(kept, Tensor):
-        yield kept
-    elif depth < _DEEPEST and isinstance(kept, (dict, list, tuple)):
+    return (part for part in _parts(kept) if isinstance(part, Tensor))
+
+
+def _parts(kept: object, depth: int = 0) -> Iterator[object]:
+    if depth < _DEEPEST and isinstance(kept, (dict, list, tuple)):
         parts: Iterable[object] = kept.values() if isinstance(kept, dict) else kept
         for part in parts:
-            yield from tensors_in(part, depth + 1)
+            yield from _parts(part, depth + 1)
+    else:
+        yield kept

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_sym.autograd.graphs import same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
 from gradcheck_sym.autograd.ledger import Array, dense, job_of
-from gradcheck_sym.autograd.memory import constants, parameters
+from gradcheck_sym.autograd.memory import constants, nodes, parameters, plain_numbers
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.support import Feature, UnsupportedError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent, tangent_name
@@ -79,6 +79,7 @@ def reached(
     raises leads nowhere.
     """
     found: set[str] = set()
+    numbers: set[str] = set()  # that are kept as no tensors, by lane: constants are the same in all
     keeps = False
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
@@ -91,8 +92,9 @@ def reached(
                 with torch.enable_grad():
                     result = job.call(tensors)
                     kept = constants(result)
-                    with _Leaving() as leaving:
-                        parts = _pulled(result, list(leaves.values()), fed)
+                    numbers.add(repr(plain_numbers(result)))
+                    leaving = _Leaving(result)
+                    parts = _pulled(result, list(leaves.values()), fed)
             except RAISED:
                 continue
             lent = [batch[lane] for batch in job.inputs.values()]
@@ -100,16 +102,22 @@ def reached(
             keeps |= leaving.left
             ends = [leaf for part in parts if part is not None for leaf in parameters(part)]
             found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
-    return Reach(frozenset(found), keeps)
+    return Reach(frozenset(found), keeps or len(numbers) > 1)
 
 
 @final
 class _Leaving(TorchFunctionMode):
-    """Notes whether a tensor is handed to NumPy, where nobody keeps a graph."""
+    """Notes whether a backward hands a tensor to NumPy, where nobody keeps a graph.
 
-    def __init__(self) -> None:
+    A mode around torch.autograd.grad is off inside, so each node turns it on for itself.
+    """
+
+    def __init__(self, result: Tensor) -> None:
         super().__init__()
         self.left = False
+        for node in list(nodes(result)):
+            node.register_prehook(lambda received: self.__enter__() and None)
+            node.register_hook(lambda handed, received: self.__exit__(None, None, None))
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The function as it is."""

@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.overrides import _len_torch_function_stack
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.mapped import vmapped
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.autograd.transforms import gradient_of, tangent_name, tangent_of
+from gradcheck_sym.autograd.transforms import gradient_of, reached, tangent_name, tangent_of
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 RNG = np.random.default_rng(7)
@@ -365,3 +366,75 @@ def test_hostile_code_in_a_map() -> None:
     found = vmapped(own(lambda x: x[:2]), {"x": X}, ("x",), FED, "float64")
     assert found.raised == {0, 1, 2, 3}
     assert vmapped(own(torch.sin), {"x": X[:0]}, ("x",), FED[:0], "float64").values.shape == (0, 3)
+
+
+# --- what a backward leads to, and what it has as a constant --------------------------------
+
+
+class OfArray(torch.autograd.Function):
+    """Its slope is computed by NumPy, which keeps no graph."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad * torch.from_numpy(2 * x.detach().numpy())
+
+
+class OfNumbers(torch.autograd.Function):
+    """Its slope is made of what the forward keeps as Python's numbers."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.kept = {"slopes": [2 * number for number in x.tolist()]}
+        return x.square()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad * grad.new_tensor(ctx.kept["slopes"])
+
+
+class CutOff(torch.autograd.Function):
+    """It has the input at hand, and cuts it off; its exponent is a number that is always there."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.exponent = 2.0
+        return x**ctx.exponent
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad * ctx.exponent * x.detach()
+
+
+class Raises(OfArray):
+    """It raises at every point."""
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        raise ZeroDivisionError("not today")
+
+
+@pytest.mark.parametrize(
+    "function, inputs, keeps",
+    [
+        (Cube.apply, {"x"}, False),
+        (lambda x: 2 * OfArray.apply(x), set(), True),
+        (OfNumbers.apply, set(), True),
+        (CutOff.apply, set(), False),
+        (Raises.apply, set(), False),
+    ],
+)
+def test_what_the_graph_of_a_gradient_leads_to(
+    function: Function, inputs: set[str], keeps: bool
+) -> None:
+    """To its inputs, or to nothing since what it needs is kept as a constant; or it is cut."""
+    found = reached(own(function), {"x": X}, ("x",), FED, "float64")
+    assert (found.inputs, found.keeps) == (inputs, keeps)
+    assert _len_torch_function_stack() == 0

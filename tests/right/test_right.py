@@ -38,9 +38,26 @@ CONFIRMED = ("forward", "reverse")
 UNPROMISED = ("not differentiable twice", "at single points only")
 
 # Every check at fewer points than a run has by default: so many, of which the first are edges.
-POINTS, SEARCHES = 200, 0
+POINTS, SEARCHES = 100, 0
 
 Numbers = Sequence[mpf]
+
+
+# False alarms that are known, and why they are raised.
+ALARMS = {
+    "product_of_parts": "torch's own prod takes another way where its operations are watched",
+}
+
+
+def cases() -> list[Any]:
+    """Every spec of the bank; a false alarm that is known must go on being raised."""
+    return [pytest.param(spec, id=spec.name, marks=marks(spec)) for spec in SPECS]
+
+
+def marks(spec: Spec) -> list[pytest.MarkDecorator]:
+    """What pytest must know of a spec."""
+    alarm = ALARMS.get(spec.name)
+    return [] if alarm is None else [pytest.mark.xfail(reason=alarm, strict=True)]
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +65,7 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", cases())
 def test_is_not_called_wrong(spec: Spec) -> None:
     """Every result passes, or warns: where digits are lost, and of a backward for one use only.
 
@@ -81,6 +98,9 @@ def confirm(spec: Spec, result: Result) -> None:
     case = result.worst
     assert case is not None
     assert case.autograd is not None
+    if not np.isfinite(case.autograd):
+        assert "is beyond the dtype's range" in result.message
+        return
     truth = true_number(spec, case, result.input)
     step = np.spacing(abs(float(truth)))
     assert abs(truth - mpf(case.symbolic.value)) <= step
@@ -94,24 +114,26 @@ def true_number(spec: Spec, case: Case, name: str | None) -> mpf:
     program = derivation.forward
     flat = [mpf(v) for entry in spec.inputs for v in arrays[entry.name].ravel()]
     with mp.workdps(DIGITS):
+        here = _run(program, flat)
         if name is None:
-            return evaluated(program, flat)[_place(case.index, derivation.out_shape)]
+            return here[program.outputs[_place(case.index, derivation.out_shape)]]
         before = [entry.name for entry in spec.inputs].index(name)
         place = sum(arrays[entry.name].size for entry in spec.inputs[:before])
         place += _place(case.index, arrays[name].shape)
         fed = [mpf(c) for c in np.ravel(np.asarray(case.cotangent, dtype=float))]
 
         def along(t: mpf) -> mpf:
-            values = evaluated(program, [*flat[:place], t, *flat[place + 1 :]])
+            found = _run(program, [*flat[:place], t, *flat[place + 1 :]], here)
+            values = [found[at] for at in program.outputs]
             return mpmath.fsum(c * v for c, v in zip(fed, values, strict=True))
 
         return mp.diff(along, flat[place])
 
 
 def sizes(spec: Spec, arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """The sizes that a point has."""
+    """The sizes that a point has; of complex inputs the parts are another axis."""
     shapes = ((entry.shape, arrays[entry.name].shape) for entry in spec.inputs)
-    pairs = (pair for shape in shapes for pair in zip(*shape, strict=True))
+    pairs = (pair for shape in shapes for pair in zip(*shape, strict=False))
     return {size: actual for size, actual in pairs if isinstance(size, str)}
 
 
@@ -143,16 +165,23 @@ _PRIMITIVES: Mapping[str, Callable[..., Any]] = {
     "min": min,
     "lgamma": lambda x: mp.log(abs(mp.gamma(x))),
     "digamma": mp.digamma,
+    "detach": lambda x: x,
 }
 
 
-def evaluated(program: Program, flat: Numbers) -> list[mpf]:
-    """The outputs at a point, given as all inputs' elements in a row."""
+def _run(program: Program, flat: Numbers, constant: Sequence[Any] = ()) -> list[Any]:
+    """What each instruction gives at a point, given as all inputs' elements in a row.
+
+    constant: the same of a point at which everything is, for the sake of differentiation, that is
+    detached.
+    """
     given = dict(zip(program.inputs, flat, strict=True))
     found: list[Any] = []
-    for step in program.code:
-        found.append(_number(step, [found[arg] for arg in step.args], given))
-    return [found[at] for at in program.outputs]
+    for place, step in enumerate(program.code):
+        args = [found[arg] for arg in step.args]
+        pinned = step.op == "detach" and constant
+        found.append(constant[place] if pinned else _number(step, args, given))
+    return found
 
 
 def _number(step: Instruction, args: list[Any], given: Mapping[str, mpf]) -> Any:
@@ -173,7 +202,7 @@ def test_mpmath_evaluates_the_programs() -> None:
     spec = next(spec for spec in SPECS if spec.name == "heron")
     program = derive(spec, {"n": 1}).forward
     with mp.workdps(30):
-        (area,) = evaluated(program, [mpf(5) / 4, mpf(3) / 2])
+        area = _run(program, [mpf(5) / 4, mpf(3) / 2])[program.outputs[0]]
         assert area == pytest.approx(0.75)
 
 
