@@ -80,7 +80,7 @@ def _is_product(result: Floats, a: Floats, b: Floats) -> Mask:
 
 
 def _is_quotient(result: Floats, a: Floats, b: Floats) -> Mask:
-    return _is_product(a, result, b) & (b != 0)
+    return np.asarray(_is_product(a, result, b) & (b != 0))
 
 
 def _is_power(result: Floats, base: Floats, exponent: Floats) -> Mask | None:

@@ -116,8 +116,14 @@ class _Leaving(TorchFunctionMode):
         super().__init__()
         self.left = False
         for node in list(nodes(result)):
-            node.register_prehook(lambda received: self.__enter__() and None)
-            node.register_hook(lambda handed, received: self.__exit__(None, None, None))
+            node.register_prehook(self._enter)
+            node.register_hook(self._leave)
+
+    def _enter(self, received: object) -> None:
+        self.__enter__()  # type: ignore[no-untyped-call]
+
+    def _leave(self, handed: object, received: object) -> None:
+        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The function as it is."""

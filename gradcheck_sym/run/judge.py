@@ -101,7 +101,8 @@ class _Judging:
         self.faults += self._confirmed()
 
     def _decide(self) -> None:
-        tight, loose = (self._within(share) for share in self.trial.shares)
+        as_usual = self.trial.is_as_usual(self.columns)  # judged where it is run as usual
+        tight, loose = (self._within(share) | as_usual for share in self.trial.shares)
         doubtful, count = self._by_size(self._unexplained(self._within_range(~loose))), _AT_ONCE
         if len(doubtful) > _MOST_DOUBTS:
             self.dropped[f"in doubt, after {_MOST_DOUBTS} others"] = len(doubtful) - _MOST_DOUBTS

@@ -91,12 +91,26 @@ class Trial:
     unsupported: Mapping[int, Unsupported] = field(default_factory=dict)  # lane -> what it lacks
     raised: frozenset[int] = frozenset()  # lanes that raised
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
+    usual: Trial | None = None  # at the same points, run as it usually is, and judged as well
 
     def informed_by(self, other: Trial) -> Trial:
         """Itself, with what is known of the truths from a trial at the same points."""
         self.__dict__["_enclosed"] = other._enclosed
         self.__dict__["_settled"] = other._settled
         return self
+
+    def beside(self, usual: Trial) -> Trial:
+        """Itself, next to a trial at the same points, which is judged as well."""
+        return replace(self, usual=usual).informed_by(usual)
+
+    def is_as_usual(self, columns: slice) -> npt.NDArray[np.bool_]:
+        """The points at which the way it is run makes no difference at all: (lanes,)."""
+        if self.usual is None:
+            return np.zeros(len(self.claimed), dtype=np.bool_)
+        mine, theirs = self.claimed[:, columns], self.usual.claimed[:, columns]
+        same = ((mine == theirs) | (np.isnan(mine) & np.isnan(theirs))).all(axis=1)
+        same[list({*self.problems, *self.usual.problems})] = False
+        return np.asarray(same)
 
     def summed(self, shared: Mapping[str, tuple[int, ...]]) -> Trial:
         """Itself, for inputs whose elements are one in memory along some axes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,6 @@ def _trial(spec_of: Any, expr: str, dtype: str, xs: Sequence[float] = XS, **fiel
 
 
 def _changed(trial: Trial, lane: int, column: int, value: float, **fields: Any) -> Trial:
-    from dataclasses import replace
-
     claimed = trial.claimed.copy()
     claimed[lane, column] = value
     return replace(trial, claimed=claimed, **fields)
@@ -303,3 +302,17 @@ def test_rounding_within_the_bound_is_not_told(points: int, spec_of: Any) -> Non
     trial.claimed[:, 0] = 0.25
     again = judge(_changed(trial, 0, 0, 0.25), slice(0, 1), all_of_it)
     assert {fault.ruling.verdict for fault in again.faults} == {Verdict.INACCURATE}
+
+
+def test_what_is_as_usual_is_judged_once(spec_of: Any) -> None:
+    """Next to a trial of the usual way of running, only what differs from it is looked at."""
+    usual = _changed(_trial(spec_of, "x**2", "float64"), 0, 1, math.nan)
+    again = _changed(usual, 1, 1, 0.5).beside(usual)
+    gradient = slice(1, 2)
+    assert again.is_as_usual(gradient).tolist() == [lane != 1 for lane in range(len(XS))]
+    assert again.is_as_usual(slice(0, 1)).all()
+    assert {fault.lane for fault in _judged(usual, gradient).faults} == {0}
+    assert {fault.lane for fault in _judged(again, gradient).faults} == {1}
+    raised = replace(again, problems={2: "not today"})
+    assert not raised.is_as_usual(gradient)[2]
+    assert not usual.is_as_usual(gradient).any()

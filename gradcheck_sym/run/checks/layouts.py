@@ -93,7 +93,7 @@ def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[
             continue
         trial = laid.trial(batch.take(good), "each", alike.get(GRAD_OUTPUT, first.cotangents)[good])
         if not alike:  # the points are those of the first trial, and so are the truths
-            trial.informed_by(first)
+            trial = trial.beside(first)
         if trial.is_refused:
             refused.append(told)
         else:

@@ -55,7 +55,7 @@ def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
     values = {name: array[few] for name, array in usual.values.items()}
     free = {entry.name for entry in subject.function.space.free}
     shapes = {name: array.shape[1:] for name, array in values.items() if name in free}
-    known: dict[frozenset[str], Trial] = {}
+    known: dict[frozenset[str], Evidence] = {}  # the first way in which these are shared
     for way in ways(shapes):
         function = _mapped(subject.function, way)
         shared = {k: np.broadcast_to(v[:1], v.shape) for k, v in values.items() if k in way.shared}
@@ -64,9 +64,12 @@ def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
         if not good.any():  # shared, they may break a condition between inputs
             continue
         trial = function.trial(batch.take(good), "each", usual.cotangents[few][good])
-        trial.informed_by(known.setdefault(way.shared, trial))
+        silent = way.shared if way.after else frozenset()
+        first = known.setdefault(way.shared, Evidence(function, trial, silent))
+        if first.trial is not trial and first.silent <= silent:
+            trial = trial.beside(first.trial)
         if not _is_refused(trial):
-            yield Evidence(function, trial, way.shared if way.after else frozenset())
+            yield Evidence(function, trial, silent)
 
 
 def _is_refused(trial: Trial) -> bool:
