@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import importlib
 import sys
+import sysconfig
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from types import MappingProxyType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType
 from typing import Any, final
 
 import numpy as np
@@ -174,8 +175,9 @@ def permitted(module: str, allow_import: Collection[str]) -> bool:
 def imported(name: str, target: str, allow_import: Collection[str]) -> Callable[..., Any]:
     """The callable at "package.module:attribute", under the name a spec gives it in `use`.
 
-    An nn.Module class is instantiated without arguments; an autograd.Function is applied.
-    Raises ImplementationError.
+    An nn.Module class is instantiated without arguments; an autograd.Function is applied. What the
+    module has merely imported needs permission for where it is from: a module that uses
+    `os.system` does not lend it to specs. Raises ImplementationError.
     """
     module_name, _, attribute = target.partition(":")
     if not permitted(module_name, allow_import):
@@ -185,7 +187,8 @@ def imported(name: str, target: str, allow_import: Collection[str]) -> Callable[
         )
     try:
         with undisturbed():
-            return _callable(_attribute(_module(module_name), attribute))
+            found = _attribute(_module(module_name), attribute, allow_import)
+            return _callable(found)
     except RAISED as error:
         raise ImplementationError(f"use.{name}: {target}: {told(error)}") from error
 
@@ -214,15 +217,54 @@ def _make_current_directory_importable() -> None:
         sys.path.insert(0, current)
 
 
-def _attribute(module: Any, dotted: str) -> Any:
+def _attribute(module: Any, dotted: str, allow_import: Collection[str]) -> Any:
     """What a dotted path names: an attribute of the module, or of a class inside it."""
     holder, *names = dotted.split(".")
     found = getattr(module, holder)
+    _check_home(found, module.__name__, allow_import)
     for name in names:
         if not isinstance(found, type) or name.startswith("__"):
             raise ImplementationError("a dotted attribute may only lead through classes")
         found = getattr(found, name)
     return found
+
+
+def _check_home(found: Any, module: str, allow_import: Collection[str]) -> None:
+    """Refuse a function or class of Python's library, or of an installed package not permitted."""
+    owner = found.__self__ if isinstance(found, MethodType) else found  # of Function.apply: whose
+    home = getattr(owner, "__module__", None) if isinstance(owner, _DEFINED) else None
+    if not isinstance(home, str) or not _is_installed(home):
+        return
+    if not permitted(home, (module.partition(".")[0], *_MATHEMATICS, *allow_import)):
+        name = found.__name__
+        raise ImplementationError(f"{name} is from {home!r}; --allow-import {home} permits it")
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is Python's own or an installed one, and no file of the project's."""
+    top = module.partition(".")[0]
+    if top == "__main__":
+        return False
+    if top in sys.stdlib_module_names:
+        return True
+    place = getattr(sys.modules.get(top), "__file__", None)
+    return place is not None and Path(place).resolve().is_relative_to(_INSTALLED)
+
+
+# What says where it is from; of other callables, such as partials, only the class does.
+_DEFINED = (type, FunctionType, BuiltinFunctionType)
+
+# Of torch, what computes; not what loads, saves or compiles.
+_MATHEMATICS = (
+    "torch._C",
+    "torch._ops",
+    "torch.fft",
+    "torch.functional",
+    "torch.linalg",
+    "torch.nn",
+    "torch.special",
+)
+_INSTALLED = Path(sysconfig.get_path("purelib")).resolve()
 
 
 def _callable(found: Any) -> Callable[..., Any]:

@@ -20,15 +20,15 @@ def select(
     Raises SpecError with every mistake of the files, for a name that is in none of them, and for
     a tag that none of them has.
     """
-    from gradcheck_sym.spec import reader
+    from gradcheck_sym.spec import files, reader
 
     matches = (lambda _: True) if keyword is None else matcher(keyword)
     targets = [_target(path) for path in paths]
     specs = reader.read(path for path, _ in targets)
     chosen: set[str] = set()
     for path, name in targets:
-        files = set(map(realpath, reader.find_files([path])))
-        candidates = [spec for spec in specs if realpath(spec.path) in files]
+        meant = set(map(realpath, files.find_files([path])))
+        candidates = [spec for spec in specs if realpath(spec.path) in meant]
         chosen.update(spec.address for spec in _named(candidates, path, name))
     found = sorted((spec for spec in specs if spec.address in chosen), key=_file)
     return tuple(

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from gradcheck_sym.errors import Problem
+from gradcheck_sym.spec.tokens import is_seen
 
 MAX_COLUMNS = 100  # of the source line shown; more is cut around the place
 
@@ -49,7 +50,7 @@ def visible(text: str) -> str:
 def _shown(character: str) -> str:
     if character == "\t":
         return "    "
-    return character if character.isprintable() else ascii(character)[1:-1]
+    return character if is_seen(character) else ascii(character)[1:-1]
 
 
 def _width(text: str) -> int:

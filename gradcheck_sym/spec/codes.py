@@ -76,6 +76,7 @@ class Code(StrEnum):
     FORBIDDEN_OPTION = "S317"
     NOT_A_CONDITION = "S318"
     NOT_A_NUMBER = "S319"
+    TOO_MANY_EXPRESSIONS = "S320"
     BAD_STEP = "S401"
     BAD_EXPECTATION = "S402"
     BAD_TARGET = "S403"
@@ -117,7 +118,8 @@ CODES: Mapping[Code, Entry] = MappingProxyType(
         ),
         Code.CONTROL_CHARACTER: Entry(
             "control character",
-            "The file contains a character that no editor shows, such as NUL or escape.",
+            "The file contains a character that no editor shows, such as NUL or escape, or one that"
+            " turns the direction of the text, so that it reads otherwise than it is.",
             "Remove the character; a tab or a line break is fine where YAML allows it.",
         ),
         Code.YAML_SYNTAX: Entry(
@@ -401,6 +403,12 @@ CODES: Mapping[Code, Entry] = MappingProxyType(
             "no value to compute with",
             "A text or none stands where a number or array is wanted.",
             "Texts and none are arguments of functions only.",
+        ),
+        Code.TOO_MANY_EXPRESSIONS: Entry(
+            "too many expressions",
+            "The expressions, domains and constants of one file may have 100000 characters, each"
+            " of them counted as ten more; those under defaults count in each spec.",
+            "Split the file.",
         ),
         # steps
         Code.BAD_STEP: Entry(

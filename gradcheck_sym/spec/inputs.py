@@ -12,6 +12,7 @@ from gradcheck_sym.spec.domain import format_domain, parse_domain
 from gradcheck_sym.spec.dtypes import COMPLEX_DTYPES, DTYPES
 from gradcheck_sym.spec.keys import EXAMPLE, INPUT
 from gradcheck_sym.spec.numbers import MAX_RANK, Form, leaves, values
+from gradcheck_sym.spec.parser import listed
 from gradcheck_sym.spec.reading import (
     Report,
     boolean,
@@ -30,6 +31,7 @@ from gradcheck_sym.spec.tokens import ParseError, quoted
 from gradcheck_sym.spec.yaml_nodes import Scalar, Table, YamlNode
 
 MAX_SIZE = 4_096  # of one dimension
+MAX_ELEMENTS = MAX_SIZE**2  # of one input
 DEFAULT_SIZES = (1, 4)  # of a symbolic size
 
 Shape = tuple[int | str, ...]
@@ -88,6 +90,7 @@ def read_domain(report: Report, node: YamlNode) -> Domain | None:
     if not isinstance(node, Scalar):
         wrong_type(report, node, 'a domain is wanted, such as "[-1, 1]", in quotes')
         return None
+    report.spend(node, node.text, 1 + node.text.count(",") + node.text.count("|"))
     try:
         return parse_domain(node.text)
     except ParseError as err:
@@ -116,13 +119,16 @@ def read_shape(report: Report, node: YamlNode, taken: Collection[str]) -> Shape:
         return ()
     found = [_size(report, item, taken) for item in sizes]
     kept = tuple(size for size in found if size is not None)
-    if math.prod(size for size in kept if isinstance(size, int)) > MAX_SIZE**2:
-        report.add(Code.BAD_SHAPE, node, f"more than {MAX_SIZE**2} elements")
+    if math.prod(size for size in kept if isinstance(size, int)) > MAX_ELEMENTS:
+        report.add(Code.BAD_SHAPE, node, f"more than {MAX_ELEMENTS} elements")
     return kept
 
 
 def _size(report: Report, node: YamlNode, taken: Collection[str]) -> int | str | None:
+    before = len(report.problems)
     value = plain(report, node) if isinstance(node, Scalar) else None
+    if len(report.problems) > before:
+        return None
     if isinstance(node, Scalar) and isinstance(value, str):
         if node.text in taken:
             message = f"{quoted(node.text)} is an input; a size has a name of its own"
@@ -142,7 +148,21 @@ def read_dims(report: Report, node: YamlNode | None, inputs: Iterable[Input]) ->
     """The symbolic sizes of the inputs' shapes, in order of first appearance."""
     used = dict.fromkeys(size for entry in inputs for size in entry.shape if isinstance(size, str))
     ranges = _ranges(report, node, used) if node is not None else {}
-    return tuple(Dim(name, *ranges.get(name, DEFAULT_SIZES), name in ranges) for name in used)
+    dims = tuple(Dim(name, *ranges.get(name, DEFAULT_SIZES), name in ranges) for name in used)
+    if node is not None:
+        _check_largest(report, node, inputs, {dim.name: dim.high for dim in dims})
+    return dims
+
+
+def _check_largest(
+    report: Report, node: YamlNode, inputs: Iterable[Input], largest: Mapping[str, int]
+) -> None:
+    """Report the inputs that have too many elements where every size is at its largest."""
+    for entry in inputs:
+        sizes = (largest[size] if isinstance(size, str) else size for size in entry.shape)
+        if (count := math.prod(sizes)) > MAX_ELEMENTS:
+            message = f"{quoted(entry.name)} may have {count} elements; at most {MAX_ELEMENTS}"
+            report.add(Code.BAD_DIM, node, message)
 
 
 def _ranges(report: Report, node: YamlNode, used: Collection[str]) -> dict[str, tuple[int, int]]:
@@ -179,14 +199,16 @@ def _range(report: Report, node: YamlNode) -> tuple[int, int] | None:
 
 def read_examples(report: Report, node: YamlNode, inputs: tuple[Input, ...]) -> tuple[Example, ...]:
     """The examples that can be read, in order."""
-    found = (_example(report, item, inputs) for item in items(report, node, "a list is wanted"))
+    by_name = {entry.name: entry for entry in inputs}
+    free = tuple(entry.name for entry in inputs if entry.value is None)
+    listing = items(report, node, "a list is wanted")
+    found = (_example(report, item, _Arguments(report, by_name, free)) for item in listing)
     return tuple(example for example in found if example is not None)
 
 
-def _example(report: Report, node: YamlNode, inputs: tuple[Input, ...]) -> Example | None:
+def _example(report: Report, node: YamlNode, arguments: _Arguments) -> Example | None:
     before = len(report.problems)
     known = fields(report, node, EXAMPLE, "an example")
-    arguments = _Arguments(report, {entry.name: entry for entry in inputs})
     point = arguments.point(node, known.get("point"))
     grad = arguments.by_input(known.get("grad"))
     for name, (value_node, _) in grad.items():
@@ -210,9 +232,10 @@ _Read = dict[str, tuple[YamlNode, Nested]]
 class _Arguments:
     """The values that one example gives by input, all for the same sizes."""
 
-    def __init__(self, report: Report, inputs: Mapping[str, Input]) -> None:
+    def __init__(self, report: Report, inputs: Mapping[str, Input], free: tuple[str, ...]) -> None:
         self.report = report
         self.inputs = inputs
+        self.free = free  # those without a fixed value
         self.sizes: dict[str, int] = {}
 
     def point(self, example: YamlNode, node: YamlNode | None) -> _Read:
@@ -226,8 +249,8 @@ class _Arguments:
             elif entry.domain is not None:
                 check_inside(self.report, value_node, value, entry.domain)
         given = {key.text for key, _ in node.pairs} if isinstance(node, Table) else set()
-        for name, entry in self.inputs.items():
-            if entry.value is None and name not in given:
+        for name in self.free:
+            if name not in given:
                 message = f"the point has no value for {quoted(name)}"
                 self.report.add(Code.MISSING_KEY, node or example, message)
         return found
@@ -248,8 +271,7 @@ class _Arguments:
         return found
 
     def unknown(self, key: Scalar) -> None:
-        known = ", ".join(self.inputs)
-        message = f"{quoted(key.text)} is no input; the inputs are {known}"
+        message = f"{quoted(key.text)} is no input{listed('the inputs', self.inputs)}"
         self.report.add(Code.UNKNOWN_NAME, key, message)
 
     def fits(self, node: YamlNode, name: str, shape: tuple[int, ...]) -> bool:

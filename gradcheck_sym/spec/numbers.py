@@ -69,7 +69,9 @@ def _nested(report: Report, node: YamlNode, depth: int, form: Form) -> _Numbers 
 
 
 _DECIMAL = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?"
-_COMPLEX = re.compile(rf"(?P<re>[-+]?{_DECIMAL}(?=\s*[-+]))?\s*(?P<im>[-+]?\s*(?:{_DECIMAL})?)i")
+_COMPLEX = re.compile(
+    rf"(?P<re>[-+]?{_DECIMAL}(?=\s*[-+]))?\s*(?P<im>(?:[-+]\s*)?(?:{_DECIMAL})?)i"
+)
 
 
 def _complex(node: Scalar) -> complex | None:
@@ -92,7 +94,7 @@ def _number(report: Report, node: Scalar, form: Form) -> float | None:
     number: float | None = None
     try:
         if isinstance(value, str):
-            number = _spelled(value)
+            number = _spelled(report, node, value)
         elif isinstance(value, int | Fraction | float) and not isinstance(value, bool):
             number = float(value)
     except OverflowError:
@@ -113,11 +115,12 @@ def _no_number(report: Report, node: Scalar, form: Form) -> None:
     wrong_type(report, node, wanted, hint)
 
 
-def _spelled(value: str) -> float | None:
+def _spelled(report: Report, node: Scalar, value: str) -> float | None:
     if _HEXADECIMAL.fullmatch(value):
         return float.fromhex(value)
     if value in ("nan", "NaN"):
         return math.nan
+    report.spend(node, value)
     try:
         return nearest(parse(value, names=()))
     except ParseError:

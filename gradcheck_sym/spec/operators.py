@@ -7,6 +7,9 @@ stand here where they serve inside a differentiable expression, such as comparis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 _ELEMENTWISE = """
 abs absolute acos acosh add addcdiv addcmul angle arccos arccosh arcsin arcsinh arctan arctan2
 arctanh asin asinh atan atan2 atanh ceil clamp clamp_max clamp_min clip clone complex conj
@@ -134,6 +137,43 @@ FORBIDDEN_OPTIONS = frozenset(
         "out",
         "pin_memory",
         "requires_grad",
+    }
+)
+
+_PLACES: Mapping[str, Mapping[str, int]] = {
+    "dropout_p": {"F.scaled_dot_product_attention": 4},
+    "dtype": {
+        "F.log_softmax": 3,
+        "F.softmax": 3,
+        "F.softmin": 3,
+        "torch.log_softmax": 2,
+        "torch.softmax": 2,
+        "torch.special.softmax": 2,
+    },
+    "inplace": {
+        "F.celu": 2,
+        "F.elu": 2,
+        "F.hardsigmoid": 1,
+        "F.hardswish": 1,
+        "F.hardtanh": 3,
+        "F.leaky_relu": 2,
+        "F.mish": 1,
+        "F.relu": 1,
+        "F.relu6": 1,
+        "F.selu": 1,
+        "F.silu": 1,
+        "F.threshold": 3,
+    },
+    "max_norm": {"F.embedding": 3, "F.embedding_bag": 3},
+    "out": {"F.normalize": 4, "torch.norm": 4, "torch.tensordot": 3},
+}
+
+# The operators that take such an option by position, too: after how many arguments, and which.
+FORBIDDEN_PLACES: Mapping[str, tuple[int, str]] = MappingProxyType(
+    {
+        operator: (place, option)
+        for option, places in _PLACES.items()
+        for operator, place in places.items()
     }
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from types import MappingProxyType
@@ -19,16 +19,23 @@ from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.codes import Code
 from gradcheck_sym.spec.constants import check_constants
 from gradcheck_sym.spec.functions import CONSTANTS, FUNCTIONS, Parameter, parameters
-from gradcheck_sym.spec.operators import FORBIDDEN_OPTIONS, OPERATORS, canonical
+from gradcheck_sym.spec.operators import (
+    FORBIDDEN_OPTIONS,
+    FORBIDDEN_PLACES,
+    OPERATORS,
+    canonical,
+)
 from gradcheck_sym.spec.tokens import MAX_DEPTH, ParseError, check, number, quoted
 from gradcheck_sym.spec.tree import Node, Span
 from gradcheck_sym.spec.unparse import unparse
 
-__all__ = ["Dialect", "ParseError", "closest", "parse", "unparse"]
+__all__ = ["Dialect", "ParseError", "closest", "listed", "parse", "unparse"]
 
 Dialect = Literal["math", "torch", "steps"]
 
 MAX_PARTS = 2_000  # nodes of one expression
+MAX_KNOWN = 800  # names that one may be compared with; torch's operators are three quarters of it
+MAX_LISTED = 8  # names that a message lists
 
 PROPERTIES = ("T", "mT")
 _STEPS_ONLY = MappingProxyType({"diff": "y, x"})
@@ -79,12 +86,41 @@ def parse(
 
 
 def closest(name: str, known: Collection[str]) -> str:
-    """The question whether a known name is meant that is near to this one; or nothing."""
-    for match in difflib.get_close_matches(name, sorted(known), n=1):
-        return f"did you mean {quoted(match)}?"
+    """The question whether a known name is meant that is near to this one; or nothing.
+
+    Nobody means one of so many names that comparing them would take long.
+    """
+    if len(known) > MAX_KNOWN:
+        return ""
+    nearest = _nearest(name, sorted(known))
+    if nearest:
+        return f"did you mean {quoted(nearest)}?"
     folded = {other.casefold(): other for other in sorted(known)}
     same = folded.get(name.casefold())
     return f"did you mean {quoted(same)}?" if same else ""
+
+
+_NEAR = 0.6  # the ratio of what two names have in common, as difflib.get_close_matches has it
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """The known name that has the most in common with this one, if that is enough; or nothing.
+
+    Of each only what may yet be nearer is looked at, for a file may have hundreds of slips.
+    """
+    matcher = difflib.SequenceMatcher(b=name)
+    best, found = _NEAR, ""
+    for other in known:
+        matcher.set_seq1(other)
+        bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)  # ever closer
+        if all(bound() >= best for bound in bounds):
+            best, found = matcher.ratio(), other
+    return found
+
+
+def listed(what: str, names: Collection[str]) -> str:
+    """What names there are, as the end of a message: if there are any, and not too many."""
+    return f"; {what} are {', '.join(sorted(names))}" if 0 < len(names) <= MAX_LISTED else ""
 
 
 def _python(text: str) -> ast.expr:
@@ -237,9 +273,8 @@ class _Walk:
             message = f"{quoted(name)} is a function; its arguments are missing"
             signature = f"{name}({FUNCTIONS[name].signature})"
             return ParseError(Code.UNKNOWN_NAME, message, span, f"write {signature}")
-        known = sorted(self.names or ())
-        listed = f"; known are {', '.join(known)}" if 0 < len(known) <= 8 else ""
-        message = f"unknown name {quoted(name)}{listed}"
+        known = self.names or ()
+        message = f"unknown name {quoted(name)}{listed('known', known)}"
         return ParseError(Code.UNKNOWN_NAME, message, span, closest(name, (*known, *CONSTANTS)))
 
     def comparison(self, node: ast.Compare) -> Node:
@@ -297,12 +332,20 @@ class _Walk:
         find = self.operator if self.dialect == "torch" else self.function
         found = find(name, self.span(node.func))
         arguments = tuple(map(self.argument, node.args))
+        self.check_places(found, node)
         self.check_repeated(node)
         options = tuple(self.option(found, keyword) for keyword in node.keywords)
         signature = self.signature(found)
         if signature:
             self.check_arguments(found, signature, node)
         return tree.Call(found, arguments, options, self.span(node))
+
+    def check_places(self, function: str, node: ast.Call) -> None:
+        """Refuse by position what is refused by name."""
+        place, option = FORBIDDEN_PLACES.get(function, (len(node.args), ""))
+        if len(node.args) > place:
+            message = f"argument {place + 1} is {quoted(option)}, which is not for a spec to set"
+            raise ParseError(Code.FORBIDDEN_OPTION, message, self.span(node.args[place]))
 
     def check_repeated(self, node: ast.Call) -> None:
         """Refuse the same option twice, which Python's grammar alone allows."""

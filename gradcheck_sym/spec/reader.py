@@ -5,9 +5,7 @@ Reading executes nothing of what it reads, and imports neither torch nor SymPy.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +15,7 @@ from gradcheck_sym.errors import Problem, SpecError
 from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.checks import CHECKS
 from gradcheck_sym.spec.codes import Code
+from gradcheck_sym.spec.files import discover, source_of
 from gradcheck_sym.spec.inputs import read_dims, read_examples, read_inputs
 from gradcheck_sym.spec.keys import ABOUT_EXPR, CHECK, FAMILY, SPEC
 from gradcheck_sym.spec.kinks import read_kinks
@@ -30,6 +29,7 @@ from gradcheck_sym.spec.reading import (
     gaps,
     identifier,
     items,
+    line,
     one_or_more,
     pairs,
     plain,
@@ -42,22 +42,15 @@ from gradcheck_sym.spec.reading import (
 from gradcheck_sym.spec.records import Expression, Input, Skip, Spec
 from gradcheck_sym.spec.steps import read_steps, used_names
 from gradcheck_sym.spec.tokens import identifier_complaint, quoted
-from gradcheck_sym.spec.yaml_nodes import Scalar, Source, Table, YamlNode, compose
-
-MAX_BYTES = 1_000_000  # of one file
-SUFFIXES = (".yaml", ".yml")
-
-
-def find_files(paths: Iterable[str]) -> tuple[str, ...]:
-    """The spec files that paths name: files as they are, directories searched, each file once.
-
-    In a directory, *.yaml and *.yml are taken in sorted order; what begins with a dot is passed
-    over. Raises SpecError with every path that does not exist or cannot be searched.
-    """
-    files, problems = _discover(paths)
-    if problems:
-        raise SpecError(problems)
-    return files
+from gradcheck_sym.spec.yaml_nodes import (
+    MAX_VALUES,
+    Listing,
+    Scalar,
+    Source,
+    Table,
+    YamlNode,
+    compose,
+)
 
 
 def read(paths: Iterable[str]) -> tuple[Spec, ...]:
@@ -65,7 +58,7 @@ def read(paths: Iterable[str]) -> tuple[Spec, ...]:
 
     Raises SpecError with all problems of all files, in the order of files and lines.
     """
-    files, problems = _discover(paths)
+    files, problems = discover(paths)
     specs: list[Spec] = []
     for path in files:
         found, wrong = read_file(path)
@@ -78,7 +71,7 @@ def read(paths: Iterable[str]) -> tuple[Spec, ...]:
 
 def read_file(path: str) -> tuple[tuple[Spec, ...], tuple[Problem, ...]]:
     """The specs of one file and its problems in the order of lines."""
-    source = _source(path)
+    source = source_of(path)
     if isinstance(source, Problem):
         return (), (source,)
     return read_source(source)
@@ -101,82 +94,6 @@ def _place(problem: Problem) -> tuple[int, int]:
     return (where.line, where.column) if where else (0, 0)
 
 
-# ---- files
-
-
-def _discover(paths: Iterable[str]) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
-    files: dict[str, str] = {}  # where it really is -> as the user named it
-    problems: list[Problem] = []
-    for path in paths:
-        for found in _found(path):
-            if isinstance(found, Problem):
-                problems.append(found)
-            else:
-                files.setdefault(os.path.realpath(found), found)
-    return tuple(files.values()), tuple(problems)
-
-
-def _found(path: str) -> Iterator[str | Problem]:
-    """The files that one path names, or why there are none."""
-    try:
-        mode = Path(path).stat().st_mode
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: it contains NUL
-        hint = _sibling(path)
-        yield Problem(Code.NO_SUCH_PATH, "no such file or directory", suggestion=hint, path=path)
-    except OSError as err:
-        yield _unreadable(path, err)
-    else:
-        if stat.S_ISDIR(mode):
-            yield from _searched(path)
-        elif stat.S_ISREG(mode):
-            yield path
-        else:
-            yield _unreadable(path, "neither a file nor a directory")
-
-
-def _searched(directory: str) -> Iterator[str | Problem]:
-    refused: list[OSError] = []
-    for root, folders, names in os.walk(directory, onerror=refused.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.endswith(SUFFIXES) and not name.startswith("."):
-                yield str(Path(root, name))
-    for err in refused:
-        yield _unreadable(str(err.filename), err)
-
-
-def _unreadable(path: str, why: OSError | str) -> Problem:
-    reason = why if isinstance(why, str) else why.strerror or "cannot be read"
-    return Problem(Code.UNREADABLE, reason, path=path)
-
-
-def _sibling(path: str) -> str:
-    """A file of a similar name beside a path that does not exist."""
-    missing = Path(path)
-    try:
-        return closest(missing.name, [entry.name for entry in missing.parent.iterdir()])
-    except (OSError, ValueError):
-        return ""
-
-
-def _source(path: str) -> Source | Problem:
-    """The text of a file, or why it has none."""
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as err:
-        return _unreadable(path, err)
-    if len(data) > MAX_BYTES:
-        message = f"the file has more than {MAX_BYTES} bytes"
-        return Problem(Code.FILE_TOO_LARGE, message, path=path)
-    try:
-        return Source(path, data.decode("utf-8").removeprefix("\ufeff"))
-    except UnicodeDecodeError as err:
-        before = Source(path, data[: err.start].decode("utf-8").removeprefix("\ufeff"))
-        message = f"the byte 0x{data[err.start]:02x} here is not UTF-8"
-        return before.problem(Code.NOT_UTF8, message, len(before.text))
-
-
 # ---- specs of a file
 
 
@@ -196,19 +113,43 @@ def _family(report: Report, root: Table) -> Iterator[Spec]:
     defaults: Mapping[str, YamlNode] = {}
     if "defaults" in known:
         defaults = fields(report, known["defaults"], SPEC, "defaults")
-    seen: dict[str, int] = {}
-    wanted = "specs is a list"
-    for node in items(report, known["specs"], wanted) if "specs" in known else ():
+        if "specs" in known and _is_too_much(report, known["defaults"], known["specs"]):
+            return
+    seen: dict[str, int] = {}  # name -> offset of the first of that name
+    specs = known.get("specs")
+    if isinstance(specs, Listing) and not specs.items:
+        report.add(Code.EMPTY_FILE, specs, "the list holds no spec")
+    for node in items(report, specs, "specs is a list") if specs is not None else ():
         spec = _Reading(report, node, defaults, "").spec()
         name = node.get("name") if isinstance(node, Table) else None
         if isinstance(name, Scalar):
-            line = root.source.position(name.start).line
-            first = seen.setdefault(name.text, line)
-            if first != line:
+            first = root.source.position(seen.setdefault(name.text, name.start)).line
+            if seen[name.text] != name.start:
                 message = f"{quoted(name.text)} is also the name of the spec in line {first}"
                 report.add(Code.DUPLICATE_NAME, name, message)
         if spec is not None:
             yield spec
+
+
+def _is_too_much(report: Report, defaults: YamlNode, specs: YamlNode) -> bool:
+    """Whether reading the defaults once for each spec would take too long."""
+    number = len(specs.items) if isinstance(specs, Listing) else 0
+    if number * _size(defaults) <= MAX_VALUES:
+        return False
+    message = f"in each of {number} specs they would be more than {MAX_VALUES} keys and values"
+    report.add(Code.TOO_MANY_VALUES, defaults, message)
+    return True
+
+
+def _size(node: YamlNode) -> int:
+    """How many keys and values there are."""
+    match node:
+        case Listing():
+            return 1 + sum(map(_size, node.items))
+        case Table():
+            return 1 + sum(1 + _size(value) for _, value in node.pairs)
+        case Scalar():
+            return 1
 
 
 _USE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -247,9 +188,9 @@ class _Reading:
             name=self.name(),
             path=self.node.source.path,
             position=self.node.source.position(self.node.start),
-            title=self.text("title"),
-            source=self.text("source"),
-            notes=self.text("notes"),
+            title=self.line("title"),
+            source=self.line("source"),
+            notes=(text(report, known["notes"]) or "") if "notes" in known else "",
             tags=self.tags(),
             inputs=inputs,
             dims=dims,
@@ -286,8 +227,8 @@ class _Reading:
         )
         return word(self.report, stem, "a name, here the file's,") or ""
 
-    def text(self, key: str) -> str:
-        return (text(self.report, self.known[key]) or "") if key in self.known else ""
+    def line(self, key: str) -> str:
+        return line(self.report, self.known[key]) if key in self.known else ""
 
     def tags(self) -> tuple[str, ...]:
         """The tags of the defaults and the spec's own."""
@@ -315,12 +256,13 @@ class _Reading:
     ) -> tuple[tuple[str, Expression], ...]:
         """The intermediates; each sees the inputs and those before it."""
         found: list[tuple[str, Expression]] = []
-        scope = set(arguments | sizes)
+        taken = arguments | sizes
+        scope = set(taken)
         node = self.known.get("let")
         wanted = "let is a mapping, such as {z: beta*x}"
         for key, value in pairs(self.report, node, wanted) if node else ():
             bound = expression(self.report, value, Language("math", scope))
-            if key.text in arguments | sizes:
+            if key.text in taken:
                 message = f"{quoted(key.text)} is an input or a size already"
                 self.report.add(Code.DUPLICATE_NAME, key, message)
             elif identifier(self.report, key) and bound is not None:
@@ -382,13 +324,12 @@ class _Reading:
                 wrong_type(self.report, value, 'true or {skip: "the reason"} is wanted')
                 continue
             known = fields(self.report, value, CHECK, "a check")
-            reason = text(self.report, known["skip"]) if "skip" in known else None
-            found[key.text] = Skip(reason) if reason is not None else {}
+            found[key.text] = Skip(line(self.report, known["skip"])) if "skip" in known else {}
         return found
 
     def xfail(self) -> dict[str, str]:
         """The checks that must fail, with their reasons."""
-        return {key.text: text(self.report, value) or "" for key, value in self.by_check("xfail")}
+        return {key.text: line(self.report, value) for key, value in self.by_check("xfail")}
 
     def by_check(self, key: str) -> Iterator[tuple[Scalar, YamlNode]]:
         node = self.known.get(key)

@@ -19,7 +19,7 @@ from gradcheck_sym.spec.keys import Keys
 from gradcheck_sym.spec.parser import PROPERTIES, Dialect, closest, parse, unparse
 from gradcheck_sym.spec.records import Expression
 from gradcheck_sym.spec.scalars import Plain
-from gradcheck_sym.spec.tokens import ParseError, identifier_complaint, quoted
+from gradcheck_sym.spec.tokens import ParseError, identifier_complaint, is_seen, quoted, shortened
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.spec.yaml_nodes import MAX_PROBLEMS, Listing, Scalar, Table, YamlNode, locate
 
@@ -39,15 +39,31 @@ class EnoughError(Exception):
     """A file has more problems than are worth reading."""
 
 
+MAX_EXPRESSIONS = 100_000  # characters of all expressions of a file; reading them takes a second
+_EACH = 10  # characters that take as long as beginning with another expression
+
+
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
     """The problems of one file, each once, in the order they are found.
 
-    Raises EnoughError after the last one that is kept.
+    Raises EnoughError after the last one that is kept, and when all that is read takes too long.
     """
 
     problems: dict[Problem, None] = field(default_factory=dict)
+    spent: int = 0  # characters of the expressions read so far
+
+    def spend(self, node: YamlNode, text: str, pieces: int = 1) -> None:
+        """Count what is about to be parsed: a text of so many expressions, domains or constants.
+
+        Those of a family's defaults are read again for each spec, and count again.
+        """
+        self.spent += len(text) + _EACH * pieces
+        if self.spent > MAX_EXPRESSIONS:
+            message = f"the file's expressions have more than {MAX_EXPRESSIONS} characters"
+            self.add(Code.TOO_MANY_EXPRESSIONS, node, message)
+            raise EnoughError
 
     def add(self, code: Code, node: YamlNode, message: str, suggestion: str = "") -> None:
         """A problem with a value as a whole."""
@@ -103,7 +119,7 @@ def dotted(path: tuple[str, ...]) -> str:
         path = path[2:]
     elif path[:1] == ("defaults",):
         path = path[1:]
-    return ".".join(path).replace(".[", "[")
+    return ".".join(map(shortened, path)).replace(".[", "[")
 
 
 def _flow_hint(err: ParseError, node: Scalar) -> str:
@@ -155,6 +171,11 @@ def text(report: Report, node: YamlNode) -> str | None:
     return None
 
 
+def line(report: Report, node: YamlNode) -> str:
+    """A text on one line, however it is broken in the file; empty if it says nothing."""
+    return " ".join((text(report, node) or "").split())
+
+
 def boolean(report: Report, node: YamlNode) -> bool | None:
     """true or false."""
     if isinstance(node, Scalar):
@@ -182,7 +203,7 @@ _WORD = re.compile(r"\w[\w.+-]{0,99}")
 
 def word(report: Report, node: YamlNode, what: str) -> str | None:
     """A name for people: letters, digits and _ . + -."""
-    if isinstance(node, Scalar) and _WORD.fullmatch(node.text):
+    if isinstance(node, Scalar) and _WORD.fullmatch(node.text) and all(map(is_seen, node.text)):
         return node.text
     message = f"got {shown(node)}; {what} has letters, digits and _ . + -, and at most 100"
     report.add(Code.BAD_NAME, node, message)
@@ -274,8 +295,13 @@ def expression(report: Report, node: YamlNode, language: Language) -> Expression
     if isinstance(node, Scalar):
         return Expression(node.text.rstrip(), found, node.source.position(locate(node, 0)))
     written = unparse(found)
-    again = parse(written, dialect=language.dialect, operators=language.operators)  # for its spans
-    return Expression(written, again, position(node))
+    report.spend(node, written)
+    try:
+        again = parse(written, dialect=language.dialect, operators=language.operators)
+    except ParseError as err:  # too much together, though no part is
+        report.add(err.code, node, err.message, err.suggestion)
+        return None
+    return Expression(written, again, position(node))  # with spans in what is written
 
 
 def _tree(report: Report, node: YamlNode, language: Language) -> Node | None:
@@ -292,6 +318,7 @@ def _tree(report: Report, node: YamlNode, language: Language) -> Node | None:
 
 def parsed(report: Report, node: Scalar, source: str, language: Language) -> Node | None:
     """The tree of the first characters of a scalar's text."""
+    report.spend(node, source)
     try:
         return parse(
             source,

@@ -9,7 +9,7 @@ from typing import final
 from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.codes import Code
 from gradcheck_sym.spec.keys import ACTIONS, BLOCKS, RAISES, STEP
-from gradcheck_sym.spec.parser import closest
+from gradcheck_sym.spec.parser import closest, listed
 from gradcheck_sym.spec.reading import (
     Language,
     Report,
@@ -95,10 +95,10 @@ class _Program:
             found = known[RAISES.name]
             raises = choice(self.report, found, EXCEPTIONS, Code.UNKNOWN_EXCEPTION, "an exception")
         (action,) = actions
-        kept = set(self.scope)
+        kept = None if raises is None else set(self.scope)  # what raises binds nothing
         step = self.action(action, known[action], node, raises)
-        if raises is not None:
-            self.scope = kept  # what raises binds nothing
+        if kept is not None:
+            self.scope = kept
         return step if len(self.report.problems) == before else None
 
     def action(self, name: str, node: YamlNode, step: YamlNode, raises: str | None) -> Step:
@@ -155,7 +155,7 @@ class _Program:
     def known(self, node: Scalar, name: str) -> bool:
         if name in self.scope:
             return True
-        message = f"unknown name {quoted(name)}; there are {', '.join(sorted(self.scope))}"
+        message = f"unknown name {quoted(name)}{listed('there', self.scope)}"
         self.report.add(Code.UNKNOWN_NAME, node, message, closest(name, self.scope))
         return False
 

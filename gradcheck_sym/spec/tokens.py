@@ -19,6 +19,7 @@ from gradcheck_sym.spec.codes import Code
 from gradcheck_sym.spec.tree import Span
 
 MAX_LENGTH = 10_000  # characters of an expression
+MAX_NAME = 100  # characters of a name
 MAX_DEPTH = 100  # levels of brackets, of signs in a row, and of the tree
 MAX_DIGITS = 800  # of one literal; a float64 written out in full has up to 767
 MAX_POWER_OF_TEN = 400  # of a literal; float64 ends at 308, its subnormals at -324
@@ -36,10 +37,24 @@ class ParseError(ValueError):
         self.suggestion = suggestion
 
 
+def shortened(text: str, limit: int = 60) -> str:
+    """The beginning of a text that is too long for a message."""
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
 def quoted(text: str, limit: int = 60) -> str:
     """The text in quotes for a message: on one line, without what a terminal would obey."""
-    shown = text if len(text) <= limit else f"{text[:limit]}…"
-    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown) + "'"
+    shown = shortened(text, limit)
+    return "'" + "".join(c if is_seen(c) else ascii(c)[1:-1] for c in shown) + "'"
+
+
+def is_seen(character: str) -> bool:
+    """Whether a character can be shown as it is: it is no control, and not blank like a letter."""
+    return character.isprintable() and character not in _BLANK_LETTERS
+
+
+# Fillers of Hangul syllables: letters to Unicode (Lo), and nothing to the eye (default ignorable).
+_BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
 
 
 _TOKEN = re.compile(
@@ -52,6 +67,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_NAME = re.compile(r"\w+")  # an identifier may have marks besides, such as accents by themselves
 _DECIMAL = re.compile(  # underscores stand between digits; only zero begins with 0
     r"(?: 0 | [1-9](?:_?[0-9])* | (?=[0-9_]*[.eE]) [0-9](?:_?[0-9])* )?"
     r"(?: \.(?:[0-9](?:_?[0-9])*)? )? (?: [eE][+-]?[0-9](?:_?[0-9])* )?",
@@ -179,7 +195,9 @@ def _check_name(token: Token) -> None:
 def identifier_complaint(name: str) -> str:
     """What is wrong with a name as an identifier of the language; empty if nothing."""
     shown = quoted(name, 30)
-    if not name.isidentifier():
+    if len(name) > MAX_NAME:
+        return f"{shown} has more than {MAX_NAME} characters"
+    if not (name.isidentifier() and _NAME.fullmatch(name) and all(map(is_seen, name))):
         return f"{shown} is not a name"
     if unicodedata.normalize("NFKC", name) != name:
         return f"{shown} is written with characters that stand for others"
@@ -192,7 +210,7 @@ def identifier_complaint(name: str) -> str:
 
 def _check_text(token: Token) -> None:
     for offset, character in enumerate(token.text):
-        if not character.isprintable() or character == "\\":
+        if not is_seen(character) or character == "\\":
             start = token.span.start + offset
             message = f"{quoted(character)} may not stand in a text"
             raise ParseError(Code.STRANGE_CHARACTER, message, Span(start, start + 1))

@@ -135,11 +135,18 @@ def compose(source: Source) -> tuple[YamlNode | None, tuple[Problem, ...]]:
     return (None if problems else node), tuple(problems)
 
 
+# What is no text to YAML, and what is one but hides itself or turns the text around it: a comment
+# could look like an expression. Joiners stay: some scripts and signs are written with them.
+_UNSEEN = re.compile(
+    r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    r"|[\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    r"|[\U000e0000-\U000e007f]"
+)
+
+
 def _control_characters(source: Source) -> Iterator[Problem]:
     """The first character, if any, that no editor shows; YAML allows tabs and line breaks."""
-    match = re.search(
-        r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff", source.text
-    )
+    match = _UNSEEN.search(source.text)
     if match:
         shown = quoted(match[0])
         message = f"the character {shown} may not stand in a spec"
@@ -313,9 +320,14 @@ _VALUE = re.compile(r"\s*(?:-\s+)*(?P<key>[\w.-]+):\s+(?P<value>[^\s#].*)")
 
 
 def _syntax_problem(source: Source, err: Any) -> Problem:
-    """YAML's complaint, at its place, with a hint where an expression wants quotes."""
-    mark = getattr(err, "problem_mark", None) or getattr(err, "context_mark", None)
-    offset = min(mark.index if mark else getattr(err, "position", 0), len(source.text))
+    """YAML's complaint, at its place, with a hint where an expression wants quotes.
+
+    What is never closed is found out at the end of the file; its place is where it begins.
+    """
+    marks = (getattr(err, name, None) for name in ("problem_mark", "context_mark"))
+    places = [mark.index for mark in marks if mark] or [getattr(err, "position", 0)]
+    ended = places[0] >= len(source.text.rstrip())
+    offset = min(places[-1 if ended else 0], len(source.text))
     problem = getattr(err, "problem", None) or "this is not YAML"
     context = getattr(err, "context", None)
     message = f"YAML: {context}: {problem}" if context else f"YAML: {problem}"

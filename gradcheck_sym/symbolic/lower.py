@@ -30,14 +30,20 @@ from gradcheck_sym.symbolic.rules.common import (
     as_array,
     mapped,
     numbers,
+    roomy,
     summed,
+    together,
     uniform,
 )
 from gradcheck_sym.symbolic.rules.linear_algebra import product
 
 
 def input_array(builder: Builder, name: str, shape: Sequence[int]) -> Array:
-    """The array of an input's scalars, of that shape."""
+    """The array of an input's scalars, of that shape; LowerError where it has too many."""
+    try:
+        roomy(*shape)
+    except ValueError as err:
+        raise LowerError(f"{name}: {err}", tree.NOWHERE) from None
     array = np.empty(math.prod(shape), dtype=object)
     for index, flat in enumerate(flat_names(name, shape)):
         array[index] = builder.input(flat)
@@ -88,7 +94,9 @@ class _Lowering:
 
     def _value(self, node: Node) -> Array:
         try:
-            return uniform(self._array(node))
+            array = self._array(node)
+            roomy(*array.shape)
+            return uniform(array)
         except LowerError:
             raise
         except (ValueError, TypeError, IndexError, ZeroDivisionError) as err:
@@ -114,7 +122,7 @@ class _Lowering:
             case tree.Index(value, items):
                 return as_array(self.array(value)[tuple(self._index(item) for item in items)])
             case tree.Sequence(items):
-                return as_array(np.stack([self.array(item) for item in items]))
+                return as_array(np.stack(together([self.array(item) for item in items])))
             case tree.Call():
                 return self._call(node)
             case _:

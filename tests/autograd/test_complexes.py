@@ -242,6 +242,6 @@ class Scaled(nn.Module):
 def test_modules_keep_the_kind_of_their_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
     """A real parameter stays real where the input is complex."""
     monkeypatch.setattr("math.Scaled", Scaled, raising=False)
-    module = imported("f", "math:Scaled", ("math",))
+    module = imported("f", "math:Scaled", ("math", __name__))
     assert torch.equal(module(POINTS), POINTS * 1.5j)
     assert torch.equal(module(POINTS.to(torch.complex64)), POINTS.to(torch.complex64) * 1.5j)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,43 @@ def test_nothing_is_imported_without_permission(
         implementation(spec, allow_import=("trip",))
     assert caught.value.reason.startswith("use.f: ")
     assert "tripwire" not in sys.modules
+
+
+FOREIGN = (
+    ("system", "posix"),
+    ("Popen", "subprocess"),
+    ("load", "torch.hub"),
+    ("cwd", "pathlib"),
+)
+
+
+def test_permission_does_not_cover_what_a_module_imports(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Installed functions and classes need it for theirs; own files, and mathematics, do not."""
+    (tmp_path / "lender").mkdir()
+    (tmp_path / "lender" / "__init__.py").write_text(
+        "from os import system\nfrom subprocess import Popen\nfrom torch.hub import load\n"
+        "from lender.inner import g\nfrom functools import partial\nh = partial(g)\n"
+        "from pathlib import Path\ncwd = Path.cwd\n"
+        "from torch.autograd import Function\nclass Own(Function):\n    pass\napply = Own.apply\n"
+        "from torch.nn import Softplus\nfrom torch.nn.functional import tanhshrink\n"
+        "from neighbour import k\n",
+        "utf-8",
+    )
+    (tmp_path / "neighbour.py").write_text("def k(x):\n    return x\n", "utf-8")
+    (tmp_path / "lender" / "inner.py").write_text("def g(x):\n    return x\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, home in FOREIGN:
+        said = f"use.f: lender:{name}: {name} is from '{home}'; --allow-import {home} permits it"
+        with pytest.raises(ImplementationError) as caught:
+            imported("f", f"lender:{name}", ("lender",))
+        assert caught.value.reason == said
+    assert imported("f", "lender:system", ("lender", "posix")) is os.system
+    assert imported("f", "lender:apply", ("lender",)).__name__ == "apply"
+    for name in ("Softplus", "tanhshrink", "k"):
+        assert callable(imported("f", f"lender:{name}", ("lender",)))
+    assert imported("f", "lender:g", ("lender",))(1) == imported("f", "lender:h", ("lender",))(1)
 
 
 @pytest.mark.parametrize(

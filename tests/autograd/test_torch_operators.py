@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional
 
 from gradcheck_sym.autograd.functions import operator
 from gradcheck_sym.autograd.operators import compiled_torch
-from gradcheck_sym.spec.operators import OPERATORS
+from gradcheck_sym.spec.operators import FORBIDDEN_OPTIONS, FORBIDDEN_PLACES, OPERATORS, path
 from gradcheck_sym.spec.parser import parse
 
 X = torch.tensor([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], dtype=torch.float64)
@@ -109,3 +110,29 @@ def test_the_whole_table_is_torchs() -> None:
         except AttributeError:
             missing.append(name)
     assert not missing
+
+
+def by_position(name: str) -> Iterator[list[str]]:
+    """The arguments that an operator takes by position, in order, for each way to call it."""
+    function = operator(name)
+    try:
+        declared = inspect.signature(function).parameters.values()
+    except ValueError:  # one of C++; its schemas say what it takes
+        schema = "_".join(path(name)).removeprefix("nn_functional_")
+        for found in torch._C._jit_get_schemas_for_operator(f"aten::{schema}"):
+            yield [each.name for each in found.arguments if not each.kwarg_only]
+    else:
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        yield [each.name for each in declared if each.kind in kinds]
+
+
+def test_options_are_forbidden_by_position_where_torch_takes_them_so() -> None:
+    """The table of places is torch's."""
+    found = {
+        name: (place, option)
+        for name in OPERATORS
+        for arguments in by_position(name)
+        for place, option in reversed([*enumerate(arguments)])  # the first one stays
+        if option in FORBIDDEN_OPTIONS
+    }
+    assert found == FORBIDDEN_PLACES

@@ -6,7 +6,8 @@ import pytest
 
 from gradcheck_sym.errors import SpecError
 from gradcheck_sym.spec.codes import CODES, Code
-from gradcheck_sym.spec.reader import MAX_BYTES, find_files, read, read_file
+from gradcheck_sym.spec.files import MAX_BYTES, find_files
+from gradcheck_sym.spec.reader import read, read_file
 from gradcheck_sym.spec.yaml_nodes import MAX_PROBLEMS
 
 GOOD = "inputs: {x: {shape: [n]}}\nexpr: sin(x)\n"
@@ -40,6 +41,7 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     ("x: [" + "1," * 50_001 + "]", [(1, 99_999, Code.TOO_MANY_VALUES)]),
     ("# nothing\n", [(1, 1, Code.EMPTY_FILE)]),
     ("", [(1, 1, Code.EMPTY_FILE)]),
+    ("specs: []\n", [(1, 8, Code.EMPTY_FILE)]),
     ("? [a]\n: 1\n", [(1, 3, Code.STRANGE_KEY)]),
     ("{'': 1}\n", [(1, 2, Code.STRANGE_KEY)]),
     # keys and names
@@ -80,6 +82,10 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     (
         "specs:\n- {name: a, inputs: {x: }, expr: x}\n- {name: a, inputs: {x: }, expr: x}\n",
         [(3, 10, Code.DUPLICATE_NAME)],
+    ),
+    (
+        "specs: [{name: a, inputs: {x: }, expr: x}, {name: a, inputs: {x: }, expr: x}]\n",
+        [(1, 51, Code.DUPLICATE_NAME)],
     ),
     (GOOD + "torch: f(x)\nuse: {f: os.system}\n", [(4, 10, Code.BAD_USE)]),
     (GOOD + "torch: f(x)\nuse: {f: [a]}\n", [(4, 10, Code.BAD_USE)]),
@@ -170,6 +176,7 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     (GOOD + "where: not x + 1\n", [(3, 8, Code.NOT_A_CONDITION)]),
     ("inputs: {x: }\nexpr: x + 'a'\n", [(2, 11, Code.NOT_A_NUMBER)]),
     ("inputs: {x: }\nexpr: none\n", [(2, 7, Code.NOT_A_NUMBER)]),
+    (f"inputs: {{x: {{domain: '{{0{',1' * 50_000}}}'}}}}\n", [(1, 22, Code.TOO_MANY_EXPRESSIONS)]),
     # steps
     (STEPS + "  - {backward: y, expect: {y: 4}}\n", [(4, 5, Code.BAD_STEP)]),
     (STEPS + "  - raises: RuntimeError\n", [(4, 5, Code.BAD_STEP)]),

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_sym.errors import Position, SpecError
+from gradcheck_sym.spec.files import find_files
 from gradcheck_sym.spec.keys import ACTIONS, SPEC, STEP
 from gradcheck_sym.spec.parser import parse
-from gradcheck_sym.spec.reader import find_files, read, read_source
+from gradcheck_sym.spec.reader import read, read_source
 from gradcheck_sym.spec.records import Dim, Domain, Interval, Skip, Spec
 from gradcheck_sym.spec.yaml_nodes import Source
 
@@ -93,6 +94,18 @@ def test_every_key_is_read():
     assert found.xfail == {"layouts": "https://example.org/1"}
     assert found.position == Position("dir/it.yaml", 7, 5)
     assert x.position == Position("dir/it.yaml", 11, 7)
+
+
+def test_titles_and_reasons_are_one_line():
+    """However they are broken in the file; notes keep their lines."""
+    (found,) = specs(
+        'inputs: {x: }\nexpr: x\ntitle: |\n  one\n  two\nsource: "three\\n\\tfour"\n'
+        "notes: |\n  five\n  six\n"
+        'xfail: {vmap: "a\\n::b"}\nchecks: {forward: {skip: "c\\rd"}}\n'
+    )
+    assert (found.title, found.source, found.notes) == ("one two", "three four", "five\nsix")
+    assert found.xfail == {"vmap": "a ::b"}
+    assert found.checks == {"forward": Skip("c d")}
 
 
 def test_a_file_of_one_spec_lends_its_name():

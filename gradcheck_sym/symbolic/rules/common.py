@@ -52,6 +52,12 @@ def roomy(*sizes: int) -> None:
         raise ValueError(f"an array of {count} elements; at most {MAX_ELEMENTS} are written out")
 
 
+def together(arrays: list[Array]) -> list[Array]:
+    """Arrays that are about to become one; ValueError where that has too many elements."""
+    roomy(sum(array.size for array in arrays))
+    return arrays
+
+
 def mapped(function: Callable[..., complexes.Number], *operands: Array) -> Array:
     """An elementwise operation with broadcasting, over object arrays."""
     broadcast = np.broadcast_arrays(*operands)

@@ -18,6 +18,7 @@ from gradcheck_sym.symbolic.rules.common import (
     axis_of,
     filled,
     sizes_of,
+    together,
 )
 
 
@@ -92,7 +93,7 @@ def expand(lowering: Lowering, x: Node, sizes: Node) -> Array:
 def _several(lowering: Lowering, node: Node) -> list[Array]:
     if not isinstance(node, tree.Sequence) or not node.items:
         raise LowerError("a list of arrays is wanted here, such as [x, y]", node.span)
-    return [lowering.array(item) for item in node.items]
+    return together([lowering.array(item) for item in node.items])
 
 
 def cat(lowering: Lowering, tensors: Node, dim: Node) -> Array:
