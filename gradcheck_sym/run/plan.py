@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _MOST_WORTH = 50  # formulas of so many are worth the whole search, others their
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 8  # points for one, where all are judged as one long vector: they cost little
 _MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
+_MOST_NUMBERS, _FEWEST = 2**20, 4  # of a trial, over all its points and inputs; points in any case
 
 
 @final
@@ -56,7 +58,8 @@ class Plan:
         lanes, most = batch.lanes, max(_LEAST_EDGES, _MOST_EDGES // len(self.sizes))
         if self.edge_points is not None:
             most, whole = self.edge_points, False
-        if whole or lanes <= most:
+        most = self._room(dims, lanes if whole else most)
+        if lanes <= most:
             return batch
         return batch.take(np.linspace(0, lanes - 1, most).astype(np.int64))
 
@@ -73,8 +76,13 @@ class Plan:
         for dims in self.sizes:
             yield self.function.trial(self._drawn(dims, share), mode)
 
+    def _room(self, dims: Dims, lanes: int) -> int:
+        """So many points, or fewer of large tensors."""
+        numbers = sum(math.prod(entry.sizes(dims)) for entry in self.function.space.free)
+        return min(lanes, max(_FEWEST, _MOST_NUMBERS // max(numbers, 1)))
+
     def _drawn(self, dims: Dims, lanes: int) -> Batch:
-        drawn = self._bulk(dims, lanes)
+        drawn = self._bulk(dims, self._room(dims, lanes))
         self._count(drawn.dropped)
         return self._everyday(drawn.batch)
 

@@ -250,7 +250,7 @@ CODES: Mapping[Code, Entry] = MappingProxyType(
         # values
         Code.BAD_SHAPE: Entry(
             "bad shape",
-            "A shape is a list of at most 8 sizes, each a number from 0 to 4096 or a name.",
+            "A shape is a list of at most 8 sizes, each a number from 0 to 100000 or a name.",
             "Write shape: [3, n]; of a scalar: [].",
         ),
         Code.BAD_DIM: Entry(

@@ -30,8 +30,7 @@ from gradcheck_sym.spec.records import Dim, Domain, Example, Input, Nested
 from gradcheck_sym.spec.tokens import ParseError, quoted
 from gradcheck_sym.spec.yaml_nodes import Scalar, Table, YamlNode
 
-MAX_SIZE = 4_096  # of one dimension
-MAX_ELEMENTS = MAX_SIZE**2  # of one input
+MAX_SIZE = MAX_ELEMENTS = 100_000  # of one dimension, and of all of one input
 DEFAULT_SIZES = (1, 4)  # of a symbolic size
 
 Shape = tuple[int | str, ...]

@@ -24,7 +24,8 @@ from typing import final
 #   polygamma N      the derivative of order N of digamma
 CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
 
-MAX_INSTRUCTIONS = 200_000  # beyond this a spec is too large to derive; about 100 MB of handles
+# Beyond this a spec is too large to derive, about 100 MB of handles; large inputs have more room.
+MAX_INSTRUCTIONS, PER_INPUT = 200_000, 12
 _MAX_FOLDED_BITS = 4096  # constants are folded exactly, unless the result would be huge
 
 
@@ -118,15 +119,17 @@ class Builder:
     def __init__(self) -> None:
         self.code: list[Instruction] = []
         self._index: dict[Instruction, int] = {}
+        self._most = MAX_INSTRUCTIONS
 
     def emit(self, op: str, args: Iterable[Scalar] = (), data: object = None) -> Scalar:
         """The scalar that this instruction computes; ProgramError when there are too many."""
         instruction = Instruction(op, tuple(arg.index for arg in args), data)  # type: ignore[arg-type]
         index = self._index.get(instruction)
         if index is None:
-            if len(self.code) >= MAX_INSTRUCTIONS:
-                raise ProgramError(f"the mathematics needs over {MAX_INSTRUCTIONS} operations")
+            if len(self.code) >= self._most:
+                raise ProgramError(f"the mathematics needs over {self._most} operations")
             index = len(self.code)
+            self._most += PER_INPUT * (op == "input")
             self.code.append(instruction)
             self._index[instruction] = index
         return Scalar(self, index)

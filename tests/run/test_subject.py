@@ -175,3 +175,16 @@ def test_as_many_searches_as_are_asked_for(
     for points, searches in ((1000, 50), (1000, 0), (100, 50), (10_000, 500)):
         subject_of(text, points=points, searches=searches).plan.searched()
     assert tried == [50, 500]
+
+
+def test_large_tensors_are_visited_at_fewer_points(
+    subject_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a trial holds is bounded, down to a few points; small ones have all theirs."""
+    text = "inputs: {x: {shape: [20, 5], domain: '[1, 2]'}}\nexpr: sum(x*x)\n"
+    lanes = [len(trial.claimed) for trial in subject_of(text, points=50).trials]
+    assert max(lanes) >= 50
+    monkeypatch.setattr(plan, "_MOST_NUMBERS", 1000)
+    assert [len(t.claimed) for t in subject_of(text, points=50).trials] == [10, 10]
+    monkeypatch.setattr(plan, "_MOST_NUMBERS", 100)
+    assert [len(t.claimed) for t in subject_of(text, points=50).trials] == [4, 4]

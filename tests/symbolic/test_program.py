@@ -152,12 +152,15 @@ def test_extremes_of_extremes_are_one() -> None:
 
 def test_a_program_that_grows_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the spec is told so, instead of the machine running out of memory."""
-    monkeypatch.setattr(module, "MAX_INSTRUCTIONS", 10)
+    monkeypatch.setattr(module, "MAX_INSTRUCTIONS", 2)
+    monkeypatch.setattr(module, "PER_INPUT", 4)
     builder = Builder()
-    inputs = [builder.input(f"x{number}") for number in range(10)]
-    assert builder.input("x3").index == inputs[3].index
+    x, y = builder.input("x"), builder.input("y")
+    for number in range(8):  # two inputs have room for eight more
+        x = builder.emit("sin", [x]) if number % 2 else x * y
+    assert len(builder.code) == 10
     with pytest.raises(ProgramError, match="over 10 operations"):
-        builder.input("x10")
+        builder.emit("cos", [x])
 
 
 def test_finish_keeps_what_is_needed_and_renumbers() -> None:
