@@ -66,8 +66,9 @@ def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
         trial = function.trial(batch.take(good), "each", usual.cotangents[few][good])
         silent = way.shared if way.after else frozenset()
         first = known.setdefault(way.shared, Evidence(function, trial, silent))
-        if first.trial is not trial and first.silent <= silent:
-            trial = trial.beside(first.trial)
+        if first.trial is not trial:
+            told = first.silent <= silent  # of every gradient that this one tells of
+            trial = (trial.beside if told else trial.informed_by)(first.trial)
         if not _is_refused(trial):
             yield Evidence(function, trial, silent)
 
