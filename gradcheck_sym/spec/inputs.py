@@ -26,11 +26,11 @@ from gradcheck_sym.spec.reading import (
     shown,
     wrong_type,
 )
-from gradcheck_sym.spec.records import Dim, Domain, Example, Input, Nested
+from gradcheck_sym.spec.records import MAX_ELEMENTS, Dim, Domain, Example, Input, Nested
 from gradcheck_sym.spec.tokens import ParseError, quoted
 from gradcheck_sym.spec.yaml_nodes import Scalar, Table, YamlNode
 
-MAX_SIZE = MAX_ELEMENTS = 100_000  # of one dimension, and of all of one input
+MAX_SIZE = MAX_ELEMENTS  # of one dimension
 DEFAULT_SIZES = (1, 4)  # of a symbolic size
 
 Shape = tuple[int | str, ...]

@@ -11,6 +11,8 @@ from gradcheck_sym.spec.tree import Node
 
 Nested = float | tuple["Nested", ...]  # a scalar or a rectangular nest of scalars
 
+MAX_ELEMENTS = 100_000  # of one array: larger ones are not written out scalar by scalar
+
 
 @final
 @dataclass(frozen=True, slots=True)

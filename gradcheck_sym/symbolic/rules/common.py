@@ -10,14 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.spec.records import MAX_ELEMENTS
 from gradcheck_sym.spec.tree import Node, Span
 from gradcheck_sym.symbolic import complexes
 from gradcheck_sym.symbolic.program import Builder, Scalar
 
 Array = npt.NDArray[Any]  # of Scalar, or of Complex
 Rule = Callable[..., Array]  # takes the lowering, then the function's arguments as nodes
-
-MAX_ELEMENTS = 100_000  # of one array; larger shapes are not written out scalar by scalar
 
 
 class LowerError(ValueError):
