@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_sym.autograd.kernels import base_name
+from gradcheck_sym.autograd.noise import rounds
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -114,7 +115,7 @@ _TESTS: Mapping[str, Callable[..., Mask | None]] = {
 
 
 def _is_real(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() and tensor.layout is torch.strided
+    return rounds(tensor) and not tensor.is_complex()
 
 
 def _number(argument: Any) -> Any:

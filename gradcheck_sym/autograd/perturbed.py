@@ -81,7 +81,9 @@ class Perturbed(EagerMode):
             return result
         plain = func(*args, **kwargs)
         exact = without_error(func, args, kwargs, plain)
-        return result if exact is None else torch.where(torch.tensor(exact), plain, result)
+        if exact is None:
+            return result
+        return torch.where(torch.tensor(exact, device=plain.device), plain, result)
 
     def _rounded(self, func: Any, kind: Kind, args: Any, kwargs: Any) -> Any:
         salt = crc32(f"{self._seed} {func}".encode())
