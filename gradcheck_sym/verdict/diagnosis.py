@@ -44,6 +44,7 @@ class Pattern(StrEnum):
     THRESHOLD = "beyond-threshold"
     INTERVAL = "within-interval"
     TIES = "at-ties"
+    STRUCTURE = "at-structure"  # of a matrix: symmetric, triangular
     SOME_SIZES = "some-sizes"
     SOME_ELEMENTS = "some-elements"
     ONE_DTYPE = "one-dtype"

@@ -190,6 +190,13 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
             " comparisons decide between branches, or something is divided by zero.",
             "Treat equal elements, or zeros, on their own.",
         ),
+        Pattern.STRUCTURE: Entry(
+            "wrong at matrices of a structure",
+            "It fails where a matrix is symmetric or triangular: a faster way is taken there, whose"
+            " derivative is that along such matrices only.",
+            "The gradient is that of a matrix whose elements all vary; the faster way has to give"
+            " the same.",
+        ),
         Pattern.SOME_SIZES: Entry(
             "wrong for some sizes",
             "It fails above or below a size, or at single ones: a block that is filled only in"

@@ -86,7 +86,10 @@ def trial_of() -> Callable[..., Trial]:
 
 @pytest.fixture
 def diagnosed() -> Callable[..., Diagnosis]:
-    """Diagnose a torch function against a spec's text, at random points of several sizes."""
+    """Diagnose a torch function against a spec's text, at random points of several sizes.
+
+    special: changes some points of each input in place.
+    """
 
     def made(
         text: str,
@@ -99,7 +102,7 @@ def diagnosed() -> Callable[..., Diagnosis]:
         lanes: int = 60,
         dtype: str = "float64",
         purity: Sequence[str] = (),
-        ties: bool = False,
+        special: Callable[[Floats], None] = lambda drawn: None,
     ) -> Diagnosis:
         spec, trials = _read(text), []
         stream = np.random.default_rng(7)
@@ -111,8 +114,7 @@ def diagnosed() -> Callable[..., Diagnosis]:
                 values[entry.name] = (
                     drawn if entry.value is None else np.full_like(drawn, entry.value)
                 )
-                if ties and drawn.ndim > 1 and drawn.shape[1] > 1:
-                    values[entry.name][::3, 1] = values[entry.name][::3, 0]
+                special(values[entry.name])
             trials.append(_trial(spec, function, dims, values, dtype=dtype))
 
         def again(trial: Trial, values: Mapping[str, Floats], fed: Floats) -> Trial:

@@ -18,6 +18,8 @@ from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
 
 def function(forward: Callable[..., Tensor], backward: Callable[..., Any]) -> Callable[..., Tensor]:
     """An autograd.Function: backward gets grad_output and the inputs."""
@@ -105,6 +107,27 @@ def sine(backward: Callable[..., Any]) -> Callable[..., Tensor]:
 def tied(x: Tensor) -> bool:
     """Whether two elements are equal."""
     return len(set(x.tolist())) < len(x)
+
+
+def apart(x: Tensor) -> float:
+    """How far the two closest elements are apart."""
+    return float(x.sort().values.diff().min()) if len(x) > 1 else math.inf
+
+
+def with_ties(drawn: Floats) -> None:
+    """Makes the first two elements equal at some points."""
+    if drawn.ndim > 1 and drawn.shape[1] > 1:
+        drawn[::3, 1] = drawn[::3, 0]
+
+
+def with_zeros(drawn: Floats) -> None:
+    """Makes the first element 0 at some points."""
+    drawn[::3, 0] = 0.0
+
+
+def made_symmetric(drawn: Floats) -> None:
+    """Makes the matrices of some points symmetric."""
+    drawn[::3] += drawn[::3].swapaxes(-1, -2).copy()
 
 
 RATIO, TERM, FACTOR = "constant-ratio", "missing-term", "missing-factor"
@@ -355,7 +378,33 @@ MISTAKES = {
         ),
         "at-ties",
         "wrong only where elements of x are equal",
-        {"ties": True},
+        {"special": with_ties},
+    ),
+    "zeros": Mistake(
+        SIN,
+        sine(lambda g, x: g * x.cos() * (x != 0)),
+        "zero-gradient",
+        "only where x is 0",
+        {"special": with_zeros},
+    ),
+    "near_ties": Mistake(
+        X + "expr: x*sum(x)",
+        function(
+            lambda x: x * x.sum(),
+            lambda g, x: g * x.sum() + (g * x).sum() + (x.sin() if apart(x) < 1 / 8 else 0),
+        ),
+        "beyond-threshold",
+        "wrong only where the gap between the closest elements of x < 0.1",
+    ),
+    "symmetric": Mistake(
+        "inputs: {x: {shape: [n, n]}}\nexpr: x @ x",
+        function(
+            lambda x: x @ x,
+            lambda g, x: 2 * (g @ x) if torch.equal(x, x.T) and len(x) > 1 else g @ x.T + x.T @ g,
+        ),
+        "at-structure",
+        "where x is symmetric",
+        {"special": made_symmetric},
     ),
     "sizes": Mistake(
         SIN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import final
 
 import numpy as np
@@ -30,8 +31,22 @@ def features(evidence: Evidence) -> Iterator[tuple[str, Feature]]:
         yield f"the spread of {name}", _Reduced(name, np.ptp)
 
 
+def distances(evidence: Evidence) -> Iterator[tuple[str, Feature]]:
+    """How near to a tie a point is; where nothing holds that is told in fewer words."""
+    names = list(evidence.samples[0].values) if evidence.samples else []
+    for one, other in combinations(names, 2):
+        yield f"|{one} - {other}|", _Apart(one, other)
+    for name in names:
+        yield f"the gap between the closest elements of {name}", _Reduced(name, _closest)
+
+
 def _largest(array: Floats, axis: int) -> Floats:
     return np.asarray(np.abs(array).max(axis=axis))
+
+
+def _closest(array: Floats, axis: int) -> Floats:
+    """How far the two elements are apart that are next to each other; of one alone, infinite."""
+    return np.asarray(np.diff(np.sort(array, axis=axis), axis=axis).min(axis=axis, initial=np.inf))
 
 
 @final
@@ -48,6 +63,19 @@ class _Own:
         if array.ndim == 1:
             return array.reshape(-1, *[1] * len(sample.shape))
         return None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """How far two inputs are apart at the same place."""
+
+    one: str
+    other: str
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        one, other = _Own(self.one)(sample), _Own(self.other)(sample)
+        return None if one is None or other is None else np.abs(one - other)
 
 
 @final
@@ -82,11 +110,11 @@ def conditions(evidence: Evidence) -> Iterator[tuple[Pattern, str, Feature]]:
     """What may hold at a point, in words; 1 where it does."""
     names = list(evidence.samples[0].values) if evidence.samples else []
     for name in names:
+        yield Pattern.STRUCTURE, f"where {name} is symmetric", _Matrix(name, _is_symmetric)
+        yield Pattern.STRUCTURE, f"where {name} is triangular", _Matrix(name, _is_triangular)
         yield Pattern.TIES, f"where elements of {name} are equal", _Tied(name)
-    for one in names:
-        for other in names:
-            if one < other:
-                yield Pattern.TIES, f"where {one} and {other} are equal", _Equal(one, other)
+    for one, other in combinations(names, 2):
+        yield Pattern.TIES, f"where {one} and {other} are equal", _Equal(one, other)
     for name in names:
         yield Pattern.TIES, f"where an element of {name} is 0", _HasZero(name)
         yield Pattern.INTERVAL, f"where {name} is a whole number", _Whole(name)
@@ -131,6 +159,31 @@ class _HasZero:
         array = sample.values[self.name].reshape(sample.lanes, -1)
         zeros = (array == 0).any(axis=1).astype(np.float64)
         return np.asarray(zeros.reshape(-1, *[1] * len(sample.shape)))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Matrix:
+    """What holds of an input's square matrices, of more than one row."""
+
+    name: str
+    holds: Callable[[Floats], Floats]  # (..., n, n) -> (...)
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = sample.values[self.name]
+        if array.ndim < 3 or array.shape[-1] != array.shape[-2]:
+            return None
+        found = self.holds(array).reshape(sample.lanes, -1).all(axis=1) & (array.shape[-1] > 1)
+        return np.asarray(found.astype(np.float64).reshape(-1, *[1] * len(sample.shape)))
+
+
+def _is_symmetric(array: Floats) -> Floats:
+    return np.asarray((array == array.swapaxes(-1, -2)).all(axis=(-1, -2)))
+
+
+def _is_triangular(array: Floats) -> Floats:
+    upper, lower = np.triu(array) == array, np.tril(array) == array
+    return np.asarray(upper.all(axis=(-1, -2)) | lower.all(axis=(-1, -2)))
 
 
 @final

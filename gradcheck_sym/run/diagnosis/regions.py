@@ -10,7 +10,13 @@ import numpy as np
 
 from gradcheck_sym.run.diagnosis.bisect import refined
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Mask, Sample
-from gradcheck_sym.run.diagnosis.features import Feature, conditions, features, numberings
+from gradcheck_sym.run.diagnosis.features import (
+    Feature,
+    conditions,
+    distances,
+    features,
+    numberings,
+)
 from gradcheck_sym.run.diagnosis.fit import LEAST
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 from gradcheck_sym.verdict.names import simplest
@@ -19,6 +25,7 @@ _LEAST_RIGHT = 8  # agreeing numbers outside a region; with fewer, luck could dr
 _STRAY = 0.01  # share of the failing, and of the agreeing, numbers on the wrong side
 _TOLD = 3  # settings that are listed; the simplest say most
 _MOSTLY = 0.5  # of the numbers of some sizes are wrong, if it is the sizes that matter
+_SIZES = ("|", "the largest |element|", "the spread", "the gap")  # features that are 0 or more
 _LEAST_SHARE_OUTSIDE = 0.02  # of all numbers; a region of nearly everything says nothing
 
 
@@ -79,6 +86,7 @@ def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     yield from _by_truth(evidence)
     yield from _sizes(samples, _MOSTLY)
     yield from _marked(evidence, samples)
+    yield from _near(evidence, samples)
     yield from _places(evidence, samples)
     yield from _sizes(samples, 0.0)
 
@@ -118,11 +126,16 @@ def _beyond(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis
             right = feature[~cloud.wrong & (feature < first)]
             last = float(right.max())
             last, first = refined(evidence, words, sign * last, sign * first)
-            threshold = simplest(*sorted((last, first)))
-            text = (
-                f"only where {words} {mark} {threshold:.15g}{_between_what(threshold, last, first)}"
-            )
-            yield Diagnosis(Pattern.THRESHOLD, text)
+            yield Diagnosis(Pattern.THRESHOLD, f"only where {_past(words, mark, last, first)}")
+
+
+def _past(words: str, mark: str, right: float, wrong: float) -> str:
+    """What holds on the wrong side of a threshold and on no other."""
+    threshold = simplest(*sorted((right, wrong)))
+    if threshold == wrong == 0 and words.startswith(_SIZES):
+        return f"{words.strip('|')} is 0"
+    mark = f"{mark}=" if threshold == wrong else mark
+    return f"{words} {mark} {threshold:.15g}{_between_what(threshold, right, wrong)}"
 
 
 def _between_what(threshold: float, right: float, wrong: float) -> str:
@@ -208,6 +221,14 @@ def _marked(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
         cloud = _cloud(samples, feature)
         if cloud is not None and cloud.splits(cloud.feature != 0):
             yield Diagnosis(code, f"only {words}")
+
+
+def _near(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
+    """Nearer to a tie than so much."""
+    for words, feature in distances(evidence):
+        cloud = _cloud(samples, feature)
+        if cloud is not None:
+            yield from _beyond(evidence, words, cloud)
 
 
 def _places(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
