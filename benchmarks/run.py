@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE))
 from rows import Row  # noqa: E402  # a module beside this one
 
 NOT_BENCHMARKS = {"run", "rows"}
-ON_REQUEST = {"bank"}  # takes minutes
+ON_REQUEST = {"bank", "suite"}  # take minutes
 
 
 def names() -> list[str]:
