@@ -120,7 +120,7 @@ def _write(results: Sequence[Result], style: Style, form: Format, screen: Screen
     if isinstance(rendered, str):
         screen.write_text(rendered)
     else:
-        screen.write(rendered)
+        screen.write(rendered, commands=form.kind is Kind.LOG)
 
 
 def _save(path: Path, results: Sequence[Result], style: Style, form: Format) -> None:

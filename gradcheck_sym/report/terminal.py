@@ -68,14 +68,16 @@ class Screen:
         self.is_terminal = stream.isatty() and variables.get("TERM", "").lower() != "dumb"
         self._console = _console(stream, variables) if self.is_terminal else None
 
-    def write(self, lines: Iterable[Line]) -> None:
+    def write(self, lines: Iterable[Line], *, commands: bool = False) -> None:
         """Write lines, sanitised, in what the stream can encode.
 
+        commands: whether the lines are commands to who reads the log of a job, as GitHub's runner
+        does; no other line can be taken for one.
         A reader that went away (`... | head`) ends the writing silently.
         """
         with _reader_may_leave(self._stream):
             for spans in lines:
-                self._write_line(spans)
+                self._write_line(spans if commands else _no_command(spans))
 
     def write_text(self, text: str) -> None:
         """Write text as it is: it must be harmless and in ASCII."""
@@ -96,6 +98,19 @@ class Screen:
         if self.ascii_only:
             text = text.translate(_ASCII)
         return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+
+
+def _no_command(spans: Line) -> Line:
+    """The line, with an escape where GitHub's runner would obey it.
+
+    That takes `::` for a command where a line begins with it, blanks aside, and `##[` anywhere.
+    """
+    text = "".join(span.text for span in spans)
+    begins = text.lstrip().startswith("::")
+    if not begins and "##[" not in text:
+        return spans
+    kept = text.replace("##[", "\\x23#[")
+    return line(kept.replace("::", "\\x3a:", 1) if begins else kept)
 
 
 def _encoding(stream: TextIO, variables: Mapping[str, str]) -> str:

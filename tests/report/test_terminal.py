@@ -106,6 +106,26 @@ def test_control_characters_are_never_raw(hostile: str, shown: str) -> None:
         assert terminal.text() == f"{shown}\n"
 
 
+@pytest.mark.parametrize(
+    "hostile, shown",
+    [
+        ("::error::gone", "\\x3a:error::gone"),
+        ("  ::add-mask::x", "  \\x3a:add-mask::x"),
+        ("a ##[add-mask]x ##[group]", "a \\x23#[add-mask]x \\x23#[group]"),
+        ("specs/a.yaml::name", "specs/a.yaml::name"),
+    ],
+)
+def test_no_line_is_a_command_to_a_runner(hostile: str, shown: str) -> None:
+    """What GitHub's runner would obey in a log is shown, and only shown."""
+    spans = (Span(hostile[:3], "bold"), Span(hostile[3:]))
+    terminal = Terminal()
+    Screen(terminal, UTF8 | {"NO_COLOR": "1"}).write([spans])
+    assert terminal.text() == f"{shown}\n"
+    terminal = Terminal()
+    Screen(terminal, UTF8).write([line("::error::a")], commands=True)
+    assert terminal.text() == "::error::a\n"
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     """`... | head` ends the writing, and later writes go nowhere."""
     reader, writer = os.pipe()
