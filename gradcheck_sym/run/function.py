@@ -60,6 +60,7 @@ def backward(asked: Request) -> Claims:
 Claimant = Callable[[Request], Claims]
 
 _SINGLE, _WIDE = 32, 64  # bits
+_FIRST = (1, 4)  # perturbed runs of all points, then of those they do not explain
 _SINGLY = 4  # points that are run one by one before batching pays
 
 
@@ -138,18 +139,37 @@ class Function:
         self, trial: Trial, lanes: Sequence[int], errors: Floats
     ) -> npt.NDArray[np.bool_]:
         """Which errors, (lanes, outputs), are rounding in the implementation's own operations."""
-        if not self.runs:
-            return errors <= 0
-        chosen = list(lanes)
-        values = {name: array[chosen] for name, array in trial.values.items()}
+        explained, known = errors <= 0, trial.rounded
+        fresh = [k for k, lane in enumerate(lanes) if not _answered(known.get(lane), errors[k])]
+        found = self._explained(trial, [lanes[k] for k in fresh], errors[fresh])
+        known.update((lanes[k], (errors[k], row)) for k, row in zip(fresh, found, strict=True))
+        for k, lane in enumerate(lanes):
+            explained[k] |= known[lane][1]
+        return explained
+
+    def _explained(self, trial: Trial, lanes: list[int], errors: Floats) -> npt.NDArray[np.bool_]:
+        """The same, found out by perturbed runs: the more of them, the fewer are in doubt."""
+        explained = errors <= 0
+        for runs in (*_FIRST, self.runs) if self.runs else ():
+            left = np.flatnonzero(~explained.all(axis=1))
+            if not left.size:
+                break
+            explained[left] |= self._rounded(trial, [lanes[k] for k in left], errors[left], runs)
+        return explained
+
+    def _rounded(
+        self, trial: Trial, lanes: list[int], errors: Floats, runs: int
+    ) -> npt.NDArray[np.bool_]:
+        """Which errors, (lanes, outputs), so many perturbed runs explain."""
+        values = {name: array[lanes] for name, array in trial.values.items()}
         derivation = trial.derivation
-        mode = "each" if len(chosen) <= _SINGLY else self.together
-        fed = trial.cotangents[chosen]
+        mode = "each" if len(lanes) <= _SINGLY else self.together
+        fed = trial.cotangents[lanes]
         explained = errors <= 0
         for found in spreads(
-            self.implementation, values, derivation.wrt, fed, self.dtype.name, mode, self.runs
+            self.implementation, values, derivation.wrt, fed, self.dtype.name, mode, runs
         ):
-            moved = _in_columns(derivation, len(chosen), found.values, found.gradients)
+            moved = _in_columns(derivation, len(lanes), found.values, found.gradients)
             if self._too_narrow(found.narrowest):
                 break
             explained |= errors <= reach() * moved
@@ -176,6 +196,11 @@ class Function:
         is wrong, whatever it was rounded to on the way.
         """
         return inside in DTYPES and format_of(inside).bits < min(self.dtype.bits, _SINGLE)
+
+
+def _answered(known: tuple[Floats, npt.NDArray[np.bool_]] | None, errors: Floats) -> bool:
+    """Whether it was found out already what rounding explains of some errors at a point."""
+    return known is not None and bool(((errors == 0) | (errors == known[0])).all())
 
 
 def _in_columns(

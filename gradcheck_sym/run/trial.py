@@ -285,6 +285,11 @@ class Trial:
         return {}
 
     @cached_property
+    def rounded(self) -> dict[int, tuple[Floats, npt.NDArray[np.bool_]]]:
+        """Errors that were asked about already, by lane, and which of them are rounding."""
+        return {}
+
+    @cached_property
     def around(self) -> dict[int, Any]:
         """The generalized gradients that were looked for already, by lane."""
         return {}
