@@ -104,7 +104,7 @@ def _probed(folder: Path) -> Probed:
         capture_output=True,
         text=True,
         cwd=folder,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     told = json.loads(done.stdout)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 MEMORY = 300_000_000  # bytes
-SECONDS = 2.0  # for one file
+SECONDS = 2.0  # of computing, for one file
 
 
 def told(path: str, said: str) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -46,6 +46,12 @@ class Judged:
     seconds: float
 
 
+def _cpu_seconds() -> float:
+    """What processes have computed that have come to their end, however busy the machine is."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     """One run of all of them, with every report."""
@@ -59,17 +65,17 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
         words += ["--allow-import", allowed]
     for form in REPORTS:
         words += ["--format", form, "--output", f"report.{form}"]
-    begun = time.perf_counter()
+    begun = _cpu_seconds()
     done = subprocess.run(
         [sys.executable, "-m", "gradcheck_sym", *words, "--html", "report.html"],
         capture_output=True,
         text=True,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "80"},
-        timeout=100,
+        timeout=600,
         check=False,
     )
-    seconds = time.perf_counter() - begun
+    seconds = _cpu_seconds() - begun
     reports = {path.suffix[1:]: path.read_text("utf-8") for path in folder.glob("report.*")}
     assert done.returncode == 1, done.stderr
     return Judged(folder, reports, done.stdout + done.stderr, seconds)
