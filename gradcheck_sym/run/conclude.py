@@ -273,9 +273,10 @@ def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
     known.setdefault(key, told)
     found = told.diagnosis
     settings = dict.fromkeys(fault.evidence.trial.setting for fault in faults)
-    if "" in settings or len(settings) == len({trial.setting for trial in trials}):
-        return found
     listed = "; ".join(list(settings)[:_MOST_SETTINGS])
+    everywhere = "" in settings or len(settings) == len({trial.setting for trial in trials})
+    if everywhere or f"only with {listed}" in found.sentence:
+        return found
     more = ", …" if len(settings) > _MOST_SETTINGS else ""
     return replace(found, sentence=f"{found.sentence} (only with {listed}{more})")
 

@@ -69,7 +69,7 @@ class Plan:
             return
         mode = self.function.together
         if mode == "elementwise":
-            ones = {dim.name: 1 for dim in self.function.space.dims}
+            ones = dict.fromkeys(self.sizes[0], 1)
             yield self.function.trial(self._drawn(ones, _ELEMENTWISE_SHARE * self.points), mode)
             return
         share = max(1, self.points // len(self.sizes))

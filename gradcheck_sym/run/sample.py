@@ -62,6 +62,17 @@ def sampled(
     return tuple(Evidence(function, trial) for trial in (*plan.edges(), *plan.bulk()))
 
 
+def spread(subject: Subject, made: Callable[[Dims], Function], points: int) -> Iterator[Evidence]:
+    """Many points of ordinary magnitudes, where one long vector holds them all: they cost little.
+
+    made: the function at some sizes.
+    """
+    if subject.elementwise and subject.options.point is None:
+        ones = dict.fromkeys(middle(subject), 1)
+        plan = Plan(made(ones), (ones,), points, 0, ordinary=True)
+        yield from (Evidence(plan.function, trial) for trial in plan.bulk())
+
+
 def exampled(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Evidence]:
     """A function of the subject at each of the spec's examples, at the sizes that these have.
 
