@@ -169,7 +169,9 @@ def _ask(
     asked = [tensors[name] for name in job.asked]
     if job.graph == TRACKED:
         fed = fed.view_as(fed).requires_grad_()
-    found = torch.autograd.grad(result, asked, fed, create_graph=bool(job.graph), allow_unused=True)
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(
+        result, asked, fed, create_graph=bool(job.graph), allow_unused=True
+    )
     for name, leaf, gradient in zip(job.asked, asked, found, strict=True):
         ledger.gradient(lane, name, None if gradient is None else gradient.detach(), leaf)
 

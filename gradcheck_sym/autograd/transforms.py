@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_sym.autograd.graphs import same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
 from gradcheck_sym.autograd.ledger import Array, dense, job_of
-from gradcheck_sym.autograd.memory import constants, nodes, parameters, plain_numbers
+from gradcheck_sym.autograd.memory import constants, nodes, own_nodes, parameters, plain_numbers
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.support import Feature, UnsupportedError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent, tangent_name
@@ -66,6 +66,7 @@ class Reach:
 
     inputs: frozenset[str]  # those that it leads to, at some point
     keeps: bool  # what its own forward made, or what is no torch, is a constant in it
+    by_hand: bool  # somebody wrote its derivative: a Function's own backward takes part in it
 
 
 def reached(
@@ -82,7 +83,7 @@ def reached(
     """
     found: set[str] = set()
     numbers: set[str] = set()  # that are kept as no tensors, by lane: constants are the same in all
-    keeps = False
+    keeps = by_hand = False
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
         for lane in range(job.lanes):
@@ -103,8 +104,11 @@ def reached(
             keeps |= any(not any(same(tensor, own) for own in lent) for tensor in kept)
             keeps |= leaving.left
             ends = [leaf for part in parts if part is not None for leaf in parameters(part)]
+            by_hand |= any(
+                part is not None and own_nodes(part) - own_nodes(result) for part in parts
+            )
             found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
-    return Reach(frozenset(found), keeps or len(numbers) > 1)
+    return Reach(frozenset(found), keeps or len(numbers) > 1, by_hand)
 
 
 @final

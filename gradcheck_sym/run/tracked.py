@@ -18,7 +18,7 @@ from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.subsets import Subset, subsets
 from gradcheck_sym.autograd.transforms import gradient_of
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.function import Floats, Function, Request
+from gradcheck_sym.run.function import Floats, Request
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.points import Batch
@@ -71,9 +71,7 @@ def in_other_ways(subject: Subject, usual: Evidence) -> Iterator[Evidence]:
                 continue
             function = replace(
                 usual.function,
-                implementation=gradient_of(
-                    subject.implementation, subject.graded, tracked=tracked
-                ),
+                implementation=gradient_of(subject.implementation, subject.graded, tracked=tracked),
                 claimant=partial(_restricted, tracked),
                 setting=f"{' and '.join(untracked)} requiring no gradient",
                 weights=_asked_for(usual.trial, subject.graded, subset),

@@ -107,19 +107,21 @@ class Trial:
         """Some of the points, in that order, with what is known of their truths."""
         chosen = list(lanes)
         places = {lane: place for place, lane in enumerate(chosen)}
-        told = {name: getattr(self, name) for name in ("problems", "unsupported")}
+
+        def told(of: Mapping[int, Any]) -> dict[int, Any]:
+            return {places[lane]: what for lane, what in of.items() if lane in places}
+
         some = replace(
             self,
             values={name: array[chosen] for name, array in self.values.items()},
             cotangents=self.cotangents[chosen],
             origins=tuple(self.origins[lane] for lane in chosen),
             claimed=self.claimed[chosen],
+            problems=told(self.problems),
+            unsupported=told(self.unsupported),
             valued=frozenset(places[lane] for lane in self.valued & places.keys()),
             raised=frozenset(places[lane] for lane in self.raised & places.keys()),
-            **{
-                name: {places[lane]: what for lane, what in of.items() if lane in places}
-                for name, of in told.items()
-            },
+            usual=None,
         )
         some.__dict__["_enclosed"] = Enclosure(*(array[chosen] for array in self._enclosed))
         return some

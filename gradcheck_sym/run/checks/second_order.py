@@ -13,7 +13,7 @@ from gradcheck_sym.run.derived import at_sizes, gradient_at, tangent_at
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.promised import excuse
-from gradcheck_sym.run.sample import Sample, exampled, middle, sampled, spread
+from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.tracked import in_other_ways, with_graph
 from gradcheck_sym.run.trial import Trial
@@ -40,8 +40,13 @@ def second_order(subject: Subject) -> Iterator[Result]:
     made and saved, or that leaves torch, is not differentiable twice; that is reported, as where it
     raises, and no mistake. One that has the inputs at hand and cuts them off is wrong.
     """
-    gradient = at_sizes(gradient_at, lambda dims: subject.function)
-    evidence = _at_points(subject, gradient)
+
+    def base(dims: Dims) -> Function:
+        return subject.function
+
+    gradient = at_sizes(gradient_at, base)
+    turns = [*aimed(subject, gradient, base, subject.probed)]
+    evidence = [*turns, *_at_points(subject, gradient)]
     wrt = evidence[0].trial.derivation.wrt
     reach = _reach(subject, evidence[-1].trial)
     pardon = partial(excuse, subject, reach)
@@ -54,7 +59,9 @@ def second_order(subject: Subject) -> Iterator[Result]:
         told = _cut(result) if cut and result.input in subject.graded else result
         yield first.get(result.input, told)
     if reach.inputs:
-        along = _at_points(subject, at_sizes(tangent_at, gradient))
+        tangent = at_sizes(tangent_at, gradient)
+        known = [item.trial for item in turns]
+        along = [*aimed(subject, tangent, gradient, known), *_at_points(subject, tangent)]
         excuses = _LACKING | {Feature.FORWARD_MODE}
         yield from conclude_each(
             subject, "second_order", [None], along, excuses, _ACCUSED, pardon=pardon
