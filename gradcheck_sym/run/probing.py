@@ -59,15 +59,16 @@ def beyond(base: Function, derived: Function, dims: Dims) -> Trial | None:
     if not base.space.free:
         return None
     dtype, wrt = base.dtype.name, derived.derivation(dims).wrt
-    start = bulk(derived.space, dims, 2, derived.stream("probe", dims)).batch.take([0]).values
-    given = {entry.name: start[entry.name] for entry in base.space.inputs}
-    graded = base.derivation(dims).wrt
+    drawn = bulk(base.space, dims, 2, derived.stream("probe", dims)).batch.take([0]).values
+    point = {name: array for name, array in drawn.items() if name != GRAD_OUTPUT}
+    start = _completed(derived, dims, point)
+    given = {name: start[name] for name in drawn}
     fed = None if GRAD_OUTPUT in given else start.get(GRAD_OUTPUT)
-    known = compared(base.implementation, given, graded, fed, dtype)
+    known = compared(base.implementation, given, base.derivation(dims).wrt, fed, dtype)
     if compared(derived.implementation, start, wrt, None, dtype) <= known:
         return None
-    more = {entry.name: _FED for entry in derived.space.free if entry.name not in given}
-    bounds = {name: ends for name, ends in _bounds(base).items() if name in given} | more
+    ends = _bounds(base)
+    bounds = {entry.name: ends.get(entry.name, _FED) for entry in derived.space.free}
     found = probe(derived.implementation, start, wrt, None, dtype, bounds, _RUNS_DERIVED)
     changes = {name: array[:_MOST] for name, array in found.points.items()}
     if not all(map(len, changes.values())):
@@ -78,17 +79,23 @@ def beyond(base: Function, derived: Function, dims: Dims) -> Trial | None:
 def again(derived: Function, trial: Trial) -> Trial | None:
     """Points of the function that one is derived of, with what it needs besides drawn."""
     few = trial.take(np.unique(np.linspace(0, len(trial.claimed) - 1, _MOST).astype(int)).tolist())
+    return _at(derived, few.dims, _completed(derived, few.dims, few.values))
+
+
+def _completed(derived: Function, dims: Dims, given: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Points of a function with what one derived of it needs besides, drawn as cotangents are."""
+    lanes = len(next(iter(given.values())))
     more = {
         entry.name: cotangents(
-            derived.stream(f"again {entry.name}", few.dims),
-            entry.sizes(few.dims),
-            len(few.claimed),
+            derived.stream(f"besides {entry.name}", dims),
+            entry.sizes(dims),
+            lanes,
             derived.dtype.name,
         )
         for entry in derived.space.inputs
-        if entry.name not in few.values
+        if entry.name not in given
     }
-    return _at(derived, few.dims, {**few.values, **more})
+    return {**given, **more}
 
 
 def _bounds(function: Function) -> dict[str, tuple[float, float]]:
