@@ -12,7 +12,7 @@ from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.bulk import bulk, cotangents
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.sampling.points import Batch
-from gradcheck_sym.sampling.space import kept, pieces
+from gradcheck_sym.sampling.space import kept, ordinary, pieces
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 _BEYOND = (1.0, 1.25, 2.0)  # of the way from an ordinary point: at a change, and on its other side
@@ -73,13 +73,13 @@ def beyond(base: Function, derived: Function, dims: Dims) -> Trial | None:
     changes = {name: array[:_MOST] for name, array in found.points.items()}
     if not all(map(len, changes.values())):
         return None
-    return _at(derived, dims, _past(derived, start, changes))
+    return _at(derived, dims, _past(derived, start, changes), everyday=True)
 
 
 def again(derived: Function, trial: Trial) -> Trial | None:
     """Points of the function that one is derived of, with what it needs besides drawn."""
     few = trial.take(np.unique(np.linspace(0, len(trial.claimed) - 1, _MOST).astype(int)).tolist())
-    return _at(derived, few.dims, _completed(derived, few.dims, few.values))
+    return _at(derived, few.dims, _completed(derived, few.dims, few.values), everyday=True)
 
 
 def _completed(derived: Function, dims: Dims, given: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -127,9 +127,18 @@ def _past(
 
 
 def _at(
-    function: Function, dims: Dims, points: Mapping[str, Floats], fed: Floats | None = None
+    function: Function,
+    dims: Dims,
+    points: Mapping[str, Floats],
+    fed: Floats | None = None,
+    *,
+    everyday: bool = False,
 ) -> Trial | None:
-    """The trial of those points that can be had; cotangents of None are drawn."""
+    """The trial of those points that can be had; cotangents of None are drawn.
+
+    everyday: only numbers of ordinary magnitudes: what derivatives of higher order do with others
+    nobody is asked for.
+    """
     values = {entry.name: points[entry.name] for entry in function.space.inputs}
     arrays = [*values.values(), *([] if fed is None else [fed])]
     lanes = len(arrays[0])
@@ -138,6 +147,8 @@ def _at(
     )
     batch = Batch(dims, function.dtype.name, values, ("search",) * lanes).take(finite)
     good, _ = kept(function.space, batch)
+    if everyday:
+        good = good & ordinary(function.space, batch)
     if not good.any():
         return None
     mode = function.together if fed is None else "each"
