@@ -25,7 +25,7 @@ from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 _FEW = 6  # points at which a gradient is differentiated in each way
-_SOME = 12  # points of each trial at which gradients are asked for with a graph, one by one
+_SOME = 6  # points of each trial at which gradients are asked for with a graph, one by one
 
 _GRAPHS = {
     UNTRACKED: "create_graph=True",
