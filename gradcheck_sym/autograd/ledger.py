@@ -17,6 +17,9 @@ from gradcheck_sym.autograd.support import Unsupported, unsupported
 
 Array = NDArray[np.float64]
 
+# What requires a gradient of a cotangent with which a graph of the gradients is made.
+UNTRACKED, TRACKED = "untracked", "tracked"
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Job:
     views: frozenset[str] = frozenset()  # the inputs that are given as views of leaf tensors
     around: Mapping[str, Surroundings] = field(default_factory=dict)  # by what lies inside
     alone: str | None = None  # the one of `wrt` that torch.autograd.grad is asked for, if it is
+    graph: str = ""  # UNTRACKED or TRACKED: gradients are computed with create_graph=True
 
     @property
     def asked(self) -> tuple[str, ...]:

@@ -39,10 +39,14 @@ def held(result: Tensor) -> list[Tensor]:
     return [tensor.detach() for node in nodes(result) for tensor in _kept(node)]
 
 
+def own_nodes(result: Tensor) -> set[object]:
+    """The nodes in the graph of a result whose backward is a Function's own."""
+    return {node for node in nodes(result) if isinstance(node, BackwardCFunction)}
+
+
 def constants(result: Tensor) -> list[Tensor]:
     """What the graph's own Functions keep that no way back leads from: inputs, and constants."""
-    custom = (node for node in nodes(result) if isinstance(node, BackwardCFunction))
-    kept = (tensor for node in custom for tensor in _kept(node))
+    kept = (tensor for node in own_nodes(result) for tensor in _kept(node))
     return [tensor for tensor in kept if tensor.grad_fn is None]
 
 

@@ -25,7 +25,7 @@ from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Array, job_of
 from gradcheck_sym.autograd.moves import Bounds, Move, Point, moves
 from gradcheck_sym.autograd.state import undisturbed
-from gradcheck_sym.autograd.trace import Trace, trace
+from gradcheck_sym.autograd.trace import PLAIN, Trace, trace
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 RUNS = 3000  # of the implementation: a search ends there
@@ -75,6 +75,40 @@ def signature(
         return trace(job_of(implementation, values, wrt, cotangents, dtype), 0).operations
 
 
+def compared(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> frozenset[tuple[str, float | None]]:
+    """What is compared at the first lane, forward and backward: operations, and with what number.
+
+    Arguments as of `reverse`.
+    """
+    with undisturbed():
+        seen = trace(job_of(implementation, values, wrt, cotangents, dtype), 0)
+    return frozenset((each.operation, each.constant) for each in seen.comparisons)
+
+
+def bends(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> bool:
+    """Whether, at the first lane, some operation of torch is right at a kink of its own.
+
+    Arguments as of `reverse`. A comparison alone bends nothing: what is made of it is a choice.
+    """
+    with undisturbed():
+        seen = trace(job_of(implementation, values, wrt, cotangents, dtype), 0)
+    return any(
+        bool((each.above == 0).any()) for each in seen.comparisons if each.operation not in PLAIN
+    )
+
+
 def probe(
     implementation: Implementation,
     values: Mapping[str, Array],
@@ -89,7 +123,7 @@ def probe(
     bounds: input -> (low, high), possibly infinite: the inputs that may be moved, and how far. The
     cotangent is moved where they name it (GRAD_OUTPUT). The same call gives the same answer.
     """
-    search = _Search(implementation, wrt, dtype, runs)
+    search = _Search(implementation, wrt, dtype, runs, fed=cotangents is not None)
     given = dict(values) if cotangents is None else {**values, GRAD_OUTPUT: cotangents}
     with undisturbed():
         for lane in range(len(next(iter(given.values())))):
@@ -136,7 +170,13 @@ class _Search:
     """One search under way."""
 
     def __init__(
-        self, implementation: Implementation, wrt: tuple[str, ...], dtype: str, runs: int
+        self,
+        implementation: Implementation,
+        wrt: tuple[str, ...],
+        dtype: str,
+        runs: int,
+        *,
+        fed: bool,
     ) -> None:
         self.points: list[Point] = []
         self.thresholds: dict[str, set[float]] = {}
@@ -144,6 +184,7 @@ class _Search:
         self.exhausted = False
         self._under_test = implementation, wrt, dtype
         self._left = runs
+        self._fed = fed  # a point names the cotangent; else GRAD_OUTPUT may be an input
         self._sites: dict[tuple[tuple[str, ...], int], _Outcomes] = {}
 
     def around(self, start: Point, bounds: Bounds) -> None:
@@ -174,7 +215,7 @@ class _Search:
         self._left -= 1
         implementation, wrt, dtype = self._under_test
         lane = {name: array[None] for name, array in point.items()}
-        fed = lane.pop(GRAD_OUTPUT, None)
+        fed = lane.pop(GRAD_OUTPUT) if self._fed else None
         seen = trace(job_of(implementation, lane, wrt, fed, dtype), 0)
         self.leaves |= seen.leaves
         self._note(seen)

@@ -21,6 +21,7 @@ from gradcheck_sym.autograd.implementation import (
     told,
 )
 from gradcheck_sym.autograd.ledger import (
+    TRACKED,
     Array,
     Claims,
     FormError,
@@ -46,12 +47,14 @@ def reverse(
     cotangents: Array | None,
     dtype: str,
     mode: str = "each",
+    graph: str = "",
 ) -> Claims:
     """Values at all lanes, and the products of `cotangents` with the Jacobians by `wrt`.
 
     values: (lanes, *shape of the input) by name, exact in `dtype`. cotangents: (lanes, *shape of
     the result), exact likewise; None stands for ones. Without `wrt` only the values are computed,
-    on inputs that require no gradient. An input with a dtype of its own is given in that.
+    on inputs that require no gradient. An input with a dtype of its own is given in that. `graph`:
+    UNTRACKED or TRACKED where gradients are asked for with create_graph=True, as for a penalty.
 
     Modes: "each" runs every lane alone on fresh leaf tensors, as a user would. "elementwise" lays
     all lanes out as one long vector, for implementations that act on each element alone. "vmap"
@@ -61,14 +64,14 @@ def reverse(
     if mode not in MODES:
         raise ValueError(f"mode: got {mode!r}; known are {', '.join(MODES)}")
     with undisturbed():
-        job = job_of(implementation, values, wrt, cotangents, dtype)
+        asked = implementation, values, wrt, cotangents, dtype
+        job = replace(job_of(*asked), graph=graph)
         if mode == "each":
             return each(job)
         try:
             return {"elementwise": _elementwise, "vmap": _vmap}[mode](job)
         except RAISED as error:
-            again = job_of(implementation, values, wrt, cotangents, dtype)
-            return replace(each(again), fallback=told(error))
+            return replace(each(replace(job_of(*asked), graph=graph)), fallback=told(error))
 
 
 def forward_output_shape(
@@ -150,19 +153,34 @@ def _pull_back(
             ledger.untracked(lane)
             return
         fed = torch.ones_like(result) if cotangent is None else cotangent
-        if job.alone is not None:
-            (found,) = torch.autograd.grad(result, tensors[job.alone], fed, allow_unused=True)
-            ledger.gradient(lane, job.alone, found, tensors[job.alone])
+        if job.alone is None and not job.graph:
+            torch.autograd.backward(result, fed)
+        else:
+            _ask(job, ledger, lane, tensors, result, fed)
             return
-        torch.autograd.backward(result, fed)
     for name, leaf in leaves:
         ledger.gradient(lane, name, leaf.grad, leaf)
+
+
+def _ask(
+    job: Job, ledger: Ledger, lane: int, tensors: dict[str, Tensor], result: Tensor, fed: Tensor
+) -> None:
+    """The gradients as torch.autograd.grad returns them."""
+    asked = [tensors[name] for name in job.asked]
+    if job.graph == TRACKED:
+        fed = fed.view_as(fed).requires_grad_()
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(
+        result, asked, fed, create_graph=bool(job.graph), allow_unused=True
+    )
+    for name, leaf, gradient in zip(job.asked, asked, found, strict=True):
+        ledger.gradient(lane, name, None if gradient is None else gradient.detach(), leaf)
 
 
 def _elementwise(job: Job) -> Claims:
     """All lanes as one vector: element i of the result may depend on element i of inputs only.
 
-    Raises ImplementationError where the inputs or the result do not allow that, or anything at
+    The result may be several such vectors, one after the other, as the gradients by several inputs
+    are. Raises ImplementationError where the inputs or the result do not allow that, or anything at
     all goes wrong: only lane by lane can it be told where.
     """
     shape = _common_shape(job)
@@ -176,12 +194,13 @@ def _elementwise(job: Job) -> Claims:
         for name, batch in job.inputs.items()
     }
     fed = _ones(job, shape) if job.cotangents is None else job.cotangents
-    claims = each(Job(job.call, inputs, job.wrt, fed.reshape(1, -1)))
+    vectors = fed.reshape(job.lanes, -1, shape.numel()).transpose(0, 1)
+    claims = each(replace(job, inputs=inputs, cotangents=vectors.reshape(1, -1)))
     if claims.problems:
         raise ImplementationError(claims.problems[0])
     return replace(
         claims,
-        values=claims.values.reshape(size),
+        values=claims.values.reshape(vectors.shape).swapaxes(0, 1).reshape(fed.shape),
         gradients=MappingProxyType(
             {k: v if v is None else v.reshape(size) for k, v in claims.gradients.items()}
         ),
@@ -192,11 +211,13 @@ def _elementwise(job: Job) -> Claims:
 
 
 def _common_shape(job: Job) -> torch.Size:
-    """The shape of a lane's result where each element is computed alone."""
-    if job.cotangents is not None:
-        return job.cotangents.shape[1:]
+    """The shape of a lane's inputs where each element is computed alone."""
     lanes = [batch[0] for batch in job.inputs.values()]
-    return torch.broadcast_tensors(*lanes)[0].shape  # type: ignore[no-any-return, no-untyped-call]
+    shape = torch.broadcast_tensors(*lanes)[0].shape  # type: ignore[no-untyped-call]
+    fed = shape.numel() if job.cotangents is None else job.cotangents[0].numel()
+    if not shape.numel() or fed % shape.numel():
+        raise ImplementationError(f"the result is not of the inputs' shape {tuple(shape)}")
+    return shape  # type: ignore[no-any-return]
 
 
 def _ones(job: Job, shape: tuple[int, ...]) -> Tensor:

@@ -163,8 +163,10 @@ def _boundaries(values: str, boundaries: str) -> Callable[[Operands], Iterator[_
 
 _MOST_BOUNDARIES = 16  # of a table that is searched
 
+PLAIN = ("eq", "ge", "gt", "le", "lt", "ne")  # that say how something compares, and no more
+
 COMPARED: Mapping[str, Callable[[Operands], Any]] = {
-    **dict.fromkeys(("eq", "ge", "gt", "le", "lt", "ne"), _two),
+    **dict.fromkeys(PLAIN, _two),
     **dict.fromkeys(("fmax", "fmin", "maximum", "minimum"), _two),
     **dict.fromkeys(("abs", "elu", "leaky_relu", "relu", "sgn", "sign", "heaviside"), _with(0.0)),
     **dict.fromkeys(("hardsigmoid", "hardswish"), _with(-3.0, 3.0)),

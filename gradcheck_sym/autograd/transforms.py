@@ -7,7 +7,7 @@ forward over reverse, the gradient of a tangent reverse over forward.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_sym.autograd.graphs import same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
 from gradcheck_sym.autograd.ledger import Array, dense, job_of
-from gradcheck_sym.autograd.memory import constants, nodes, parameters, plain_numbers
+from gradcheck_sym.autograd.memory import constants, nodes, own_nodes, parameters, plain_numbers
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.support import Feature, UnsupportedError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent, tangent_name
@@ -28,7 +28,10 @@ from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent, tangent_name
 
 
 def gradient_of(
-    implementation: Implementation, wrt: tuple[str, ...], fed: str = GRAD_OUTPUT
+    implementation: Implementation,
+    wrt: tuple[str, ...],
+    fed: str = GRAD_OUTPUT,
+    tracked: Collection[str] | None = None,
 ) -> Implementation:
     """The gradients by `wrt` as a function of the inputs and of the cotangent, an input `fed`.
 
@@ -36,20 +39,19 @@ def gradient_of(
     graph does not reach has zeros. Computed with create_graph=True. The call raises
     UnsupportedError where the gradient has no graph at all, so that nobody can mistake it for one
     that can be differentiated again; a graph that lacks a part shows in wrong numbers only.
+
+    tracked: those of wrt and `fed` that require a gradient, the others have zeros; None: all.
     """
+    chosen = {*wrt, fed} if tracked is None else set(tracked)
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
-        given = {name: tensor for name, tensor in tensors.items() if name != fed}
-        leaves = {name: _tracked(given[name]) for name in wrt}
+        given = {k: _tracked(tensor) if k in chosen else tensor for k, tensor in tensors.items()}
+        cotangent = given.pop(fed)
+        leaves = {name: given[name] for name in wrt if name in chosen}
         with torch.enable_grad():
-            result = implementation.call({**given, **leaves})
-            found = _pulled(result, list(leaves.values()), _tracked(tensors[fed]))
-            flat = torch.cat(
-                [
-                    torch.zeros_like(leaf).flatten() if part is None else dense(part).flatten()
-                    for leaf, part in zip(leaves.values(), found, strict=True)
-                ]
-            )
+            result = implementation.call(given)
+            parts = dict(zip(leaves, _pulled(result, [*leaves.values()], cotangent), strict=True))
+            flat = torch.cat([_flat(parts.get(name), given[name]) for name in wrt])
             return _reaching(flat, tensors)
 
     return replace(
@@ -64,6 +66,7 @@ class Reach:
 
     inputs: frozenset[str]  # those that it leads to, at some point
     keeps: bool  # what its own forward made, or what is no torch, is a constant in it
+    by_hand: bool  # somebody wrote its derivative: a Function's own backward takes part in it
 
 
 def reached(
@@ -80,7 +83,7 @@ def reached(
     """
     found: set[str] = set()
     numbers: set[str] = set()  # that are kept as no tensors, by lane: constants are the same in all
-    keeps = False
+    keeps = by_hand = False
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
         for lane in range(job.lanes):
@@ -101,8 +104,11 @@ def reached(
             keeps |= any(not any(same(tensor, own) for own in lent) for tensor in kept)
             keeps |= leaving.left
             ends = [leaf for part in parts if part is not None for leaf in parameters(part)]
+            by_hand |= any(
+                part is not None and own_nodes(part) - own_nodes(result) for part in parts
+            )
             found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
-    return Reach(frozenset(found), keeps or len(numbers) > 1)
+    return Reach(frozenset(found), keeps or len(numbers) > 1, by_hand)
 
 
 @final
@@ -131,6 +137,10 @@ class _Leaving(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+def _flat(part: Tensor | None, leaf: Tensor) -> Tensor:
+    return torch.zeros_like(leaf).flatten() if part is None else dense(part).flatten()
+
+
 def _tracked(tensor: Tensor) -> Tensor:
     """A tensor that requires a gradient: itself, or a view, which keeps its tangent if any."""
     return tensor if tensor.requires_grad else tensor.view_as(tensor).requires_grad_()
@@ -151,10 +161,12 @@ def _reaching(result: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
 def _pulled(result: Tensor, leaves: list[Tensor], fed: Tensor) -> tuple[Tensor | None, ...]:
     if result.shape != fed.shape:
         raise ImplementationError(f"returned shape {tuple(result.shape)}, not {tuple(fed.shape)}")
-    if not result.requires_grad:
+    if not (result.requires_grad and leaves):
         return (None,) * len(leaves)
     found = torch.autograd.grad(result, leaves, fed, create_graph=True, allow_unused=True)
     parts = [part for part in found if part is not None]  # type: ignore[redundant-expr]
+    if not fed.requires_grad:  # of what is linear nothing depends on the inputs
+        return found
     # linear in what is fed: where it is not 0, it has a graph, if there is one to be had
     if not any(part.requires_grad for part in parts) and any(bool(part.any()) for part in parts):
         reason = "the gradient has no graph, although create_graph=True asks for one"

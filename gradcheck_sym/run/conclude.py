@@ -266,16 +266,17 @@ def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
 
     spec = None if asked.accused in _OF_DERIVED else asked.subject.spec
     trials = [item.trial for item in asked.evidence]
-    again = asking(asked.evidence[0].function)
+    again = asking((item.function, item.trial) for item in asked.evidence)
     known = asked.subject.told
     key = asked.accused, asked.entry
     told = diagnose_like(evidence_of(spec, asked.entry, trials, again=again), known.get(key))
     known.setdefault(key, told)
     found = told.diagnosis
     settings = dict.fromkeys(fault.evidence.trial.setting for fault in faults)
-    if "" in settings or len(settings) == len({trial.setting for trial in trials}):
-        return found
     listed = "; ".join(list(settings)[:_MOST_SETTINGS])
+    everywhere = "" in settings or len(settings) == len({trial.setting for trial in trials})
+    if everywhere or f"only with {listed}" in found.sentence:
+        return found
     more = ", …" if len(settings) > _MOST_SETTINGS else ""
     return replace(found, sentence=f"{found.sentence} (only with {listed}{more})")
 

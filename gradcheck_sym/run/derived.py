@@ -76,7 +76,7 @@ def _like(
         derivation=lambda dims: derived,
         space=_extended(base.space, derived, shapes),
         stream=stream,
-        together="each",
+        together="elementwise" if base.together == "elementwise" else "each",
         claimant=backward,
         smooth=True,
     )

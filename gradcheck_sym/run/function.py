@@ -82,6 +82,7 @@ class Function:
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
     # input -> axes along which its elements are one in memory: of their gradient the sum counts
     shared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    weights: Floats | None = None  # of cotangents: 0 for what is not asked for, 1 for the rest
 
     @property
     def dtype(self) -> Format:
@@ -101,6 +102,8 @@ class Function:
         if fed is None:
             stream = self.stream("cotangents", batch.dims)
             fed = cotangents(stream, derivation.out_shape, batch.lanes, self.dtype.name)
+        if self.weights is not None:
+            fed = np.where(self.weights == 0, 0.0, fed)
         claims = self.claimant(
             Request(self.implementation, batch.values, derivation.wrt, fed, self.dtype.name, mode)
         )

@@ -19,7 +19,7 @@ from gradcheck_sym.sampling.edges import edges
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.search import Judge, Score, search
 from gradcheck_sym.sampling.shrink import shrink
-from gradcheck_sym.sampling.space import EVERYDAY, Drawn, SamplingError, everyday
+from gradcheck_sym.sampling.space import Drawn, SamplingError, everyday, ordinary
 
 Floats = npt.NDArray[np.float64]
 Dims = Mapping[str, int]
@@ -69,7 +69,7 @@ class Plan:
             return
         mode = self.function.together
         if mode == "elementwise":
-            ones = {dim.name: 1 for dim in self.function.space.dims}
+            ones = dict.fromkeys(self.sizes[0], 1)
             yield self.function.trial(self._drawn(ones, _ELEMENTWISE_SHARE * self.points), mode)
             return
         share = max(1, self.points // len(self.sizes))
@@ -97,10 +97,7 @@ class Plan:
         """The points without numbers so large or so small that it is them that is tested."""
         if not self.ordinary:
             return batch
-        kept = np.ones(batch.lanes, dtype=np.bool_)
-        for entry in self.function.space.free:
-            size = np.abs(batch.values[entry.name].reshape(batch.lanes, -1))
-            kept &= ((size == 0) | ((size >= 1 / EVERYDAY) & (size <= EVERYDAY))).all(axis=1)
+        kept = ordinary(self.function.space, batch)
         return batch.take(kept) if kept.any() else batch
 
     def _count(self, dropped: Mapping[str, int]) -> None:

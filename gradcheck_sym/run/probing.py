@@ -6,18 +6,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gradcheck_sym.autograd.probe import probe
+from gradcheck_sym.autograd.probe import compared, probe
 from gradcheck_sym.run.function import Dims, Floats, Function
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.bulk import bulk, cotangents
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.sampling.points import Batch
-from gradcheck_sym.sampling.space import kept, pieces
+from gradcheck_sym.sampling.space import kept, ordinary, pieces
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 _BEYOND = (1.0, 1.25, 2.0)  # of the way from an ordinary point: at a change, and on its other side
 _MOST = 48  # changes that are looked at
 _RUNS = 1000  # of the implementation, at most
+_RUNS_DERIVED = 400  # of a function derived of it, which runs it more than once
 
 _FED = (-(2.0**10), 2.0**10)  # between which cotangents are moved
 
@@ -46,7 +47,55 @@ def probed(function: Function, dims: Dims) -> Trial | None:
     start = {**batch.values, GRAD_OUTPUT: fed}
     if not len(changes[GRAD_OUTPUT]):
         return None
-    return _at(function, dims, _past(function, start, changes))
+    points = _past(function, start, changes)
+    return _at(function, dims, points, points.pop(GRAD_OUTPUT))
+
+
+def beyond(base: Function, derived: Function, dims: Dims) -> Trial | None:
+    """The points around changes that a derived function has, and the one that it is of has not.
+
+    Where no more is compared than in forward and backward, nothing is searched for.
+    """
+    if not base.space.free:
+        return None
+    dtype, wrt = base.dtype.name, derived.derivation(dims).wrt
+    drawn = bulk(base.space, dims, 2, derived.stream("probe", dims)).batch.take([0]).values
+    point = {name: array for name, array in drawn.items() if name != GRAD_OUTPUT}
+    start = _completed(derived, dims, point)
+    given = {name: start[name] for name in drawn}
+    fed = None if GRAD_OUTPUT in given else start.get(GRAD_OUTPUT)
+    known = compared(base.implementation, given, base.derivation(dims).wrt, fed, dtype)
+    if compared(derived.implementation, start, wrt, None, dtype) <= known:
+        return None
+    ends = _bounds(base)
+    bounds = {entry.name: ends.get(entry.name, _FED) for entry in derived.space.free}
+    found = probe(derived.implementation, start, wrt, None, dtype, bounds, _RUNS_DERIVED)
+    changes = {name: array[:_MOST] for name, array in found.points.items()}
+    if not all(map(len, changes.values())):
+        return None
+    return _at(derived, dims, _past(derived, start, changes), everyday=True)
+
+
+def again(derived: Function, trial: Trial) -> Trial | None:
+    """Points of the function that one is derived of, with what it needs besides drawn."""
+    few = trial.take(np.unique(np.linspace(0, len(trial.claimed) - 1, _MOST).astype(int)).tolist())
+    return _at(derived, few.dims, _completed(derived, few.dims, few.values), everyday=True)
+
+
+def _completed(derived: Function, dims: Dims, given: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Points of a function with what one derived of it needs besides, drawn as cotangents are."""
+    lanes = len(next(iter(given.values())))
+    more = {
+        entry.name: cotangents(
+            derived.stream(f"besides {entry.name}", dims),
+            entry.sizes(dims),
+            lanes,
+            derived.dtype.name,
+        )
+        for entry in derived.space.inputs
+        if entry.name not in given
+    }
+    return {**given, **more}
 
 
 def _bounds(function: Function) -> dict[str, tuple[float, float]]:
@@ -77,14 +126,30 @@ def _past(
         }
 
 
-def _at(function: Function, dims: Dims, points: Mapping[str, Floats]) -> Trial | None:
-    fed = points[GRAD_OUTPUT]
+def _at(
+    function: Function,
+    dims: Dims,
+    points: Mapping[str, Floats],
+    fed: Floats | None = None,
+    *,
+    everyday: bool = False,
+) -> Trial | None:
+    """The trial of those points that can be had; cotangents of None are drawn.
+
+    everyday: only numbers of ordinary magnitudes: what derivatives of higher order do with others
+    nobody is asked for.
+    """
     values = {entry.name: points[entry.name] for entry in function.space.inputs}
+    arrays = [*values.values(), *([] if fed is None else [fed])]
+    lanes = len(arrays[0])
     finite = np.logical_and.reduce(
-        [np.isfinite(array.reshape(len(fed), -1)).all(axis=1) for array in (*values.values(), fed)]
+        [np.isfinite(array.reshape(lanes, -1)).all(axis=1) for array in arrays]
     )
-    batch = Batch(dims, function.dtype.name, values, ("search",) * len(fed)).take(finite)
+    batch = Batch(dims, function.dtype.name, values, ("search",) * lanes).take(finite)
     good, _ = kept(function.space, batch)
+    if everyday:
+        good = good & ordinary(function.space, batch)
     if not good.any():
         return None
-    return function.trial(batch.take(good), "each", fed[finite][good])
+    mode = function.together if fed is None else "each"
+    return function.trial(batch.take(good), mode, None if fed is None else fed[finite][good])

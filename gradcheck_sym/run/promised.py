@@ -3,7 +3,8 @@
 A kernel that saves a mean, a norm or its own slope differentiates once. torch goes through it a
 second time nevertheless, and leaves out what goes through the saved. Where just that is missing,
 and nothing else, the backward is right for what it is. So it is where a smooth function is made of
-others that have kinks, as log(cosh(x)) of abs(x): the slopes meet there, theirs by convention.
+others that have kinks, as log(cosh(x)) of abs(x): the slopes meet there, theirs by convention. But
+who writes the derivative of a gradient by hand promises it, at every point.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.autograd.probe import bends
 from gradcheck_sym.autograd.saved import Along, Line, of_saved
 from gradcheck_sym.autograd.transforms import Reach
 from gradcheck_sym.numerical.oracle import derivative
@@ -52,9 +54,21 @@ def excuse(subject: Subject, reach: Reach, wrong: Sequence[Finding]) -> str:
     ranked = sorted(wrong, key=lambda found: found.fault.order)
     looked_at = [ranked[place] for place in range(0, len(ranked), -(-len(ranked) // _SEVERAL))]
     left = [found for found in looked_at if not _is_left_out(subject, found)]
+    if reach.by_hand and not all(_bends(subject, found) for found in left):
+        return ""
     if not all(_stands_alone(subject, found) for found in left):
         return ""
     return _ALONE if len(left) == len(looked_at) else _SILENT.format(_LEFT_OUT)
+
+
+def _bends(subject: Subject, found: Finding) -> bool:
+    """Whether torch has a kink at the very point, whatever is written by hand."""
+    values = {
+        name: array[[found.fault.lane]] for name, array in found.evidence.trial.values.items()
+    }
+    inputs = {entry.name: values[entry.name] for entry in subject.spec.inputs}
+    fed = values[GRAD_OUTPUT]
+    return bends(subject.implementation, inputs, subject.graded, fed, subject.dtype.name)
 
 
 def _stands_alone(subject: Subject, found: Finding) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -12,6 +12,7 @@ from gradcheck_sym.run.domains import sizes_of
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.plan import Plan
+from gradcheck_sym.run.probing import again, beyond
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.bulk import cotangents
@@ -60,6 +61,42 @@ def sampled(
         ordinary=sample.ordinary,
     )
     return tuple(Evidence(function, trial) for trial in (*plan.edges(), *plan.bulk()))
+
+
+def spread(subject: Subject, made: Callable[[Dims], Function], points: int) -> Iterator[Evidence]:
+    """Many points of ordinary magnitudes, where one long vector holds them all: they cost little.
+
+    made: the function at some sizes.
+    """
+    if subject.elementwise and subject.options.point is None:
+        ones = dict.fromkeys(middle(subject), 1)
+        plan = Plan(made(ones), (ones,), points, 0, ordinary=True)
+        yield from (Evidence(plan.function, trial) for trial in plan.bulk())
+
+
+def aimed(
+    subject: Subject,
+    made: Callable[[Dims], Function],
+    base: Callable[[Dims], Function],
+    known: Iterable[Trial],
+) -> Iterator[Evidence]:
+    """Points at which a user's own code takes another way when it is run as a derived function.
+
+    made: the function at some sizes, derived of base at these. known: trials of points at which
+    that one takes another way.
+    """
+    if subject.implementation.kind != "user" or subject.options.point is not None:
+        return
+    for trial in known:
+        function = made(trial.dims)
+        yield from _evidence(function, again(function, trial))
+    dims = dict.fromkeys(middle(subject), 1) if subject.elementwise else middle(subject)
+    yield from _evidence(made(dims), beyond(base(dims), made(dims), dims))
+
+
+def _evidence(function: Function, trial: Trial | None) -> Iterator[Evidence]:
+    if trial is not None:
+        yield Evidence(function, trial)
 
 
 def exampled(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Evidence]:

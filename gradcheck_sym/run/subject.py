@@ -111,7 +111,8 @@ class Subject:
         """All points, with claims and truths; the search comes last, if nothing is wrong yet."""
         if self.options.point is not None:
             return (self.at(self.sizes[0], self.options.point, self.options.cotangent, "example"),)
-        planned = (*self._examples(), *self.plan.edges(), *self.plan.bulk(), *self._probed())
+        planned = (*self._examples(), *self.plan.edges(), *self.plan.bulk())
+        planned += self.probed
         if any(map(self.function.is_wrong, planned)):
             return planned
         found = self.plan.searched()
@@ -137,11 +138,13 @@ class Subject:
             sizes = sizes_of(self.spec, example.point, {})
             yield self.at(sizes, example.point, None, "example")
 
-    def _probed(self) -> Iterator[Trial]:
+    @cached_property
+    def probed(self) -> tuple[Trial, ...]:
         """Points at which a user's own code takes another way; torch's own is not traced."""
-        if self.implementation.kind == "user":
-            found = probed(self.function, self.sizes[min(1, len(self.sizes) - 1)])
-            yield from () if found is None else (found,)
+        if self.implementation.kind != "user" or self.options.point is not None:
+            return ()
+        found = probed(self.function, self.sizes[min(1, len(self.sizes) - 1)])
+        return () if found is None else (found,)
 
     def at(
         self, dims: Mapping[str, int], point: Mapping[str, Any], cotangent: Any, origin: str

@@ -103,6 +103,29 @@ class Trial:
         """Itself, next to a trial at the same points, which is judged as well."""
         return replace(self, usual=usual).informed_by(usual)
 
+    def take(self, lanes: Sequence[int]) -> Trial:
+        """Some of the points, in that order, with what is known of their truths."""
+        chosen = list(lanes)
+        places = {lane: place for place, lane in enumerate(chosen)}
+
+        def told(of: Mapping[int, Any]) -> dict[int, Any]:
+            return {places[lane]: what for lane, what in of.items() if lane in places}
+
+        some = replace(
+            self,
+            values={name: array[chosen] for name, array in self.values.items()},
+            cotangents=self.cotangents[chosen],
+            origins=tuple(self.origins[lane] for lane in chosen),
+            claimed=self.claimed[chosen],
+            problems=told(self.problems),
+            unsupported=told(self.unsupported),
+            valued=frozenset(places[lane] for lane in self.valued & places.keys()),
+            raised=frozenset(places[lane] for lane in self.raised & places.keys()),
+            usual=None,
+        )
+        some.__dict__["_enclosed"] = Enclosure(*(array[chosen] for array in self._enclosed))
+        return some
+
     def is_as_usual(self, columns: slice) -> npt.NDArray[np.bool_]:
         """The points at which the way it is run makes no difference at all: (lanes,)."""
         if self.usual is None:

@@ -123,6 +123,15 @@ def _everyday(piece: Interval, integers: bool) -> Iterator[Interval]:
             yield Interval(*ends, *closed)
 
 
+def ordinary(space: Space, batch: Batch) -> Mask:
+    """The points without numbers so large or so small that it is them that is tested: (lanes,)."""
+    found = np.ones(batch.lanes, dtype=np.bool_)
+    for entry in space.free:
+        size = np.abs(batch.values[entry.name].reshape(batch.lanes, -1))
+        found &= ((size == 0) | ((size >= 1 / EVERYDAY) & (size <= EVERYDAY))).all(axis=1)
+    return found
+
+
 def within(parts: tuple[Piece, ...], values: Floats) -> Mask:
     """Which values lie in the domain of those pieces; same shape. NaN lies nowhere."""
     inside = np.zeros(values.shape, dtype=np.bool_)

@@ -96,7 +96,8 @@ CHECKS: Mapping[str, Entry] = MappingProxyType(
         "second_order": Entry(
             "derivatives of the gradient",
             "Hessian-vector products and mixed partial derivatives, by backward through backward"
-            " (create_graph) and by forward mode over reverse mode.",
+            " (create_graph) and by forward mode over reverse mode; also with some inputs, or the"
+            " grad_output, requiring no gradient. The gradient itself must be right with a graph.",
             "A backward that is not meant to be differentiated says so by once_differentiable.",
         ),
         "finite_difference": Entry(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gradcheck_sym.autograd.bracket import bracket, middle
 from gradcheck_sym.autograd.implementation import Implementation
-from gradcheck_sym.autograd.probe import Probe, probe, signature
+from gradcheck_sym.autograd.probe import Probe, bends, probe, signature
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
@@ -232,3 +232,15 @@ def test_the_middle_is_between(low: float, high: float) -> None:
     """By the number of floats, and never beyond the ends."""
     assert low <= middle(low, high) <= high
     assert middle(-high, high) == 0
+
+
+def test_kinks_of_operations_and_mere_comparisons() -> None:
+    """abs at 0 bends, a comparison that holds there does not, nor abs elsewhere."""
+    zero, one = {"x": np.zeros((1, 2))}, {"x": np.ones((1, 2))}
+    for function, values, expected in (
+        (torch.abs, zero, True),
+        (torch.abs, one, False),
+        (lambda x: torch.where(x == 0, x, 2 * x), zero, False),
+    ):
+        own = Implementation(lambda given, f=function: f(given["x"]), "user", "own")
+        assert bends(own, values, ("x",), None, "float64") == expected

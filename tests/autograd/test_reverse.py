@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from gradcheck_sym.autograd.implementation import (
     ImplementationError,
     implementation,
 )
+from gradcheck_sym.autograd.ledger import TRACKED, UNTRACKED
 from gradcheck_sym.autograd.reverse import Claims, forward_output_shape, reverse
 from gradcheck_sym.spec.parser import parse
 from gradcheck_sym.spec.records import Spec
@@ -489,3 +491,30 @@ def test_no_output_shape(user: User, lanes: slice, reason: str) -> None:
     """Where no lane has a result, the first one's reason is given."""
     with pytest.raises(ImplementationError, match=reason):
         forward_output_shape(user("raises_below_zero"), {"x": POINTS[lanes]}, "float64")
+
+
+@pytest.mark.parametrize("mode", ["each", "elementwise"])
+@pytest.mark.parametrize("graph, seen", [("", (False, False)), (UNTRACKED, (True, False))])
+def test_gradients_with_a_graph(mode: str, graph: str, seen: tuple[bool, bool]) -> None:
+    """A backward sees create_graph=True, and whether the cotangent requires a gradient."""
+    assert _seen(mode, graph) == seen
+    assert _seen(mode, TRACKED) == (True, True)
+
+
+def _seen(mode: str, graph: str) -> tuple[bool, bool]:
+    seen = []
+
+    class Watches(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: torch.Tensor) -> torch.Tensor:
+            seen.append((torch.is_grad_enabled(), grad_output.requires_grad))
+            return 2 * grad_output
+
+    own = Implementation(lambda given: Watches.apply(given["x"]), "user", "watches")
+    found = reverse(own, {"x": POINTS}, ("x",), COTANGENTS, "float64", mode, graph)
+    np.testing.assert_array_equal(gradient(found), 2 * COTANGENTS)
+    return seen[-1]

@@ -438,3 +438,62 @@ def test_what_the_graph_of_a_gradient_leads_to(
     found = reached(own(function), {"x": X}, ("x",), FED, "float64")
     assert (found.inputs, found.keeps) == (inputs, keeps)
     assert _len_torch_function_stack() == 0
+
+
+def test_what_requires_no_gradient_in_a_gradient() -> None:
+    """A backward sees which inputs, and whether the grad_output, require a gradient."""
+    seen: list[tuple[bool, bool]] = []
+
+    class Watches(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+            ctx.save_for_backward(x, y)
+            return x**2 * y
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+            seen.append((ctx.needs_input_grad[1], grad_output.requires_grad))
+            x, y = ctx.saved_tensors
+            return 2 * grad_output * x * y, grad_output * x**2
+
+    two = Implementation(lambda given: Watches.apply(given["x"], given["y"]), "user", "two")
+    values = {"x": X, "y": ALONG, GRAD_OUTPUT: FED}
+    alone = gradient_of(two, ("x", "y"), tracked=("x",))
+    weights = np.concatenate([WEIGHTS, np.zeros_like(WEIGHTS)], axis=1)
+    claims = reverse(alone, values, ("x",), weights, "float64")
+    assert (not claims.problems, set(seen)) == (True, {(False, False)})
+    np.testing.assert_allclose(gradient(claims, "x"), 2 * WEIGHTS * FED * ALONG)
+    reverse(gradient_of(two, ("x", "y")), values, ("x", "y", GRAD_OUTPUT), weights, "float64")
+    assert seen[-1] == (True, True)
+
+
+def test_gradients_by_several_inputs_as_vectors() -> None:
+    """Many points of a gradient laid out as one vector for each input give what each one gives."""
+    two = Implementation(lambda given: given["x"] ** 2 * given["y"].sin(), "user", "two")
+    values = {"x": X[:, :1], "y": ALONG[:, :1], GRAD_OUTPUT: FED[:, :1]}
+    asked = gradient_of(two, ("x", "y")), values, ("x", "y", GRAD_OUTPUT), WEIGHTS[:, :2], "float64"
+    one, many = (reverse(*asked, mode) for mode in ("each", "elementwise"))
+    assert (many.mode, many.values.shape) == ("elementwise", (4, 2))
+    np.testing.assert_allclose(many.values, one.values, rtol=1e-15)
+    for name in ("x", "y", GRAD_OUTPUT):
+        np.testing.assert_allclose(gradient(many, name), gradient(one, name), rtol=1e-14)
+
+
+def test_who_writes_a_second_derivative_by_hand() -> None:
+    """A Function in a backward is told from one whose backward is made of torch's operations."""
+
+    class Twice(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x.exp()
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            slope: Tensor = Twice.apply(x)
+            return grad_output * slope
+
+    for function, by_hand in ((Twice.apply, True), (torch.exp, False)):
+        found = reached(own(function), {"x": X}, ("x",), FED, "float64")
+        assert (found.by_hand, found.inputs) == (by_hand, {"x"})

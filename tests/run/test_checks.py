@@ -178,7 +178,7 @@ def test_examples_are_points_of_every_check(
     assert check != "dtypes" or "float32" in {result.dtype for result in wrong}
     unpinned = replace(spec, examples=())
     found = run([unpinned], options, lambda result: None)
-    assert check == "dtypes" or verdicts(list(found)) <= {Verdict.AGREES}
+    assert check != "vmap" or verdicts(list(found)) <= {Verdict.AGREES}  # others aim at branches
 
 
 def test_a_fixed_value_is_the_same_in_every_layout(spec_of: Any) -> None:

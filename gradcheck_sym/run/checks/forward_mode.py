@@ -10,22 +10,34 @@ from gradcheck_sym.autograd.transforms import tangent_of
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import at_sizes, tangent_at
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.sample import Sample, exampled, middle, sampled
+from gradcheck_sym.run.function import Dims, Function
+from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.spec.checks import tangent_name
 from gradcheck_sym.verdict.records import Result
 
 _SAMPLE = Sample(edges=48, bulk=48)
+_MANY = 128
 _FEW = 6  # points at which only one input is given a tangent
 _EXCUSES = frozenset({Feature.FORWARD_MODE, Feature.DERIVATIVE, Feature.OTHER})
 
 
 def forward_mode(subject: Subject) -> Iterator[Result]:
     """One result: the value is J v, for tangents v of all inputs with a gradient, and of each."""
-    tangent = at_sizes(tangent_at, lambda dims: subject.function)
+
+    def base(dims: Dims) -> Function:
+        return subject.function
+
+    tangent = at_sizes(tangent_at, base)
     together = sampled(subject, tangent(middle(subject)), _SAMPLE)
-    evidence = [*exampled(subject, tangent), *together, *_alone(subject, together[-1])]
+    evidence = [
+        *exampled(subject, tangent),
+        *spread(subject, tangent, _MANY),
+        *aimed(subject, tangent, base, subject.probed),
+        *together,
+        *_alone(subject, together[-1]),
+    ]
     return conclude_each(subject, "forward_mode", [None], evidence, _EXCUSES, "the jvp")
 
 

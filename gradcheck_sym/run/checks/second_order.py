@@ -13,14 +13,16 @@ from gradcheck_sym.run.derived import at_sizes, gradient_at, tangent_at
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.promised import excuse
-from gradcheck_sym.run.sample import Sample, exampled, middle, sampled
+from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.tracked import in_other_ways, with_graph
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=24, bulk=24)
+_MANY = 128
 _FEW = 3
 _ACCUSED = "the backward"
 _LACKING = frozenset({Feature.DERIVATIVE, Feature.GRAD, Feature.REWRITTEN, Feature.OTHER})
@@ -38,26 +40,48 @@ def second_order(subject: Subject) -> Iterator[Result]:
     made and saved, or that leaves torch, is not differentiable twice; that is reported, as where it
     raises, and no mistake. One that has the inputs at hand and cuts them off is wrong.
     """
-    gradient = at_sizes(gradient_at, lambda dims: subject.function)
-    evidence = _at_points(subject, gradient)
+
+    def base(dims: Dims) -> Function:
+        return subject.function
+
+    gradient = at_sizes(gradient_at, base)
+    turns = [*aimed(subject, gradient, base, subject.probed)]
+    evidence = [*turns, *_at_points(subject, gradient)]
     wrt = evidence[0].trial.derivation.wrt
     reach = _reach(subject, evidence[-1].trial)
     pardon = partial(excuse, subject, reach)
+    evidence += in_other_ways(subject, evidence[-1])
+    first = _first(subject)
     for result in conclude_each(
         subject, "second_order", wrt, evidence, _LACKING, _ACCUSED, pardon=pardon
     ):
         cut = result.verdict is Verdict.WRONG and not reach.inputs and not reach.keeps
-        yield _cut(result) if cut and result.input in subject.graded else result
+        told = _cut(result) if cut and result.input in subject.graded else result
+        yield first.get(result.input, told)
     if reach.inputs:
-        along = _at_points(subject, at_sizes(tangent_at, gradient))
+        tangent = at_sizes(tangent_at, gradient)
+        known = [item.trial for item in turns]
+        along = [*aimed(subject, tangent, gradient, known), *_at_points(subject, tangent)]
         excuses = _LACKING | {Feature.FORWARD_MODE}
         yield from conclude_each(
             subject, "second_order", [None], along, excuses, _ACCUSED, pardon=pardon
         )
 
 
+def _first(subject: Subject) -> dict[str | None, Result]:
+    """The inputs by which the gradient itself is wrong where it has a graph, and nowhere else."""
+    found = conclude_each(
+        subject, "second_order", subject.graded, [*with_graph(subject)], _LACKING, digits=False
+    )
+    return {result.input: result for result in found if result.verdict is Verdict.WRONG}
+
+
 def _at_points(subject: Subject, made: Callable[[Dims], Function]) -> list[Evidence]:
-    return [*exampled(subject, made), *sampled(subject, made(middle(subject)), _SAMPLE)]
+    return [
+        *exampled(subject, made),
+        *spread(subject, made, _MANY),
+        *sampled(subject, made(middle(subject)), _SAMPLE),
+    ]
 
 
 def _cut(result: Result) -> Result:

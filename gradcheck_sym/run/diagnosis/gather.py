@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -63,14 +63,17 @@ def evidence_of(
     )
 
 
-def asking(function: Function) -> Again:
-    """How a function is run at new points."""
+def asking(runs: Iterable[tuple[Function, Trial]]) -> Again:
+    """How functions are run at new points of the sizes of their trials; the first at each."""
+    functions: dict[object, Function] = {}
+    for function, trial in runs:
+        functions.setdefault(_sizes(trial), function)
 
     def again(trial: Trial, values: Values, cotangents: Floats) -> Trial:
         dtype = trial.dtype.name
         rounded = {name: round_to(dtype, array) for name, array in values.items()}
         batch = Batch(trial.dims, dtype, rounded, ("search",) * len(cotangents))
-        return function.trial(batch, "each", cotangents)
+        return functions[_sizes(trial)].trial(batch, "each", cotangents)
 
     return again
 

@@ -261,3 +261,68 @@ def running_sum_by_matrix(x: Tensor) -> Tensor:
 def inverse(m: Tensor) -> Tensor:
     """By elimination with pivots: small elements are as far off as large ones."""
     return torch.linalg.inv(m)
+
+
+class _PowerBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, grad_output: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(grad_output, x)
+        return 3 * grad_output * x**2
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        grad_output, x = ctx.saved_tensors
+        by_fed = 3 * fed * x**2 if ctx.needs_input_grad[0] else None
+        by_x = 6 * fed * grad_output * x if ctx.needs_input_grad[1] else None
+        return by_fed, by_x
+
+
+class NeededAtEitherOrder(torch.autograd.Function):
+    """Leaves out, at either order, what requires no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return x**3 + 2 * y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, _ = ctx.saved_tensors
+        by_x = _PowerBackward.apply(grad_output, x) if ctx.needs_input_grad[0] else None
+        return by_x, 2 * grad_output if ctx.needs_input_grad[1] else None
+
+
+class TanhForGraphs(torch.autograd.Function):
+    """Saves work where the gradient gets no graph: the same numbers another way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.tanh()
+        ctx.save_for_backward(x, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        x, y = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            y = x.tanh()
+        return grad_output * (1 - y * y)
+
+
+class _CubeByHand(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        gradient: Tensor = _PowerBackward.apply(grad_output, x)
+        return gradient
+
+
+def kinked_beside_by_hand(x: Tensor) -> Tensor:
+    """The kink of abs, which the function has not, is nobody's who wrote a derivative by hand."""
+    by_hand: Tensor = _CubeByHand.apply(x)
+    return x.abs().cosh().log() + by_hand

@@ -136,3 +136,152 @@ class SoftplusSecondNan(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         slope = torch.where(x > 40, torch.ones_like(x), x.exp() / (1 + x.exp()))
         return grad_output * slope
+
+
+class _CubeBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, grad_output: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(grad_output, x)
+        return 3 * grad_output * x**2
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor | None, Tensor]:
+        grad_output, x = ctx.saved_tensors
+        if not ctx.needs_input_grad[0]:
+            return None, 6 * fed * grad_output * x.abs()
+        return 3 * fed * x**2, 6 * fed * grad_output * x
+
+
+class CubePenalty(torch.autograd.Function):
+    """Right with a grad_output that is differentiated as well; a penalty feeds plain ones."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        gradient: Tensor = _CubeBackward.apply(grad_output, x)
+        return gradient
+
+
+class SquareTimesAlone(torch.autograd.Function):
+    """To save a product, a factor is detached where the other input requires no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return x**2 * y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor | None]:
+        x, y = ctx.saved_tensors
+        if not ctx.needs_input_grad[1]:
+            return 2 * grad_output * x.detach() * y, None
+        return 2 * grad_output * x * y, grad_output * x**2
+
+
+class TanhWithGraph(torch.autograd.Function):
+    """Where the gradient is to have a graph, a slope with a stabilizer that is far too large."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.tanh()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        stabilizer = 1e-7 if torch.is_grad_enabled() else 0.0
+        return grad_output * (1 - x.tanh() ** 2 + stabilizer)
+
+
+class _CrossBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, grad_output: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(grad_output, x, y)
+        return grad_output * y**2, 2 * grad_output * x * y
+
+    @staticmethod
+    def backward(ctx: Any, to_x: Tensor, to_y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        grad_output, x, y = ctx.saved_tensors
+        mixed = 2 * grad_output * y
+        by_x = torch.where(x == y, to_y * mixed / 2, to_y * mixed)
+        by_y = to_x * mixed + 2 * to_y * grad_output * x
+        return to_x * y**2 + 2 * to_y * x * y, by_x, by_y
+
+
+class CrossWhereEqual(torch.autograd.Function):
+    """A mixed derivative that takes equal arguments for the same one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return x * y**2
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        by_x, by_y = _CrossBackward.apply(grad_output, x, y)
+        return by_x, by_y
+
+
+class _SineTable(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, grad_output: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(grad_output, x)
+        return grad_output * x.cos()
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor, Tensor]:
+        grad_output, x = ctx.saved_tensors
+        entry = (x > 0.7) & (x < 0.7001)
+        bend = torch.where(entry, -torch.full_like(x, 0.64), -x.sin())
+        return fed * x.cos(), fed * grad_output * bend
+
+
+class SineTable(torch.autograd.Function):
+    """One entry of a table of second derivatives is rounded."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        gradient: Tensor = _SineTable.apply(grad_output, x)
+        return gradient
+
+
+class _QuarticBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, grad_output: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(grad_output, x)
+        return 4 * grad_output * x.square().sum() * x
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor, Tensor]:
+        grad_output, x = ctx.saved_tensors
+        total, along = x.square().sum(), (fed * x).sum()
+        slope = 4 * grad_output * (total * fed + 2 * along * x)
+        clipped = torch.where(total > 50, slope * 50 / total, slope)
+        return 4 * total * along, clipped
+
+
+class QuarticClipped(torch.autograd.Function):
+    """The product with the Hessian is clipped where the norm is large: in corners of the domain."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square().sum() ** 2
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        gradient: Tensor = _QuarticBackward.apply(grad_output, x)
+        return gradient
