@@ -7,7 +7,7 @@ import importlib
 import sys
 import sysconfig
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType
@@ -23,6 +23,7 @@ from gradcheck_sym.autograd.functions import compiled_spec, sizes
 from gradcheck_sym.autograd.operators import compiled_torch
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.trees import ambient_dtype
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.spec.records import Expression, Spec
 
 # A user's code may raise anything; leaving the program is no right of its.
@@ -50,6 +51,7 @@ class Implementation:
     description: str  # the text it was made from
     dtypes: Mapping[str, str] = field(default_factory=dict)  # inputs with a dtype of their own
     complex: frozenset[str] = frozenset()  # the inputs that the function itself has as complex
+    stated: Callable[[Mapping[str, Tensor]], Any] | None = None  # the same, not by parts
 
 
 Given = Mapping[str, Callable[..., Any]]
@@ -69,7 +71,31 @@ def implementation(
     paired = frozenset(item.name for item in spec.inputs if item.complex)
     kind, description, function = _stated(spec, allow_import, given)
     call = _checked(function, paired)
-    return Implementation(call, kind, description, MappingProxyType(dtypes), paired)
+    return Implementation(call, kind, description, MappingProxyType(dtypes), paired, function)
+
+
+def conjugating(judged: Implementation, lazy: Collection[str]) -> Implementation:
+    """The implementation, lent lazily conjugated tensors where inputs are complex.
+
+    lazy: the inputs; with GRAD_OUTPUT among them, that of a complex result is one, too.
+    """
+    if judged.stated is None:
+        return judged
+    inputs = frozenset(lazy) & judged.complex
+    return replace(judged, call=_checked(_lazily(judged.stated, inputs, lazy), judged.complex))
+
+
+def _lazily(
+    function: Callable[[Mapping[str, Tensor]], Any], inputs: Collection[str], lazy: Collection[str]
+) -> Callable[[Mapping[str, Tensor]], Any]:
+    def call(tensors: Mapping[str, Tensor]) -> Any:
+        given = {k: t.conj_physical().conj() if k in inputs else t for k, t in tensors.items()}
+        result = function(given)
+        if GRAD_OUTPUT in lazy and isinstance(result, Tensor) and result.is_complex():
+            return result.conj().conj_physical()  # the backward of conj hands on such a view
+        return result
+
+    return call
 
 
 def over_lanes(

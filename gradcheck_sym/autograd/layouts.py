@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradcheck_sym.autograd.implementation import Implementation
+from gradcheck_sym.autograd.implementation import Implementation, conjugating
 from gradcheck_sym.autograd.ledger import (
     Array,
     Claims,
@@ -59,30 +59,48 @@ class Layout:
     geometry: Callable[[Shape], Geometry]
     expands: Callable[[int], tuple[int, ...]] = lambda dims: ()  # axes that hold equal elements
     is_view: bool = False  # an input is no leaf then, but a view of one
+    is_negated: bool = False  # memory holds the negatives, and the tensor has torch's negative bit
+    is_window: bool = False  # rows overlap, each one element further
+    is_conjugated: bool = False  # of complex tensors: they are lazily conjugated ones
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether elements lie in one place, and so are equal."""
+        return self.is_window or bool(self.expands(1))
 
     def __str__(self) -> str:
         return self.name
 
 
-def fitting(shape: Shape, array: Array | None = None) -> tuple[Layout, ...]:
+def fitting(
+    shape: Shape, array: Array | None = None, *, is_paired: bool = False
+) -> tuple[Layout, ...]:
     """The layouts, besides an ordinary one, that an array of this shape can have.
 
-    The expanded ones need equal elements: `array`, (lanes, *shape), tells where there are some.
+    Those that share memory need equal elements: `array`, (lanes, *shape), tells where some are.
+    is_paired: the last axis holds the parts of complex numbers.
     """
-    plain = tuple(layout for layout in LAYOUTS if layout.admits(shape))
+    bits = CONJUGATED if is_paired else NEGATED
+    plain = tuple(layout for layout in (*LAYOUTS, bits) if layout.admits(shape))
     if array is None:
         return plain
-    return plain + tuple(layout for layout in widening(shape) if _is_constant(array, layout))
+    wide = widening(shape, is_paired=is_paired)
+    return plain + tuple(layout for layout in wide if _is_constant(array, layout))
 
 
-def widening(shape: Shape) -> tuple[Layout, ...]:
-    """The expanded layouts that an array of this shape has once its elements are made equal."""
+def widening(shape: Shape, *, is_paired: bool = False) -> tuple[Layout, ...]:
+    """The layouts that an array of this shape has once elements are made equal."""
     alone = tuple(map(expanded, range(len(shape)))) if len(shape) > 1 else ()
-    return tuple(layout for layout in (EXPANDED, *alone) if layout.admits(shape))
+    all_of_them = (EXPANDED, *alone) if is_paired else (EXPANDED, *alone, WINDOWS)
+    return tuple(layout for layout in all_of_them if layout.admits(shape))
 
 
 def constant(array: Array, layout: Layout) -> Array:
-    """A batch, (lanes, *shape), with equal elements along the axes that a layout expands."""
+    """A batch, (lanes, *shape), whose elements are equal where a layout has them in one place."""
+    if layout.is_window:
+        *_, rows, columns = array.shape
+        taken = np.concatenate([array[..., 0, :], array[..., 1:, -1]], axis=-1)
+        return taken[..., np.add.outer(np.arange(rows), np.arange(columns))]
     first = array
     for axis in layout.expands(array.ndim - 1):
         first = first.take([0], axis + 1)
@@ -103,7 +121,9 @@ def reverse_in(
     the memory around are problems. Raises ValueError where a name or a layout does not fit.
     """
     with undisturbed():
-        job = job_of(implementation, values, wrt, cotangents, dtype)
+        lazy = frozenset(name for name, layout in layout_of.items() if layout.is_conjugated)
+        made = conjugating(implementation, lazy) if lazy else implementation
+        job = job_of(made, values, wrt, cotangents, dtype)
         return each(_laid_out(job, layout_of, implementation.complex))
 
 
@@ -118,7 +138,7 @@ def _laid_out(job: Job, layout_of: Mapping[str, Layout], complexes: Collection[s
             raise ValueError(f"layout_of: there is no {name}")
         lie = _geometry(layout, tuple(batch.shape[1:]), name in complexes and not is_fed)
         try:
-            placed, rest = _placed(batch, lie)
+            placed, rest = _placed(batch, lie, layout.is_negated)
         except ValueError:
             raise ValueError(f"layout_of: {name} is not constant along what is {layout}") from None
         around["the cotangent" if is_fed else f"the input {name}"] = rest
@@ -138,7 +158,7 @@ def _geometry(layout: Layout, shape: Shape, is_paired: bool) -> Geometry:
     return Geometry(strides, 2 * lie.offset, 2 * lie.room)
 
 
-def _placed(batch: Tensor, lie: Geometry) -> tuple[Tensor, Surroundings]:
+def _placed(batch: Tensor, lie: Geometry, is_negated: bool) -> tuple[Tensor, Surroundings]:
     """A batch whose lanes lie so, each in a poisoned buffer of its own, and what is around them.
 
     Raises ValueError where elements differ that would lie in one place.
@@ -148,9 +168,9 @@ def _placed(batch: Tensor, lie: Geometry) -> tuple[Tensor, Surroundings]:
     length = lie.offset + (last + 1 if prod(shape) else 0) + lie.room
     length += length % 2  # a pair of numbers, as one complex number, begins at an even place
     buffers = _poisoned(lanes, length, batch.dtype)
-    held = tuple(slice(0, 1 if stride == 0 else None) for stride in lie.strides)
     placed = buffers.as_strided(batch.shape, (length, *lie.strides), lie.offset)
-    placed[(slice(None), *held)] = batch[(slice(None), *held)]
+    buffers[:, _taken(length, shape, lie)] = (-batch if is_negated else batch).flatten(1)
+    placed = torch._neg_view(placed) if is_negated else placed
     if changed(batch, placed):
         raise ValueError
     return placed, Surroundings(buffers, _outside(length, shape, lie))
@@ -164,14 +184,18 @@ def _poisoned(lanes: int, length: int, dtype: torch.dtype) -> Tensor:
 
 
 def _outside(length: int, shape: Shape, lie: Geometry) -> Tensor:
-    taken = torch.arange(length).as_strided(shape, lie.strides, lie.offset)
     free = torch.ones(length, dtype=torch.bool)
-    free[taken.flatten()] = False
+    free[_taken(length, shape, lie)] = False
     return free.nonzero().flatten()
 
 
+def _taken(length: int, shape: Shape, lie: Geometry) -> Tensor:
+    """The place of each element in a buffer, in order."""
+    return torch.arange(length).as_strided(shape, lie.strides, lie.offset).flatten()
+
+
 def _is_constant(array: Array, layout: Layout) -> bool:
-    """Whether the elements are equal along the axes that a layout expands, to the bit."""
+    """Whether the elements are equal that a layout has in one place, to the bit."""
     same = np.ascontiguousarray(constant(array, layout))
     return same.tobytes() == np.ascontiguousarray(array).tobytes()
 
@@ -212,6 +236,11 @@ def _without(shape: Shape, axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(0 if axis in axes else stride for axis, stride in enumerate(_rows(thin)))
 
 
+def _sliding(shape: Shape) -> tuple[int, ...]:
+    """The strides of windows that slide along rows, as unfold gives them."""
+    return (*_rows((*shape[:-2], shape[-2] + shape[-1] - 1)), 1)
+
+
 def _wide(shape: Shape) -> int:
     """How many axes have more than one element; 0 for an array without elements."""
     return sum(size > 1 for size in shape) if prod(shape) else 0
@@ -240,6 +269,7 @@ TRANSPOSED = Layout(
     "transposed", lambda shape: _wide(shape) > 1, lambda shape: Geometry(_columns(shape))
 )
 STRIDED = Layout("strided", lambda shape: _wide(shape) > 0, _inside(lambda s: _rows(s, step=2)))
+THIRDS = Layout("every third", lambda shape: _wide(shape) > 0, _inside(lambda s: _rows(s, step=3)))
 SLICED = Layout(
     "a slice of wider rows",
     lambda shape: prod(shape) > 0 and prod(shape[:-1]) > 1,
@@ -262,5 +292,21 @@ EXPANDED = Layout(
     lambda shape: Geometry((0,) * len(shape), room=prod(shape)),
     lambda dims: tuple(range(dims)),
 )
+WINDOWS = Layout(
+    "overlapping windows",
+    lambda shape: len(shape) > 1 and min(shape[-2:]) > 1 and prod(shape) > 0,
+    # behind it as much as an ordinary tensor would have, which some code reads as if it were
+    lambda shape: Geometry(_sliding(shape), room=prod(shape)),
+    is_window=True,
+)
+NEGATED = Layout(
+    "a view with the negative bit", lambda shape: prod(shape) > 0, _inside(_rows), is_negated=True
+)
+CONJUGATED = Layout(
+    "a view with the conjugate bit",
+    lambda shape: prod(shape) > 0,
+    lambda shape: Geometry(_rows(shape)),
+    is_conjugated=True,
+)
 
-LAYOUTS = (TRANSPOSED, STRIDED, OFFSET, SLICED, CHANNELS_LAST, ODD, VIEW)
+LAYOUTS = (TRANSPOSED, STRIDED, THIRDS, OFFSET, SLICED, CHANNELS_LAST, ODD, VIEW)

@@ -246,7 +246,7 @@ def frozen(tensor: Tensor) -> Array:
 
 def changed(before: Tensor, after: Tensor) -> list[int]:
     """The lanes in which two batches differ in any bit."""
-    flat = (batch.unsqueeze(-1).flatten(1).contiguous() for batch in (before, after))
+    flat = (b.unsqueeze(-1).flatten(1).resolve_neg().contiguous() for b in (before, after))
     left, right = (batch.view(torch.uint8) for batch in flat)
     lanes: list[int] = (left != right).any(1).nonzero().flatten().tolist()
     return lanes

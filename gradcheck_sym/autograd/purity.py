@@ -23,6 +23,7 @@ from gradcheck_sym.autograd.memory import held, overlap, parameters
 from gradcheck_sym.autograd.rivals import Rivals, crowded, different, refilled
 from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
+from gradcheck_sym.autograd.subsets import UNTRACKED, called_under
 from gradcheck_sym.autograd.support import Feature, unsupported
 from gradcheck_sym.autograd.writes import written_meanwhile
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
@@ -85,7 +86,22 @@ def _impurities(point: Point, rivals: Rivals) -> Iterator[Impurity]:
     """What is impure at a point, but not what would only follow from that."""
     with undisturbed():  # what one point changes is not there at the next
         yield from _but_raised(_found(_set, point))
-        yield from _faults(point, rivals)
+        faults = list(_faults(point, rivals))
+        yield from faults or _faults_ungraded(point, rivals)
+
+
+_UNGRADED = "under torch.no_grad()"
+
+
+def _faults_ungraded(point: Point, rivals: Rivals) -> Iterator[Impurity]:
+    """What is impure where nobody wants a gradient: an implementation may go another way there."""
+    others = [(where, _ungraded(rival)) for where, rival in rivals]
+    for fault in _faults(_ungraded(point), others):
+        yield replace(fault, text=f"{fault.text}, {_UNGRADED}")
+
+
+def _ungraded(point: Point) -> Point:
+    return replace(point, call=called_under(UNTRACKED[_UNGRADED], point.call), wrt=())
 
 
 def _faults(point: Point, rivals: Rivals) -> Iterator[Impurity]:

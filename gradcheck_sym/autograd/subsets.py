@@ -1,19 +1,30 @@
-"""Reverse mode where only some of the inputs require a gradient, or only one is asked for."""
+"""What is claimed where some of the inputs require a gradient, or none, or one is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import combinations
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Array, Claims, job_of
-from gradcheck_sym.autograd.reverse import each
+from gradcheck_sym.autograd.reverse import each, reverse
 from gradcheck_sym.autograd.state import undisturbed
 
 Subset = tuple[str, ...]
 
 _ALL_OF = 4  # inputs of which every subset is tried; of more, the smallest and the largest
+
+
+# Ways to say that no gradient is wanted, by the words of a report; each may have a fast path.
+UNTRACKED: Mapping[str, Callable[[], AbstractContextManager[object]]] = MappingProxyType(
+    {"under torch.no_grad()": torch.no_grad, "under torch.inference_mode()": torch.inference_mode}
+)
 
 
 def subsets(wrt: Subset) -> tuple[Subset, ...]:
@@ -39,3 +50,34 @@ def reverse_alone(
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
         return each(replace(job, alone=name))
+
+
+def untracked(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: Subset,
+    cotangents: Array | None,
+    dtype: str,
+    mode: str,
+    *,
+    told: str,
+) -> Claims:
+    """What `reverse` claims under one of `UNTRACKED`: values alone, and no gradient.
+
+    Other arguments as of `reverse`; those of `wrt` require a gradient nevertheless.
+    """
+    made = replace(implementation, call=called_under(UNTRACKED[told], implementation.call))
+    return reverse(made, values, wrt, cotangents, dtype, mode)
+
+
+def called_under(
+    setting: Callable[[], AbstractContextManager[object]],
+    call: Callable[[Mapping[str, Tensor]], Tensor],
+) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    """The function under a setting of torch; its result has no graph, whatever it does itself."""
+
+    def under(tensors: Mapping[str, Tensor]) -> Tensor:
+        with setting():
+            return call(tensors).detach()
+
+    return under

@@ -114,7 +114,14 @@ _PATTERNS = (
         ),
     ),
     (Feature.GRAD, _any(r"incompatible with \.grad\(\)")),
-    (Feature.LAYOUT, _any("not implemented for sparse", r"from the '\w*Sparse\w*' backend")),
+    (
+        Feature.LAYOUT,
+        _any(
+            "not implemented for sparse",
+            r"from the '\w*Sparse\w*' backend",
+            "(negative|conjugate) bit",  # of a lazy view: who needs the memory resolves it
+        ),
+    ),
     (Feature.SECOND_BACKWARD, _any("backward through the graph a second time")),
     (Feature.REWRITTEN, _any("has been modified by an inplace operation")),
     (

@@ -34,10 +34,6 @@ def _has_open_dtype(spec: Spec) -> bool:
     return spec.expr is not None and all(entry.dtype is None for entry in spec.inputs)
 
 
-def _has_several(spec: Spec) -> bool:
-    return spec.expr is not None and sum(entry.requires_grad for entry in spec.inputs) > 1
-
-
 def _has_expectation(spec: Spec) -> bool:
     return any(example.value is not None or example.grad for example in spec.examples)
 
@@ -56,7 +52,7 @@ APPLIES: Mapping[str, Callable[[Spec], bool]] = MappingProxyType(
         "finite_difference": _has_slope,
         "layouts": _has_gradient,
         "dtypes": _has_open_dtype,
-        "requires_grad_subsets": _has_several,
+        "requires_grad_subsets": _has_gradient,
         "purity": _has_gradient,
         "vmap": _has_gradient,
         "compile": _has_gradient,

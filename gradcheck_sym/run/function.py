@@ -109,6 +109,11 @@ class Function:
         )
         return _assembled(self, derivation, batch, fed, claims).summed(self.shared)
 
+    def again(self, usual: Trial) -> Trial:
+        """The points of a trial once more, run in the way of this function, beside that trial."""
+        batch = Batch(usual.dims, usual.dtype.name, usual.values, usual.origins)
+        return self.trial(batch, usual.mode, usual.cotangents).beside(usual)
+
     def at(self, dims: Dims, point: Mapping[str, Any], cotangent: Any, origin: str) -> Trial:
         """The trial of one point; a cotangent of None is drawn.
 
@@ -251,4 +256,5 @@ def _assembled(
         unsupported=claims.unsupported,
         raised=claims.raised,
         kinks=function.kinks,
+        mode=claims.mode,
     )

@@ -91,6 +91,7 @@ class Trial:
     unsupported: Mapping[int, Unsupported] = field(default_factory=dict)  # lane -> what it lacks
     raised: frozenset[int] = frozenset()  # lanes that raised
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
+    mode: str = "each"  # how many points were run at once; out of autograd.reverse.MODES
     usual: Trial | None = None  # at the same points, run as it usually is, and judged as well
 
     def informed_by(self, other: Trial) -> Trial:

@@ -51,6 +51,17 @@ def test_no_dims() -> None:
 
 
 def test_long_ranges() -> None:
-    """Of a long range the ends, their neighbours and the powers of two are visited."""
-    assert sizes(dim("n", 3, 100)) == (3, 4, 8, 16, 32, 64, 99, 100)
+    """Each size up to 32; beyond, the two largest, the powers of two and their neighbours."""
     assert sizes(dim("n", 0, 7)) == tuple(range(8))
+    assert sizes(dim("n", 1, 20)) == tuple(range(1, 21))
+    assert sizes(dim("n", 30, 140)) == (30, 31, 32, 33, 63, 64, 65, 127, 128, 129, 139, 140)
+
+
+def test_every_size_of_long_ranges_is_met() -> None:
+    """Each visited size of each dim occurs; large sizes of two dims only the main ones together."""
+    dims = [dim("m", 1, 20), dim("k", 3, 4), dim("n", 1, 40)]
+    rows = assignments(dims)
+    for one in dims:
+        assert {row[one.name] for row in rows} == set(sizes(one))
+    assert {(row["m"], row["n"]) for row in rows} >= {(19, 39), (20, 40), (16, 32), (1, 40)}
+    assert all(row["m"] <= 3 for row in rows if row["n"] == 29)

@@ -72,17 +72,20 @@ def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[
     """The points of a trial again, in every layout that is worth a look."""
     yield Evidence(function, first)
     arrays = {**first.values, GRAD_OUTPUT: first.cotangents}
-    for chosen in _choices(arrays, {entry.name for entry in function.space.free} | {GRAD_OUTPUT}):
+    free = {entry.name for entry in function.space.free} | {GRAD_OUTPUT}
+    paired = function.implementation.complex
+    paired |= {GRAD_OUTPUT} if first.derivation.complex_value else set()
+    for chosen in _choices(arrays, free, paired):
         alike = {
             name: constant(arrays[name], layout)
             for name, layout in chosen.items()
-            if layout.expands(arrays[name].ndim - 1)
+            if layout.is_shared
         }
         values = {name: alike.get(name, array) for name, array in first.values.items()}
         told = ", ".join(f"{name} {layout}" for name, layout in chosen.items())
         laid = replace(
             function,
-            claimant=_claimant(chosen),
+            claimant=_claimant(chosen, paired),
             setting=told,
             together="each",
             shared=_shared(function, chosen, arrays),
@@ -94,10 +97,16 @@ def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[
         trial = laid.trial(batch.take(good), "each", alike.get(GRAD_OUTPUT, first.cotangents)[good])
         if not alike:  # the points are those of the first trial, and so are the truths
             trial = trial.beside(first)
-        if trial.is_refused:
+        if trial.is_refused or _lacks(trial):
             refused.append(told)
         else:
             yield Evidence(laid, trial)
+
+
+def _lacks(trial: Trial) -> bool:
+    """Whether it says at every point, if only in the backward, that it takes no such tensor."""
+    said = [lane for lane, what in trial.unsupported.items() if what.feature is Feature.LAYOUT]
+    return len(said) == len(trial.claimed)
 
 
 def _shared(
@@ -112,12 +121,18 @@ def _shared(
     }
 
 
-def _choices(arrays: Mapping[str, Floats], free: Collection[str]) -> Iterator[Layouts]:
+def _choices(
+    arrays: Mapping[str, Floats], free: Collection[str], paired: Collection[str]
+) -> Iterator[Layouts]:
     """Each tensor alone in each layout, then all that admit it together in one.
 
     free: those whose elements may be made equal, to share memory; the others have a fixed value.
+    paired: those that hold complex numbers by their parts.
     """
-    fits = {name: _layouts_of(array, name in free) for name, array in arrays.items()}
+    fits = {
+        name: _layouts_of(array, free=name in free, is_paired=name in paired)
+        for name, array in arrays.items()
+    }
     for name, found in fits.items():
         for layout in found:
             yield {name: layout}
@@ -128,18 +143,20 @@ def _choices(arrays: Mapping[str, Floats], free: Collection[str]) -> Iterator[La
                 yield together
 
 
-def _layouts_of(array: Floats, free: bool) -> Sequence[Layout]:
+def _layouts_of(array: Floats, *, free: bool, is_paired: bool) -> Sequence[Layout]:
     shape = array.shape[1:]
-    return (*fitting(shape), *widening(shape)) if free else fitting(shape, array)
+    if not free:
+        return fitting(shape, array, is_paired=is_paired)
+    return (*fitting(shape, is_paired=is_paired), *widening(shape, is_paired=is_paired))
 
 
-def _claimant(chosen: Layouts) -> Claimant:
+def _claimant(chosen: Layouts, paired: Collection[str]) -> Claimant:
     def claim(asked: Request) -> Claims:
         arrays = {**asked.values, GRAD_OUTPUT: asked.cotangents}
         fit = {
             name: layout
             for name, layout in chosen.items()
-            if layout in fitting(arrays[name].shape[1:], arrays[name])
+            if layout in fitting(arrays[name].shape[1:], arrays[name], is_paired=name in paired)
         }
         return reverse_in(*asked.lanes, fit)
 

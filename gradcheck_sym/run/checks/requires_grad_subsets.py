@@ -1,29 +1,112 @@
-"""requires_grad_subsets: each subset of the inputs requires a gradient, the others do not."""
+"""requires_grad_subsets: each subset of the inputs requires a gradient, the others do not.
+
+The empty one as well: who wants no gradient gets the same value.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.reverse import reverse
-from gradcheck_sym.autograd.subsets import reverse_alone, subsets
+from gradcheck_sym.autograd.subsets import UNTRACKED, reverse_alone, subsets, untracked
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.conclude import conclude_each
+from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Function, Request
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
-from gradcheck_sym.verdict.records import Result
+from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.verdict.records import Result, Verdict
 
+_CHECK = "requires_grad_subsets"
 _EXCUSES = frozenset({Feature.GRAD})
 _SAMPLE = Sample(edges=2, bulk=4)
+
+# How the text of a problem begins that is a slip of its author's, not a refusal.
+_MISTAKES = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError", "UnboundLocal")
 
 Subset = tuple[str, ...]
 
 
 def requires_grad_subsets(subject: Subject) -> Iterator[Result]:
-    """One result for each input: its gradient in every subset that it belongs to."""
+    """One result for the value where no gradient is wanted, and one for each of several inputs.
+
+    That of an input has its gradient in every subset that it belongs to. An implementation may
+    refuse to run without a graph, where it differentiates on its own, say.
+    """
+    yield from _valued(subject)
+    if len(subject.graded) > 1:
+        yield from _graded(subject)
+
+
+# --- no gradient at all -------------------------------------------------------------------
+
+
+def _valued(subject: Subject) -> Iterator[Result]:
+    """The value at points where it is known, run in each way that wants no gradient.
+
+    Only what comes out otherwise than as usual is judged: the rest is up to the forward check.
+    A user's own code is run at all points where neither torch nor an input wants a gradient.
+    """
+    refused: list[str] = []
+    evidence: list[Evidence] = []
+    for made, usual in _ways(subject):
+        trial = made.again(usual)
+        if _refuses(trial):
+            refused.append(made.setting)
+        else:
+            evidence.append(Evidence(made, trial))
+    said = f"not taken: {', '.join(dict.fromkeys(refused))}" if refused else ""
+    if not evidence:
+        yield replace(blank(subject, _CHECK, None), verdict=Verdict.SKIPPED, message=said)
+        return
+    for result in conclude_each(subject, _CHECK, [None], evidence):
+        yield replace(result, message=result.message or said)
+
+
+def _ways(subject: Subject) -> Iterator[tuple[Function, Trial]]:
+    """Functions that want no gradient, and points as they are run usually."""
+    none, off = "no input requires a gradient", "under torch.no_grad()"
+    few = [item.trial for item in sampled(subject, subject.function, _SAMPLE)]
+    yield from product([_ungraded(subject.function, none)], few)
+    for told in UNTRACKED:
+        yield from product([_untracked(subject.function, told)], few)
+    if subject.implementation.kind == "user":
+        both = replace(_ungraded(_untracked(subject.function, off), none), setting=f"{none}, {off}")
+        yield from product([both], subject.trials)
+
+
+def _ungraded(function: Function, told: str) -> Function:
+    """The function run on inputs of which none requires a gradient."""
+
+    def claim(asked: Request) -> Claims:
+        return function.claimant(replace(asked, wrt=()))
+
+    return replace(function, claimant=claim, setting=told, together="each")
+
+
+def _untracked(function: Function, told: str) -> Function:
+    """The function run where torch keeps no graph, though all inputs require a gradient."""
+
+    def claim(asked: Request) -> Claims:
+        return untracked(*asked.arguments, told=told)
+
+    return replace(function, claimant=claim, setting=told, together="each")
+
+
+def _refuses(trial: Trial) -> bool:
+    """Whether it says at every point that it does not run so; Python's own errors say no such."""
+    plainly = not any(text.startswith(_MISTAKES) for text in trial.problems.values())
+    return trial.is_refused and plainly
+
+
+# --- some gradients -----------------------------------------------------------------------
+
+
+def _graded(subject: Subject) -> Iterator[Result]:
     wrt = subject.graded
     by_subset = {
         subset: sampled(subject, _restricted(subject.function, subset), _SAMPLE)
@@ -35,9 +118,7 @@ def requires_grad_subsets(subject: Subject) -> Iterator[Result]:
             item for subset, items in by_subset.items() if name in subset for item in items
         ]
         evidence += sampled(subject, _alone(subject.function, name), _SAMPLE)
-        yield from conclude_each(
-            subject, "requires_grad_subsets", [name], evidence, _EXCUSES, digits=False
-        )
+        yield from conclude_each(subject, _CHECK, [name], evidence, _EXCUSES, digits=False)
 
 
 def _restricted(function: Function, subset: Subset) -> Function:

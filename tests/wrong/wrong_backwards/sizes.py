@@ -73,6 +73,76 @@ class ScanByDoubling(torch.autograd.Function):
         return total
 
 
+class UnrolledByThree(torch.autograd.Function):
+    """Loops unrolled by four where four divide the size, by three else; the latter's last one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square().sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        weight = torch.full_like(x, 2)
+        if x.numel() % 4 and x.numel() > 12:
+            weight[x.numel() // 3 * 3 :] = 1
+        return grad_output * weight * x
+
+
+class TableOfKernels(torch.autograd.Function):
+    """One kernel for each size up to 16, from a table in which one row was copied."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.pow(3).sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        kernels = dict.fromkeys(range(17), 3.0) | {6: 2.0}
+        return grad_output * kernels.get(x.numel(), 3.0) * x.square()
+
+
+class RemainderOfWarps(torch.autograd.Function):
+    """Warps of 32, and a loop over what is left that starts at its second element."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.cos().sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        gradient = -grad_output * x.sin()
+        if x.numel() > 32 and x.numel() % 32:
+            gradient[x.numel() // 32 * 32] = 0
+        return gradient
+
+
+class GridWithoutStride(torch.autograd.Function):
+    """A grid of 65536 threads at most, without a stride for what is longer."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sinh()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        thread = torch.arange(x.numel()).reshape(x.shape)
+        return torch.where(thread < 65536, grad_output * x.cosh(), 0)
+
+
+def counts_in_short(x: Tensor) -> Tensor:
+    """Positions are kept in 16 bits, which is enough for 32768 of them."""
+    place = torch.arange(x.numel()).to(torch.int16).long().reshape(x.shape)
+    return torch.where(place < 0, 0, x.atan())
+
+
 def softmax_of_squeezed(x: Tensor) -> Tensor:
     """squeeze() drops the features, too, where there is only one of them."""
     return torch.softmax(x.squeeze(), dim=-1).reshape(x.shape)
