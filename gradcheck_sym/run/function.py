@@ -12,10 +12,11 @@ import numpy.typing as npt
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.overflow import overflow
+from gradcheck_sym.autograd.recalled import recalled
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.rounding import RUNS, reach, spreads
 from gradcheck_sym.run.judge import Judgement, judge
-from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.run.trial import Trial, anything
 from gradcheck_sym.sampling.bulk import cotangents
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.sampling.points import Batch
@@ -169,6 +170,19 @@ class Function:
         wrt = trial.derivation.wrt
         return overflow(self.implementation, values, wrt, fed, self.dtype.name)
 
+    def _recalled(self, trial: Trial, lane: int) -> Floats:
+        """What rounding of what the forward kept may move each number by at a point.
+
+        Of a user's own backward; what torch keeps for its own functions, it rounds.
+        """
+        if self.implementation.kind != "user":
+            return anything(trial, lane)
+        values = {name: array[lane] for name, array in trial.values.items()}
+        wrt, fed = trial.derivation.wrt, trial.cotangents[lane]
+        found = recalled(self.implementation, values, wrt, fed, self.dtype.name)
+        gradients = {name: moved[None] for name, moved in found.items()}
+        return _in_columns(trial.derivation, 1, np.zeros((1, *fed.shape)), gradients)[0]
+
     def _too_narrow(self, inside: str) -> bool:
         """Whether an implementation computes in 16 bits what comes in more.
 
@@ -223,4 +237,5 @@ def _assembled(
         unsupported=claims.unsupported,
         raised=claims.raised,
         kinks=function.kinks,
+        recalled=function._recalled,
     )

@@ -70,6 +70,15 @@ class _Moves:
         return self.sure[lane][column]
 
 
+# What rounding of what a forward keeps may move each number by, (outputs,), at a lane of a trial.
+Recalled = Callable[["Trial", int], Floats]
+
+
+def anything(trial: Trial, lane: int) -> Floats:
+    """Where nobody looks, what is kept may matter as much as it likes."""
+    return np.full(trial.claimed.shape[1], np.inf)
+
+
 @final
 @dataclass(frozen=True)
 class Trial:
@@ -92,6 +101,7 @@ class Trial:
     raised: frozenset[int] = frozenset()  # lanes that raised
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
     usual: Trial | None = None  # at the same points, run as it usually is, and judged as well
+    recalled: Recalled = anything  # what slopes lose that are made of what a forward kept
 
     def informed_by(self, other: Trial) -> Trial:
         """Itself, with what is known of the truths from a trial at the same points."""
@@ -413,7 +423,8 @@ class Trial:
     def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
         """What unstable evaluations may lose of one number: as written, or with values recomputed.
 
-        The second is dearer, and looked at only where the first does not explain the error.
+        The second is dearer, and looked at only where the first does not explain the error. It
+        counts where the backward can be seen to work with what its forward kept and rounded.
         """
         row = self.rows[lane].tolist()
         if lane not in self._lost:
@@ -421,7 +432,20 @@ class Trial:
         written = self._lost[lane][column]
         if error <= tolerated(written.radius, bound) or column < self.derivation.values:
             return written
-        return self.derivation.recomputed_loss(row, column, self.dtype, written)
+        recomputed = self.derivation.recomputed_loss(row, column, self.dtype, written)
+        explained = error <= tolerated(recomputed.radius, bound)
+        return recomputed if explained and error <= self._kept(lane)[column] + bound else written
+
+    def _kept(self, lane: int) -> Floats:
+        """What rounding of what the forward kept may move each number by at a point."""
+        known = self._kept_at
+        if lane not in known:
+            known[lane] = self.recalled(self, lane)
+        return known[lane]
+
+    @cached_property
+    def _kept_at(self) -> dict[int, Floats]:
+        return {}
 
     @cached_property
     def _lost(self) -> dict[int, Sequence[Loss]]:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import final
 
 from gradcheck_sym.run.conclude import blank
+from gradcheck_sym.run.scaled import SCALED
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import agree, measured
@@ -68,8 +69,9 @@ def _nothing(base: Result) -> Result:
 
 def _slopes(subject: Subject, name: str) -> Iterator[_Slope]:
     """Differences at some regular points of every trial, one batch a trial."""
-    each = max(1, _POINTS // len(subject.trials))
-    for trial in subject.trials:
+    trials = [trial for trial in subject.trials if SCALED not in trial.origins]
+    each = max(1, _POINTS // len(trials))
+    for trial in trials:
         lanes = list(islice(_regular(trial), each))
         part = trial.derivation.columns()[name]
         columns = list(range(part.start, part.stop))[:_ELEMENTS]
