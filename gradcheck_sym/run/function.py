@@ -135,6 +135,12 @@ class Function:
         """Whether anything at all is wrong at a trial's points."""
         return bool(trial.problems) or self.judge(trial, trial.every_column).is_wrong
 
+    def is_rounding(self, trial: Trial, lane: int, column: int) -> bool:
+        """Whether the error of one number may be rounding in the implementation's operations."""
+        errors = np.zeros((1, trial.claimed.shape[1]))
+        errors[0, column] = trial.gap(lane, column).least
+        return bool(np.isfinite(errors).all() and self._rounding(trial, [lane], errors)[0, column])
+
     def _rounding(
         self, trial: Trial, lanes: Sequence[int], errors: Floats
     ) -> npt.NDArray[np.bool_]:

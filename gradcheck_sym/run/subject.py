@@ -113,7 +113,13 @@ class Subject:
         if self.options.point is not None:
             return (self.at(self.sizes[0], self.options.point, self.options.cotangent, "example"),)
         bulk = tuple(self.plan.bulk())
-        planned = (*self._examples(), *self.plan.edges(), *bulk, *self._scaled(bulk), *self._probed())
+        planned = (
+            *self._examples(),
+            *self.plan.edges(),
+            *bulk,
+            *self._scaled(bulk),
+            *self._probed(),
+        )
         if any(map(self.function.is_wrong, planned)):
             return planned
         found = self.plan.searched()

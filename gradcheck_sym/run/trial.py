@@ -70,6 +70,9 @@ class _Moves:
         return self.sure[lane][column]
 
 
+# Which errors, (lanes, outputs), rounding alone may have made at some lanes.
+Rounding = Callable[["Trial", Sequence[int], Floats], npt.NDArray[np.bool_]]
+
 # What rounding of what a forward keeps may move each number by, (outputs,), at a lane of a trial.
 Recalled = Callable[["Trial", int], Floats]
 
