@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import saved_tensors_hooks
 
 from gradcheck_sym.autograd.dispatch import EagerMode
@@ -38,9 +39,10 @@ def recalled(
     """The most that rounding of what the forward kept may move each gradient by, at one point.
 
     Values and cotangent of the shapes of inputs and result, gradients of those of the inputs.
-    Inputs that are kept are exact. Infinite where the backward rounds out of sight itself, in NumPy
-    or in kernels that are not torch's, so that what it makes anew counts as kept as well; and where
-    it cannot be run again.
+    Inputs that are kept are exact. Infinite where nobody wrote a Function: torch rounds what it
+    keeps, in kernels of its own. So where the backward rounds out of sight itself, in NumPy or in
+    kernels that are not torch's, so that what it makes anew counts as kept as well; and where it
+    cannot be run again.
     """
     lanes = {name: np.asarray(array)[None] for name, array in values.items()}
     (point,) = points_of(job_of(implementation, lanes, wrt, np.asarray(cotangent)[None], dtype))
@@ -81,7 +83,9 @@ class _Kept:
             for node in nodes(self._graph.result)
             if hasattr(node, "__dict__")
         ]
-        self.is_hidden = False  # of the backward: some of its roundings
+        # of the backward: some of its roundings
+        own = (isinstance(node, BackwardCFunction) for node in nodes(self._graph.result))
+        self.is_hidden = not any(own)
 
     def pulled(self, salt: int | None) -> list[Array]:
         """The gradients, flat in float64; with a salt, what was kept is rounded otherwise."""
@@ -93,7 +97,7 @@ class _Kept:
         leaving, watch = Leaving(self._graph.result), _Watch()
         with watch:
             found = self._graph.pull(retain=True)
-        self.is_hidden = leaving.left or watch.hidden
+        self.is_hidden |= leaving.left or watch.hidden
         return self._numbers(found)
 
     def _numbers(self, gradients: Gradients) -> list[Array]:

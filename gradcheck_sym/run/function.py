@@ -16,6 +16,7 @@ from gradcheck_sym.autograd.recalled import recalled
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.rounding import RUNS, reach, spreads
 from gradcheck_sym.run.judge import Judgement, judge
+from gradcheck_sym.run.nearby import jumps
 from gradcheck_sym.run.trial import Trial, anything
 from gradcheck_sym.sampling.bulk import cotangents
 from gradcheck_sym.sampling.ordinals import round_to
@@ -60,7 +61,10 @@ def backward(asked: Request) -> Claims:
 
 Claimant = Callable[[Request], Claims]
 
+Mask = npt.NDArray[np.bool_]
+
 _SINGLE, _WIDE = 32, 64  # bits
+_JUMPS = 4  # points whose neighbours are looked at, of those asked about at once
 _SINGLY = 4  # points that are run one by one before batching pays
 
 
@@ -141,9 +145,7 @@ class Function:
         errors[0, column] = trial.gap(lane, column).least
         return bool(np.isfinite(errors).all() and self._rounding(trial, [lane], errors)[0, column])
 
-    def _rounding(
-        self, trial: Trial, lanes: Sequence[int], errors: Floats
-    ) -> npt.NDArray[np.bool_]:
+    def _rounding(self, trial: Trial, lanes: Sequence[int], errors: Floats) -> Mask:
         """Which errors, (lanes, outputs), are rounding in the implementation's own operations."""
         if not self.runs:
             return errors <= 0
@@ -158,11 +160,25 @@ class Function:
         ):
             moved = _in_columns(derivation, len(chosen), found.values, found.gradients)
             if self._too_narrow(found.narrowest):
-                break
+                return explained
             explained |= errors <= reach() * moved
             if explained.all():
-                break
-        return explained
+                return explained
+        plain = _in_columns(derivation, len(chosen), found.plain.values, found.plain.gradients)
+        left = np.where(explained, 0.0, errors)
+        return np.asarray(explained | self._jumping(trial, chosen, left, plain))
+
+    def _jumping(self, trial: Trial, lanes: Sequence[int], errors: Floats, plain: Floats) -> Mask:
+        """Which errors jump like rounding from point to point, where watching changes the way."""
+        found: Mask = np.zeros(errors.shape, dtype=np.bool_)
+        otherwise = (errors > 0) & (plain != trial.claimed[lanes])
+        for place in np.flatnonzero(otherwise.any(axis=1)).tolist()[:_JUMPS]:
+            moved = jumps(self.space, trial, lanes[place], self._again)
+            found[place] = otherwise[place] & (errors[place] <= moved)
+        return found
+
+    def _again(self, batch: Batch, fed: Floats) -> Trial:
+        return self.trial(batch, "each", fed)
 
     def _overflow(self, trial: Trial, lane: int) -> str:
         """What leaves the dtype's range in the backward at a point, out of what does not.
@@ -187,7 +203,8 @@ class Function:
         wrt, fed = trial.derivation.wrt, trial.cotangents[lane]
         found = recalled(self.implementation, values, wrt, fed, self.dtype.name)
         gradients = {name: moved[None] for name, moved in found.items()}
-        return _in_columns(trial.derivation, 1, np.zeros((1, *fed.shape)), gradients)[0]
+        (row,) = _in_columns(trial.derivation, 1, np.zeros((1, *fed.shape)), gradients)
+        return np.asarray(row)
 
     def _too_narrow(self, inside: str) -> bool:
         """Whether an implementation computes in 16 bits what comes in more.
