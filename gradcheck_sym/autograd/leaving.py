@@ -1,4 +1,4 @@
-"""Backwards that hand what they work on to NumPy, where nobody keeps a graph or sees a rounding."""
+"""Backwards that hand what they work on to NumPy or Python: no graph, no rounding is seen there."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from torch.overrides import TorchFunctionMode
 
 from gradcheck_sym.autograd.memory import nodes
 
+_TO_NUMPY = (Tensor.numpy, Tensor.__array__)
+_TO_PYTHON = (Tensor.item, Tensor.tolist, Tensor.__float__)
+
 
 @final
 class Leaving(TorchFunctionMode):
-    """Notes whether a backward hands a tensor to NumPy, where nobody keeps a graph.
+    """Notes whether a backward hands a tensor to NumPy, or to Python's own arithmetic.
 
     A mode around torch.autograd.grad is off inside, so each node turns it on for itself.
     """
 
     def __init__(self, result: Tensor) -> None:
         super().__init__()
-        self.left = False
+        self.left = False  # to NumPy
+        self.read = False  # by anybody
         for node in list(nodes(result)):
             node.register_prehook(self._enter)
             node.register_hook(self._leave)
@@ -32,5 +36,6 @@ class Leaving(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The function as it is."""
-        self.left |= func in (Tensor.numpy, Tensor.__array__)
+        self.left |= func in _TO_NUMPY
+        self.read |= func in _TO_NUMPY or func in _TO_PYTHON
         return func(*args, **(kwargs or {}))

@@ -18,7 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from gradcheck_sym.autograd.dispatch import EagerMode
 from gradcheck_sym.autograd.graphs import Gradients, Graph, Point, points_of, same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation
-from gradcheck_sym.autograd.kernels import base_name, is_seen_through
+from gradcheck_sym.autograd.kernels import is_seen_through
 from gradcheck_sym.autograd.leaving import Leaving
 from gradcheck_sym.autograd.ledger import Array, dense, job_of
 from gradcheck_sym.autograd.memory import nodes
@@ -97,7 +97,7 @@ class _Kept:
         leaving, watch = Leaving(self._graph.result), _Watch()
         with watch:
             found = self._graph.pull(retain=True)
-        self.is_hidden |= leaving.left or watch.hidden
+        self.is_hidden |= leaving.read or watch.hidden
         return self._numbers(found)
 
     def _numbers(self, gradients: Gradients) -> list[Array]:
@@ -140,6 +140,5 @@ class _Watch(EagerMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation as it is."""
-        leaves = base_name(func) == "_local_scalar_dense" and rounds(args[0])
-        self.hidden |= leaves or not is_seen_through(func, args)
+        self.hidden |= not is_seen_through(func, args)
         return func(*args, **(kwargs or {}))

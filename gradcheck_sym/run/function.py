@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
@@ -169,16 +169,28 @@ class Function:
         return np.asarray(explained | self._jumping(trial, chosen, left, plain))
 
     def _jumping(self, trial: Trial, lanes: Sequence[int], errors: Floats, plain: Floats) -> Mask:
-        """Which errors jump like rounding from point to point, where watching changes the way."""
+        """Which errors jump like rounding from point to point, where watching changes the way.
+
+        plain: the claims while all was watched. In special ways of running it is not those that
+        rounding would have changed.
+        """
         found: Mask = np.zeros(errors.shape, dtype=np.bool_)
-        otherwise = (errors > 0) & (plain != trial.claimed[lanes])
-        for place in np.flatnonzero(otherwise.any(axis=1)).tolist()[:_JUMPS]:
-            moved = jumps(self.space, trial, lanes[place], self._again)
-            found[place] = otherwise[place] & (errors[place] <= moved)
+        usual = replace(self, claimant=backward)
+        for place in np.flatnonzero((errors > 0).any(axis=1)).tolist()[:_JUMPS]:
+            lane = lanes[place]
+            otherwise = (errors[place] > 0) & (plain[place] != trial.claimed[lane])
+            if otherwise.any():
+                otherwise &= usual.again(trial, [lane]).claimed[0] == trial.claimed[lane]
+            if otherwise.any():
+                found[place] = otherwise & (errors[place] <= jumps(usual, trial, lane))
         return found
 
-    def _again(self, batch: Batch, fed: Floats) -> Trial:
-        return self.trial(batch, "each", fed)
+    def again(self, trial: Trial, lanes: Sequence[int]) -> Trial:
+        """Some points of a trial, run one by one."""
+        values = {name: array[lanes] for name, array in trial.values.items()}
+        origins = tuple(trial.origins[lane] for lane in lanes)
+        batch = Batch(trial.dims, trial.dtype.name, values, origins)
+        return self.trial(batch, "each", trial.cotangents[lanes])
 
     def _overflow(self, trial: Trial, lane: int) -> str:
         """What leaves the dtype's range in the backward at a point, out of what does not.

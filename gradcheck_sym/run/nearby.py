@@ -7,7 +7,7 @@ digits are cut off. A mistake hardly changes there, as little as the mathematics
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -19,16 +19,24 @@ from gradcheck_sym.sampling.space import Space, kept
 
 _POINTS = 16
 
-Again = Callable[[Batch, Floats], Trial]  # runs the function at other points, fed likewise
+
+class Runs(Protocol):
+    """A function that is run at points: of its space, fed as it is told."""
+
+    @property
+    def space(self) -> Space: ...  # noqa: D102
+
+    def trial(self, batch: Batch, mode: str, fed: Floats | None) -> Trial: ...  # noqa: D102
 
 
-def jumps(space: Space, trial: Trial, lane: int, again: Again) -> Floats:
+def jumps(function: Runs, trial: Trial, lane: int) -> Floats:
     """How far rounding may move each number at a point, (outputs,); 0 where nothing is known."""
-    batch = _beside(space, trial, lane)
-    good, _ = kept(space, batch)
+    batch = _beside(function.space, trial, lane)
+    good, _ = kept(function.space, batch)
     if good.sum() < _POINTS // 2:
         return np.zeros(trial.claimed.shape[1])
-    near = again(batch.take(good), np.repeat(trial.cotangents[[lane]], good.sum(), axis=0))
+    fed = np.repeat(trial.cotangents[[lane]], good.sum(), axis=0)
+    near = function.trial(batch.take(good), "each", fed)
     with np.errstate(invalid="ignore", over="ignore"):
         errors, here = near.claimed - near.truths, trial.claimed[lane] - trial.truths[lane]
         moved = np.abs(errors - here).max(axis=0)
