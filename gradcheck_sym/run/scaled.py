@@ -18,8 +18,9 @@ from gradcheck_sym.spec.dtypes import Format
 
 SCALED = "scaled"  # origin of the points
 
-_MOST = 3  # points on each scale
-_TRIED = 8  # times as many are looked at
+_MOST = 3  # points on each scale, no more than half of the trial's
+_TRIED = 24  # points that are looked at for that,
+_OPERATIONS = 20_000  # or fewer: all in all so many operations, each with its slope
 _LEAST_EXPONENT = 80  # of the dtype's largest numbers: below there is no room between the ends
 
 
@@ -51,11 +52,12 @@ def _ordinary(trial: Trial, dtype: Format) -> Iterator[int]:
     flat = trial.cotangents.reshape(len(trial.cotangents), -1)
     plain = (trial.shares[0] <= 1).all(axis=1) & (flat != 0).any(axis=1) & trial.valued_plainly
     plain[list(trial.problems)] = False
-    room, found = 2.0 ** (dtype.exponent_max // 6), 0
-    for lane in np.flatnonzero(plain)[: _TRIED * _MOST].tolist():
+    room, wanted = 2.0 ** (dtype.exponent_max // 6), min(_MOST, len(flat) // 2)
+    tried = min(_TRIED, _OPERATIONS // len(trial.derivation.forward.code))
+    for lane in np.flatnonzero(plain)[:tried].tolist():
+        if not wanted:
+            return
         least, most = trial.derivation.extent(trial.rows[lane].tolist())
         if least >= 1 / room and most <= room:
-            found += 1
+            wanted -= 1
             yield lane
-        if found == _MOST:
-            return
