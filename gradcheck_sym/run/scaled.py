@@ -53,7 +53,7 @@ def _ordinary(trial: Trial, dtype: Format) -> Iterator[int]:
     plain = (trial.shares[0] <= 1).all(axis=1) & (flat != 0).any(axis=1) & trial.valued_plainly
     plain[list(trial.problems)] = False
     room, wanted = 2.0 ** (dtype.exponent_max // 6), min(_MOST, len(flat) // 2)
-    tried = min(_TRIED, _OPERATIONS // len(trial.derivation.forward.code))
+    tried = min(_TRIED, _OPERATIONS // max(1, len(trial.derivation.forward.code)))
     for lane in np.flatnonzero(plain)[:tried].tolist():
         if not wanted:
             return
