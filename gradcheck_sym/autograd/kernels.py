@@ -68,6 +68,9 @@ _PLAIN = frozenset(
     vdot""".split()
 )
 
+_PRODUCTS = frozenset(("bmm", "mm"))
+_OWN = frozenset(("aten", "prim", "prims"))  # torch's namespaces of operations
+
 # Multiplications of some kind: where no operand is 0 and the result is, it is not, but rounded.
 _UNDERFLOWING = frozenset("div erfc exp exp2 mul pow reciprocal sigmoid square".split())
 
@@ -108,6 +111,15 @@ def _known(function: Any) -> tuple[Kind, str]:
     if name.startswith(_NORMWISE) and name not in _COMPONENTWISE:
         return Kind.NORMWISE, name
     return Kind.STABLE, name
+
+
+def is_seen_through(function: Any, arguments: Sequence[Any]) -> bool:
+    """Whether a perturbed run reaches all that is rounded inside: no other kernel is at work."""
+    if function.namespace not in _OWN:
+        return False
+    kind, name = kind_of(function, arguments), base_name(function)
+    inside = kind in (Kind.STABLE, Kind.NORMWISE) and name not in _PLAIN | _PRODUCTS
+    return not inside or written_out(function) is not None
 
 
 def base_name(function: Any) -> str:

@@ -1,7 +1,8 @@
 """Gradients of functions that torch.func.vmap maps over many points, in every way it is used.
 
 A map may be differentiated, or a gradient mapped; the batch may lie along any axis of an input,
-and an input that all points share has none. Each way runs other parts of a rule for vmap.
+and an input that all points share has none; one point may be a batch. Each way runs other parts of
+a rule for vmap.
 """
 
 from __future__ import annotations
@@ -30,18 +31,28 @@ class Way:
     axes: Mapping[str, int] = field(default_factory=dict)  # of the batch in an input; others: 0
     shared: frozenset[str] = frozenset()  # inputs that are the same at all points
     after: bool = False  # the map is differentiated, not the gradient mapped
+    lanes: int | None = None  # of the batch; None: any number
 
 
 USUAL = Way("")
+AFTER = Way("the map differentiated", after=True)
 
 
 def ways(shapes: Mapping[str, Shape]) -> Iterator[Way]:
-    """The ways besides the usual one, for inputs of these shapes (without the batch)."""
-    yield Way("the map differentiated", after=True)
+    """The ways besides the usual one, for inputs of these shapes (without the batch).
+
+    Where the batch lies along the last axis of one input alone, it is as large as the first: who
+    takes one for the other is not told by the sizes.
+    """
+    yield AFTER
+    yield Way("one point mapped", lanes=1)
     last = {name: len(shape) for name, shape in shapes.items() if shape}
     if last:
         yield Way("the batch in the last axis", last)
         yield Way("the map over the last axis differentiated", last, after=True)
+    for name, axis in last.items() if len(shapes) > 1 else ():
+        alone = f"the batch in the last axis of {name} alone"
+        yield Way(alone, {name: axis}, lanes=shapes[name][0] or None)
     for name in shapes if len(shapes) > 1 else ():
         shared = frozenset(shapes) - {name}
         yield Way(f"only {name} mapped", shared=shared)

@@ -45,6 +45,7 @@ class Spread:
     runs: int
     flipped: bool  # a comparison came out otherwise in some run
     narrowest: str  # of the dtypes in which something was rounded; "" where nothing was
+    plain: Claims  # what was claimed while nothing was moved, and all was watched
 
 
 def reach(runs: int = RUNS) -> float:
@@ -90,7 +91,7 @@ def spreads(
         narrowest = str(seen.narrowest or "").removeprefix("torch.")
         widest = _wider(widest, _numbers(plain), _numbers(again), _numbers(moved))
         gradients = {name: widest.get(name) for name in plain.gradients}
-        yield Spread(widest[""], MappingProxyType(gradients), run + 1, flipped, narrowest)
+        yield Spread(widest[""], MappingProxyType(gradients), run + 1, flipped, narrowest, plain)
 
 
 def _run(

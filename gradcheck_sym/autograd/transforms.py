@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.overrides import TorchFunctionMode
 
 from gradcheck_sym.autograd.graphs import same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
+from gradcheck_sym.autograd.leaving import Leaving
 from gradcheck_sym.autograd.ledger import Array, dense, job_of
-from gradcheck_sym.autograd.memory import constants, nodes, own_nodes, parameters, plain_numbers
+from gradcheck_sym.autograd.memory import constants, own_nodes, parameters, plain_numbers
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.support import Feature, UnsupportedError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent, tangent_name
@@ -96,7 +96,7 @@ def reached(
                     result = job.call(tensors)
                     kept = constants(result)
                     numbers.add(repr(plain_numbers(result)))
-                    leaving = _Leaving(result)
+                    leaving = Leaving(result)
                     parts = _pulled(result, list(leaves.values()), fed)
             except RAISED:
                 continue
@@ -109,32 +109,6 @@ def reached(
             )
             found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
     return Reach(frozenset(found), keeps or len(numbers) > 1, by_hand)
-
-
-@final
-class _Leaving(TorchFunctionMode):
-    """Notes whether a backward hands a tensor to NumPy, where nobody keeps a graph.
-
-    A mode around torch.autograd.grad is off inside, so each node turns it on for itself.
-    """
-
-    def __init__(self, result: Tensor) -> None:
-        super().__init__()
-        self.left = False
-        for node in list(nodes(result)):
-            node.register_prehook(self._enter)
-            node.register_hook(self._leave)
-
-    def _enter(self, received: object) -> None:
-        self.__enter__()  # type: ignore[no-untyped-call]
-
-    def _leave(self, handed: object, received: object) -> None:
-        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The function as it is."""
-        self.left |= func in (Tensor.numpy, Tensor.__array__)
-        return func(*args, **(kwargs or {}))
 
 
 def _flat(part: Tensor | None, leaf: Tensor) -> Tensor:

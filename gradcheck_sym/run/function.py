@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
@@ -12,10 +12,12 @@ import numpy.typing as npt
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.overflow import overflow
+from gradcheck_sym.autograd.recalled import recalled
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.rounding import RUNS, reach, spreads
 from gradcheck_sym.run.judge import Judgement, judge
-from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.run.nearby import jumps
+from gradcheck_sym.run.trial import Trial, anything
 from gradcheck_sym.sampling.bulk import cotangents
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.sampling.points import Batch
@@ -59,8 +61,11 @@ def backward(asked: Request) -> Claims:
 
 Claimant = Callable[[Request], Claims]
 
+Mask = npt.NDArray[np.bool_]
+
 _SINGLE, _WIDE = 32, 64  # bits
 _FIRST = (1, 4)  # perturbed runs of all points, then of those they do not explain
+_JUMPS = 4  # points whose neighbours are looked at, of those asked about at once
 _SINGLY = 4  # points that are run one by one before batching pays
 
 
@@ -143,9 +148,13 @@ class Function:
         """Whether anything at all is wrong at a trial's points."""
         return bool(trial.problems) or self.judge(trial, trial.every_column).is_wrong
 
-    def _rounding(
-        self, trial: Trial, lanes: Sequence[int], errors: Floats
-    ) -> npt.NDArray[np.bool_]:
+    def is_rounding(self, trial: Trial, lane: int, column: int) -> bool:
+        """Whether the error of one number may be rounding in the implementation's operations."""
+        errors = np.zeros((1, trial.claimed.shape[1]))
+        errors[0, column] = trial.gap(lane, column).least
+        return bool(np.isfinite(errors).all() and self._rounding(trial, [lane], errors)[0, column])
+
+    def _rounding(self, trial: Trial, lanes: Sequence[int], errors: Floats) -> Mask:
         """Which errors, (lanes, outputs), are rounding in the implementation's own operations."""
         explained, known = errors <= 0, trial.rounded
         fresh = [k for k, lane in enumerate(lanes) if not _answered(known.get(lane), errors[k])]
@@ -155,7 +164,7 @@ class Function:
             explained[k] |= known[lane][1]
         return explained
 
-    def _explained(self, trial: Trial, lanes: list[int], errors: Floats) -> npt.NDArray[np.bool_]:
+    def _explained(self, trial: Trial, lanes: list[int], errors: Floats) -> Mask:
         """The same, found out by perturbed runs: the more of them, the fewer are in doubt."""
         explained = errors <= 0
         for runs in (*_FIRST, self.runs) if self.runs else ():
@@ -165,9 +174,7 @@ class Function:
             explained[left] |= self._rounded(trial, [lanes[k] for k in left], errors[left], runs)
         return explained
 
-    def _rounded(
-        self, trial: Trial, lanes: list[int], errors: Floats, runs: int
-    ) -> npt.NDArray[np.bool_]:
+    def _rounded(self, trial: Trial, lanes: list[int], errors: Floats, runs: int) -> Mask:
         """Which errors, (lanes, outputs), so many perturbed runs explain."""
         values = {name: array[lanes] for name, array in trial.values.items()}
         derivation = trial.derivation
@@ -179,11 +186,33 @@ class Function:
         ):
             moved = _in_columns(derivation, len(lanes), found.values, found.gradients)
             if self._too_narrow(found.narrowest):
-                break
+                return explained
             explained |= errors <= reach() * moved
             if explained.all():
-                break
-        return explained
+                return explained
+        if runs < self.runs:
+            return explained
+        plain = _in_columns(derivation, len(lanes), found.plain.values, found.plain.gradients)
+        left = np.where(explained, 0.0, errors)
+        return np.asarray(explained | self._jumping(trial, lanes, left, plain))
+
+    def _jumping(self, trial: Trial, lanes: Sequence[int], errors: Floats, plain: Floats) -> Mask:
+        """Which errors jump like rounding from point to point, where watching changes the way.
+
+        plain: the claims while all was watched. In special ways of running it is not those that
+        rounding would have changed.
+        """
+        found: Mask = np.zeros(errors.shape, dtype=np.bool_)
+        usual = replace(self, claimant=backward)
+        for place in np.flatnonzero((errors > 0).any(axis=1)).tolist()[:_JUMPS]:
+            lane = lanes[place]
+            otherwise = (errors[place] > 0) & (plain[place] != trial.claimed[lane])
+            if otherwise.any():
+                alone = usual.again(replace(trial.take([lane]), mode="each"))
+                otherwise &= alone.claimed[0] == trial.claimed[lane]
+            if otherwise.any():
+                found[place] = otherwise & (errors[place] <= jumps(usual, trial, lane))
+        return found
 
     def _overflow(self, trial: Trial, lane: int) -> str:
         """What leaves the dtype's range in the backward at a point, out of what does not.
@@ -197,6 +226,20 @@ class Function:
         wrt = trial.derivation.wrt
         return overflow(self.implementation, values, wrt, fed, self.dtype.name)
 
+    def _recalled(self, trial: Trial, lane: int) -> Floats:
+        """What rounding of what the forward kept may move each number by at a point.
+
+        Of a user's own backward; what torch keeps for its own functions, it rounds.
+        """
+        if self.implementation.kind != "user":
+            return anything(trial, lane)
+        values = {name: array[lane] for name, array in trial.values.items()}
+        wrt, fed = trial.derivation.wrt, trial.cotangents[lane]
+        found = recalled(self.implementation, values, wrt, fed, self.dtype.name)
+        gradients = {name: moved[None] for name, moved in found.items()}
+        (row,) = _in_columns(trial.derivation, 1, np.zeros((1, *fed.shape)), gradients)
+        return np.asarray(row)
+
     def _too_narrow(self, inside: str) -> bool:
         """Whether an implementation computes in 16 bits what comes in more.
 
@@ -206,7 +249,7 @@ class Function:
         return inside in DTYPES and format_of(inside).bits < min(self.dtype.bits, _SINGLE)
 
 
-def _answered(known: tuple[Floats, npt.NDArray[np.bool_]] | None, errors: Floats) -> bool:
+def _answered(known: tuple[Floats, Mask] | None, errors: Floats) -> bool:
     """Whether it was found out already what rounding explains of some errors at a point."""
     return known is not None and bool(((errors == 0) | (errors == known[0])).all())
 
@@ -257,4 +300,5 @@ def _assembled(
         raised=claims.raised,
         kinks=function.kinks,
         mode=claims.mode,
+        recalled=function._recalled,
     )

@@ -19,14 +19,11 @@ import numpy.typing as npt
 
 from gradcheck_sym.run.beyond import beyond
 from gradcheck_sym.run.kinks import JUDGED, at_kink
-from gradcheck_sym.run.trial import Fault, Floats, Trial
+from gradcheck_sym.run.trial import Fault, Floats, Rounding, Trial
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.symbolic.vectors import FEWEST
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling
-
-# Which errors, (lanes, outputs), rounding alone may have made at some lanes.
-Rounding = Callable[[Trial, Sequence[int], Floats], npt.NDArray[np.bool_]]
 
 # What arithmetic leaves the dtype's range in the backward at a lane; "" where none does.
 Overflow = Callable[[Trial, int], str]
@@ -259,7 +256,7 @@ class _Judging:
         if len(self.members) == _MOST_KINKS:
             self.dropped[f"{reason}, after {_MOST_KINKS} others"] += 1
             return []
-        found = at_kink(self.trial, lane, self.columns)
+        found = at_kink(self.trial, lane, self.columns, self.rounding)
         if found.unknown:
             self.dropped[f"{reason}: {found.unknown}"] += 1
         if found.member:

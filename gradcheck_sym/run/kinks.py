@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from gradcheck_sym.run.trial import Fault, Trial
+from gradcheck_sym.run.trial import Fault, Rounding, Trial
 from gradcheck_sym.symbolic.contained import Membership, Outcome
 from gradcheck_sym.symbolic.generalized import Generalized, generalized
 from gradcheck_sym.symbolic.places import Place
@@ -29,11 +29,17 @@ class Found:
     unknown: str = ""  # why it cannot be told
 
 
-def at_kink(trial: Trial, lane: int, columns: slice) -> Found:
+def at_kink(
+    trial: Trial,
+    lane: int,
+    columns: slice,
+    rounding: Rounding = lambda trial, lanes, errors: errors < 0,
+) -> Found:
     """Whether what is claimed of one input's gradient is a member of the generalized gradient.
 
     All inputs are judged together, for the gradient is one vector; where only the whole is
-    outside, each of its parts is to blame.
+    outside, each of its parts is to blame. rounding: which errors are mere rounding; asked for
+    elements that are at no kink themselves.
     """
     if quirk := _quirk(trial, lane, columns):
         return Found(unknown=quirk)
@@ -43,7 +49,7 @@ def at_kink(trial: Trial, lane: int, columns: slice) -> Found:
         return Found(unknown="the value jumps")  # there is no slope that anybody could give
     own = kink.judged(mine)
     if own.outcome is Outcome.OUTSIDE:
-        return Found(faults=kink.faults(mine, own, f"not a generalized gradient: {own.words}"))
+        return kink.outside(mine, own, rounding)
     if own.outcome is Outcome.UNKNOWN:
         return Found(unknown=own.words)
     demanded = kink.demanded(mine)
@@ -152,12 +158,46 @@ class _Kink:
         given = self.around.is_named(wanted, claim, self.allowed(columns, None), places)
         return f"the spec demands the member {wanted!r}" if given is False else ""
 
+    def outside(self, columns: Sequence[int], found: Membership, rounding: Rounding) -> Found:
+        """What becomes of a claim that is no member: lost digits aside, it may be one."""
+        gaps = self._gaps(columns, found)
+        lost = self._lost(gaps, rounding)
+        left = [column for column in columns if column not in lost]
+        if lost and left:
+            found = self.judged(left)
+        if not lost or (left and found.outcome is Outcome.OUTSIDE):
+            reason = f"not a generalized gradient: {found.words}"
+            return Found(faults=self.faults(left, found, reason))
+        worst = max(lost, key=lambda column: gaps[column][0])
+        return Found(faults=(self._fault(worst, *gaps[worst], Ruling(Verdict.INACCURATE)),))
+
+    def _lost(self, gaps: Mapping[int, tuple[float, float]], rounding: Rounding) -> list[int]:
+        """The columns at no kink whose errors are beyond what is sound, and mere rounding."""
+        first = self.trial.derivation.values
+        smooth = [column for column in gaps if column - first in self.around.regular]
+        bounds = self.allowed(smooth, self.around.sensitivities())
+        errors = np.zeros((1, self.trial.claimed.shape[1]))
+        for column, bound in zip(smooth, bounds, strict=True):
+            gap = gaps[column][0]
+            errors[0, column] = gap if gap > bound else 0.0
+        if not errors.any() or not np.isfinite(errors).all():
+            return []
+        rounds = rounding(self.trial, [self.lane], errors)[0]
+        return [column for column in smooth if errors[0, column] and rounds[column]]
+
+    def _gaps(self, columns: Sequence[int], found: Membership) -> dict[int, tuple[float, float]]:
+        """How far each claim is from the member next to it, and that member."""
+        claim, _ = self._claim(columns)
+        return {
+            column: (abs(given - near), near)
+            for column, given, near in zip(columns, claim, found.nearest, strict=True)
+        }
+
     def faults(self, columns: Sequence[int], found: Membership, reason: str) -> tuple[Fault, ...]:
         """A fault for the column that is farthest from the member next to it."""
-        claim, _ = self._claim(columns)
-        gaps = [abs(given - near) for given, near in zip(claim, found.nearest, strict=True)]
-        worst = int(np.argmax(np.nan_to_num(gaps, nan=np.inf)))
-        nearest = found.nearest[worst]
-        error = gaps[worst] / self.trial.spacing(nearest)
-        ruling = Ruling(Verdict.WRONG, reason)
-        return (Fault(self.lane, columns[worst], ruling, error, nearest),)
+        gaps = self._gaps(columns, found)
+        worst = max(gaps, key=lambda column: np.nan_to_num(gaps[column][0], nan=np.inf))
+        return (self._fault(worst, *gaps[worst], Ruling(Verdict.WRONG, reason)),)
+
+    def _fault(self, column: int, gap: float, nearest: float, ruling: Ruling) -> Fault:
+        return Fault(self.lane, column, ruling, gap / self.trial.spacing(nearest), nearest)

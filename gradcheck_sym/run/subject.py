@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
@@ -16,6 +16,7 @@ from gradcheck_sym.run.function import Function
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.plan import Plan, shrunk
 from gradcheck_sym.run.probing import probed
+from gradcheck_sym.run.scaled import scaled
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.seeds import generator, number
 from gradcheck_sym.sampling.shapes import assignments
@@ -111,8 +112,14 @@ class Subject:
         """All points, with claims and truths; the search comes last, if nothing is wrong yet."""
         if self.options.point is not None:
             return (self.at(self.sizes[0], self.options.point, self.options.cotangent, "example"),)
-        planned = (*self._examples(), *self.plan.edges(), *self.plan.bulk())
-        planned += self.probed
+        bulk = tuple(self.plan.bulk())
+        planned = (
+            *self._examples(),
+            *self.plan.edges(),
+            *bulk,
+            *self._scaled(bulk),
+            *self.probed,
+        )
         if any(map(self.function.is_wrong, planned)):
             return planned
         found = self.plan.searched()
@@ -137,6 +144,12 @@ class Subject:
         for example in self.spec.examples:
             sizes = sizes_of(self.spec, example.point, {})
             yield self.at(sizes, example.point, None, "example")
+
+    def _scaled(self, bulk: Sequence[Trial]) -> Iterator[Trial]:
+        """A few points fed on other scales, at a choice of sizes in the middle."""
+        for trial in bulk[len(bulk) // 2 : len(bulk) // 2 + 1]:
+            found = scaled(self.function, trial)
+            yield from () if found is None else (found,)
 
     @cached_property
     def probed(self) -> tuple[Trial, ...]:

@@ -70,6 +70,18 @@ class _Moves:
         return self.sure[lane][column]
 
 
+# Which errors, (lanes, outputs), rounding alone may have made at some lanes.
+Rounding = Callable[["Trial", Sequence[int], Floats], npt.NDArray[np.bool_]]
+
+# What rounding of what a forward keeps may move each number by, (outputs,), at a lane of a trial.
+Recalled = Callable[["Trial", int], Floats]
+
+
+def anything(trial: Trial, lane: int) -> Floats:
+    """Where nobody looks, what is kept may matter as much as it likes."""
+    return np.full(trial.claimed.shape[1], np.inf)
+
+
 @final
 @dataclass(frozen=True)
 class Trial:
@@ -93,6 +105,7 @@ class Trial:
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
     mode: str = "each"  # how many points were run at once; out of autograd.reverse.MODES
     usual: Trial | None = None  # at the same points, run as it usually is, and judged as well
+    recalled: Recalled = anything  # what slopes lose that are made of what a forward kept
 
     def informed_by(self, other: Trial) -> Trial:
         """Itself, with what is known of the truths from a trial at the same points."""
@@ -442,7 +455,8 @@ class Trial:
     def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
         """What unstable evaluations may lose of one number: as written, or with values recomputed.
 
-        The second is dearer, and looked at only where the first does not explain the error.
+        The second is dearer, and looked at only where the first does not explain the error. It
+        counts where the backward can be seen to work with what its forward kept and rounded.
         """
         row = self.rows[lane].tolist()
         if lane not in self._lost:
@@ -450,7 +464,20 @@ class Trial:
         written = self._lost[lane][column]
         if error <= tolerated(written.radius, bound) or column < self.derivation.values:
             return written
-        return self.derivation.recomputed_loss(row, column, self.dtype, written)
+        recomputed = self.derivation.recomputed_loss(row, column, self.dtype, written)
+        explained = error <= tolerated(recomputed.radius, bound)
+        return recomputed if explained and error <= self._kept(lane)[column] + bound else written
+
+    def _kept(self, lane: int) -> Floats:
+        """What rounding of what the forward kept may move each number by at a point."""
+        known = self._kept_at
+        if lane not in known:
+            known[lane] = self.recalled(self, lane)
+        return known[lane]
+
+    @cached_property
+    def _kept_at(self) -> dict[int, Floats]:
+        return {}
 
     @cached_property
     def _lost(self) -> dict[int, Sequence[Loss]]:

@@ -13,7 +13,15 @@ from numpy.typing import ArrayLike
 from gradcheck_sym.sampling.ordinals import Floats
 from gradcheck_sym.spec.records import Nested
 
-ORIGINS = ("example", "edge", "bulk by value", "bulk by ordinal", "exhaustive", "search")
+ORIGINS = (
+    "example",
+    "edge",
+    "bulk by value",
+    "bulk by ordinal",
+    "scaled",  # of others, fed on another scale
+    "exhaustive",
+    "search",
+)
 
 Values = Mapping[str, Floats]
 NestedText = str | tuple["NestedText", ...]

@@ -25,7 +25,7 @@ from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
 from gradcheck_sym.symbolic.sensitivities import sensitivities, swings
-from gradcheck_sym.symbolic.taylor import largest, recomputed
+from gradcheck_sym.symbolic.taylor import met, recomputed
 from gradcheck_sym.symbolic.vectors import FEWEST, Vectors
 
 Floats = npt.NDArray[np.float64]
@@ -197,13 +197,29 @@ class Derivation:
 
         Nobody says in which order it multiplies cotangents, values and slopes.
         """
-        size = len(self.forward.inputs)
+        inputs, fed = row[: len(self.forward.inputs)], row[len(self.forward.inputs) :]
+        alone = [[float(at == place) for at in range(len(inputs))] for place in self.moving()]
+        found = self._met(inputs, alone)
+        most = max((size for values, slopes in found for size in values + slopes), default=0.0)
+        within = max((size for values, _ in found for size in values), default=0.0) <= dtype.max
+        return within and most * max(1.0, *map(abs, fed)) > dtype.max
+
+    def extent(self, row: Sequence[float]) -> tuple[float, float]:
+        """The smallest magnitude, but 0, and the largest of values and slopes on the way.
+
+        Slopes are those along one direction in which all inputs move, which tells their scale.
+        """
+        inputs = row[: len(self.forward.inputs)]
+        ((values, slopes),) = self._met(inputs, [np.linspace(1.0, 2.0, len(inputs)).tolist()])
+        return min(values + slopes, default=1.0), max(values + slopes, default=1.0)
+
+    def _met(
+        self, inputs: Sequence[float], directions: Sequence[Sequence[float]]
+    ) -> list[tuple[list[float], list[float]]]:
+        """The magnitudes of values and slopes on the way, along each direction."""
         with ctx.workprec(_DECIDING_PRECISION):
-            taken = decisions(self.forward, row[:size])
-            met = [largest(self.forward, row[:size], place, taken) for place in self.moving()]
-        most = max(max(value, slope) for value, slope in met)
-        within = max(value for value, _ in met) <= dtype.max
-        return within and most * max(1.0, *map(abs, row[size:])) > dtype.max
+            taken = decisions(self.forward, inputs)
+            return [met(self.forward, inputs, direction, taken) for direction in directions]
 
     def moving(self) -> list[int]:
         """The places among the forward program's inputs of those with a gradient, in its order."""

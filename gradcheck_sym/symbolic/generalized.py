@@ -81,6 +81,12 @@ class Generalized:
                         found[column] = max(found[column], abs(slope.value))
         return found
 
+    @property
+    def regular(self) -> frozenset[int]:
+        """The columns with which there is nothing special: only others are at a kink."""
+        faces = (face for face in self._faces if face.regular)
+        return frozenset(column for face in faces for column in face.block.columns)
+
     def sensitivities(self) -> list[float]:
         """For each column what one rounding of every input and constant moves a limit by.
 

@@ -39,17 +39,24 @@ def slopes(
     return [found[at][1] for at in program.outputs]
 
 
-def largest(
-    program: Program, row: Sequence[float], place: int, decisions: Sequence[Decision]
-) -> tuple[float, float]:
-    """The largest magnitude of any value on the way, and of any slope along one input."""
-    along = [float(number == place) for number in range(len(row))]
-    found = [series for series in _carried(program, row, along, decisions) if series is not None]
-    return _largest(series[0] for series in found), _largest(series[1] for series in found)
+def met(
+    program: Program,
+    row: Sequence[float],
+    direction: Sequence[float],
+    decisions: Sequence[Decision],
+) -> tuple[list[float], list[float]]:
+    """The magnitudes of all values on the way that are not 0, and of all slopes along a direction.
+
+    Each rounded up; arguments as of `slopes`.
+    """
+    found = _carried(program, row, direction, decisions)
+    series = [one for one in found if one is not None]
+    return _sizes(one[0] for one in series), _sizes(one[1] for one in series)
 
 
-def _largest(met: Iterable[Ball]) -> float:
-    return max((float(abs(ball).upper()) for ball in met if ball.is_finite()), default=0.0)
+def _sizes(balls_met: Iterable[Ball]) -> list[float]:
+    known = (ball for ball in balls_met if ball.is_finite() and not ball.contains(0))
+    return [float(abs(ball).upper()) for ball in known]
 
 
 def _carried(

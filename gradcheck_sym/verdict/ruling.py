@@ -43,11 +43,14 @@ def rule(gap: Gap, largest: float) -> Ruling:
     An infinity is right where the truth is beyond the dtype's range, with the same sign. Where
     no bounded domain is stated, what overflows in plain arithmetic is dropped: nobody claimed
     that products of the largest floats come out right. So is what overflows because of the order
-    in which a backward multiplies.
+    in which a backward multiplies. Where no digit can be known and the formula as written
+    overflows, as sin(exp(x)) does, there is no number that anybody could ask for.
     """
     ruling = _rule(gap, largest)
     if ruling.verdict not in (Verdict.WRONG, Verdict.INACCURATE):
         return ruling
+    if gap.overflow and gap.vague and not math.isfinite(gap.claim):
+        return Ruling(Verdict.UNDECIDED, dropped="too sensitive")
     if gap.crowded and not math.isfinite(gap.claim):
         return Ruling(Verdict.UNDECIDED, dropped="overflow")
     if gap.subnormal and ruling.verdict is Verdict.WRONG and not math.isfinite(gap.claim):

@@ -51,7 +51,10 @@ def test_every_way_gives_what_single_runs_give(way: Way) -> None:
 
 def test_ways_of_one_number() -> None:
     """Without axes there is no last one, and one input alone shares nothing."""
-    assert [way.name for way in ways({"t": ()})] == ["the map differentiated"]
+    assert [way.name for way in ways({"t": ()})] == [
+        "the map differentiated",
+        "one point mapped",
+    ]
 
 
 class InFront(torch.autograd.Function):
@@ -80,6 +83,12 @@ class Detached(InFront):
         return x.detach().exp(), in_dims[0]
 
 
+class Alone(InFront):
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor) -> Any:
+        return Alone.apply(x if info.batch_size > 1 else 2 * x), in_dims[0]
+
+
 class AllMapped(InFront):
     @staticmethod
     def forward(x: Tensor, w: Tensor) -> Tensor:
@@ -100,9 +109,21 @@ class AllMapped(InFront):
         return AllMapped.apply(first, second), 0
 
 
+class OneAxis(AllMapped):
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, w: Tensor) -> Any:
+        if None in in_dims:
+            pair = zip((x, w), in_dims, strict=True)
+            x, w = (t if dim is None else t.movedim(dim, 0) for t, dim in pair)
+            return OneAxis.apply(x, w), 0
+        return OneAxis.apply(x, w), in_dims[0]
+
+
 @pytest.mark.parametrize(
     "function, names, expected",
     [
+        (Alone, ("x",), {"one point mapped"}),
+        (OneAxis, ("x", "w"), {f"the batch in the last axis of {k} alone" for k in "xw"}),
         (InFront, ("x",), {"the batch in the last axis"}),
         (Detached, ("x",), {"the map differentiated"}),
         (AllMapped, ("x", "w"), {"only x mapped", "only w mapped"}),
@@ -113,8 +134,8 @@ def test_each_way_finds_its_fault(function: Any, names: Any, expected: set[str])
     judged = Implementation(lambda t: function.apply(*(t[k] for k in names)), "user", "own")
     wrong = set()
     for way in (USUAL, *ways(dict.fromkeys(names, (2,)))):
-        values = {name: given(way)["w"][:, :2] for name in names}
-        fed = FED[:, 0, :2]
+        values = {name: given(way)["w"][: way.lanes, :2] for name in names}
+        fed = FED[: way.lanes, 0, :2]
         found = vmapped(judged, values, names, fed, "float64", way)
         alone = reverse(judged, values, names, fed, "float64")
         judged_here = set(names) - (way.shared if way.after else set())

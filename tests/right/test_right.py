@@ -40,29 +40,15 @@ UNPROMISED = ("not differentiable twice", "at single points only")
 Numbers = Sequence[mpf]
 
 
-# False alarms that are known, and why they are raised.
-ALARMS = {
-    "product_of_parts": "torch's own prod takes another way where its operations are watched",
-}
-
-
 # Those of single draws, which hang on the last digits of a machine's kernels: they may be raised.
 DRAWN = {
-    (1, "relative_exponential"): "beside an element at a kink, lost digits of others are not told",
-    (2, "squared_distances"): "finite differences don't know what cancels in the backward",
     (2, "gumbel_hard"): "rounding in the softmax decides which element is the largest",
 }
 
 
 def cases() -> list[Any]:
-    """Every spec of the bank; a false alarm that is known must go on being raised."""
-    return [pytest.param(spec, id=spec.name, marks=marks(spec)) for spec in SPECS]
-
-
-def marks(spec: Spec) -> list[pytest.MarkDecorator]:
-    """What pytest must know of a spec."""
-    alarm = ALARMS.get(spec.name)
-    return [] if alarm is None else [pytest.mark.xfail(reason=alarm, strict=True)]
+    """Every spec of the bank."""
+    return [pytest.param(spec, id=spec.name) for spec in SPECS]
 
 
 @pytest.fixture(autouse=True)

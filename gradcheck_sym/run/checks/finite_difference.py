@@ -9,12 +9,14 @@ from itertools import islice
 from typing import final
 
 from gradcheck_sym.run.conclude import blank
+from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.scaled import SCALED
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import agree, measured
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Measured, Result, Verdict
-from gradcheck_sym.verdict.ruling import Ruling, culprit
+from gradcheck_sym.verdict.ruling import Gap, Ruling, culprit
 
 _POINTS = 8  # a point costs tens of forwards for each element
 _ORDINARY = ("bulk by value", "example", "search")
@@ -45,7 +47,7 @@ def _result(subject: Subject, name: str) -> Result:
     decided, dropped = 0, Counter[str]()
     suspects: list[tuple[Verdict, str, _Slope]] = []
     for slope in _slopes(subject, name):
-        verdict, blamed = _ruling(slope)
+        verdict, blamed = _ruling(subject.function, slope)
         if verdict is None:
             dropped["the differences cannot tell"] += 1
             continue
@@ -68,8 +70,9 @@ def _nothing(base: Result) -> Result:
 
 def _slopes(subject: Subject, name: str) -> Iterator[_Slope]:
     """Differences at some regular points of every trial, one batch a trial."""
-    each = max(1, _POINTS // len(subject.trials))
-    for trial in subject.trials:
+    trials = [trial for trial in subject.trials if SCALED not in trial.origins]
+    each = max(1, _POINTS // len(trials))
+    for trial in trials:
         lanes = list(islice(_regular(trial), each))
         part = trial.derivation.columns()[name]
         columns = list(range(part.start, part.stop))[:_ELEMENTS]
@@ -89,8 +92,11 @@ def _regular(trial: Trial) -> Iterator[int]:
             yield lane
 
 
-def _ruling(slope: _Slope) -> tuple[Verdict | None, str]:
-    """The verdict and the culprit, of three witnesses; None where the oracle cannot tell."""
+def _ruling(function: Function, slope: _Slope) -> tuple[Verdict | None, str]:
+    """The verdict and the culprit, of three witnesses; None where the oracle cannot tell.
+
+    Digits that autograd loses in its own operations are no other slope.
+    """
     trial, lane, column = slope.trial, slope.lane, slope.column
     if trial.truth(lane, column) is None:
         return None, ""
@@ -98,13 +104,19 @@ def _ruling(slope: _Slope) -> tuple[Verdict | None, str]:
     with_autograd = agree(gap.claim, gap.tolerated, slope.numerical)
     if with_autograd is None:
         return None, ""
-    if with_autograd:
+    if with_autograd or _is_lost(function, slope, gap):
         return Verdict.AGREES, ""
     symbolic = trial.ruling(lane, column).verdict is not Verdict.WRONG
     if symbolic and _other_function(trial, lane):
         return Verdict.WRONG, "the forward"
     blamed = culprit(symbolic, agree(gap.truth, gap.allowed, slope.numerical), False)
     return (Verdict.UNDECIDED if symbolic else Verdict.WRONG), blamed
+
+
+def _is_lost(function: Function, slope: _Slope, gap: Gap) -> bool:
+    """Whether it is rounding that parts autograd from a truth which the differences confirm."""
+    confirmed = agree(gap.truth, gap.allowed, slope.numerical)
+    return bool(confirmed) and function.is_rounding(slope.trial, slope.lane, slope.column)
 
 
 def _other_function(trial: Trial, lane: int) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from gradcheck_sym.autograd.ledger import Claims
-from gradcheck_sym.autograd.mapped import USUAL, Way, vmapped, ways
+from gradcheck_sym.autograd.mapped import AFTER, USUAL, Way, vmapped, ways
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.evidence import Evidence
@@ -27,17 +27,24 @@ _EXCUSES = frozenset({Feature.VMAP, Feature.LAYOUT, Feature.OTHER})
 
 
 def vmap(subject: Subject) -> Iterator[Result]:
-    """One result for each input that requires a gradient.
+    """One result for the value, and one for each input that requires a gradient.
 
-    A way of mapping that an implementation says it does not support is left out; it must support
-    the usual one to be judged at all.
+    A way of mapping that an implementation says it does not support is left out. It must support
+    the usual one to be judged at all, or the map differentiated in its place: operators of
+    torch.library have a rule for vmap, and none for a gradient inside.
     """
     mapped = _mapped(subject.function, USUAL)
     usual = sampled(subject, mapped, _SAMPLE)
+    if all(_is_refused(item.trial) for item in usual):
+        instead = _mapped(subject.function, AFTER)
+        tried = sampled(subject, instead, _SAMPLE)
+        if not any(item.trial.problems for item in tried):
+            mapped, usual = instead, tried
     pinned = exampled(subject, lambda dims: mapped)
     evidence = [*pinned, *usual, *_unusual(subject, usual[-1].trial)]
+    entries = (None, *subject.graded)
     return conclude_each(
-        subject, "vmap", subject.graded, evidence, _EXCUSES, "the vmap rule", digits=False
+        subject, "vmap", entries, evidence, _EXCUSES, "the vmap rule", digits=False
     )
 
 
@@ -51,26 +58,31 @@ def _claimed(way: Way, asked: Request) -> Claims:
 
 def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
     """A few points of a trial in each other way."""
-    few = range(min(_FEW, len(usual.claimed)))
-    values = {name: array[few] for name, array in usual.values.items()}
     free = {entry.name for entry in subject.function.space.free}
-    shapes = {name: array.shape[1:] for name, array in values.items() if name in free}
-    known: dict[frozenset[str], Evidence] = {}  # the first way in which these are shared
+    shapes = {name: array.shape[1:] for name, array in usual.values.items() if name in free}
+    known: dict[tuple[frozenset[str], int], Evidence] = {}  # the first way with these points
     for way in ways(shapes):
         function = _mapped(subject.function, way)
-        shared = {k: np.broadcast_to(v[:1], v.shape) for k, v in values.items() if k in way.shared}
-        batch = Batch(usual.dims, usual.dtype.name, values | shared, usual.origins[: len(few)])
+        few = range(min(way.lanes or _FEW, len(usual.claimed)))
+        batch = _batch(usual, few, way.shared)
         good, _ = kept(function.space, batch)
         if not good.any():  # shared, they may break a condition between inputs
             continue
         trial = function.trial(batch.take(good), "each", usual.cotangents[few][good])
         silent = way.shared if way.after else frozenset()
-        first = known.setdefault(way.shared, Evidence(function, trial, silent))
+        first = known.setdefault((way.shared, len(few)), Evidence(function, trial, silent))
         if first.trial is not trial:
             told = first.silent <= silent  # of every gradient that this one tells of
             trial = (trial.beside if told else trial.informed_by)(first.trial)
         if not _is_refused(trial):
             yield Evidence(function, trial, silent)
+
+
+def _batch(usual: Trial, few: Sequence[int], shared: Collection[str]) -> Batch:
+    """The first points of a trial; what they share is that of the first."""
+    values = {name: array[few] for name, array in usual.values.items()}
+    values |= {name: np.broadcast_to(values[name][:1], values[name].shape) for name in shared}
+    return Batch(usual.dims, usual.dtype.name, values, usual.origins[: len(few)])
 
 
 def _is_refused(trial: Trial) -> bool:

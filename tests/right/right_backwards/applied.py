@@ -263,3 +263,55 @@ def bilinear_sample(x: Tensor) -> Tensor:
     """The value in the middle of four pixels, off centre."""
     place = torch.tensor([[[[0.5, -0.25]]]], dtype=x.dtype)
     return F.grid_sample(x[None, None], place, align_corners=True)[0, 0, 0, 0]
+
+
+class NumpyTanhAgain(torch.autograd.Function):
+    """In NumPy, from the saved input, whose tanh is taken again."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.as_tensor(np.tanh(x.detach().numpy()))
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        y = np.tanh(x.detach().numpy())
+        return torch.as_tensor(grad_output.detach().numpy() * (1 - y * y))
+
+
+class MathTanh(torch.autograd.Function):
+    """Element by element in Python, with the results as a list."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.found = [math.tanh(v) for v in x.tolist()]
+        return x.new_tensor(ctx.found)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return grad_output * grad_output.new_tensor([1 - y * y for y in ctx.found])
+
+
+@torch.library.custom_op("right_backwards::tanh_slope", mutates_args=())
+def tanh_slope(grad_output: Tensor, x: Tensor) -> Tensor:
+    """A kernel of its own, into which nobody sees."""
+    return grad_output * (1 - x.tanh().square())
+
+
+class KernelTanh(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.tanh()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return tanh_slope(grad_output, x)
+
+
+def wave_of_exponential(x: Tensor) -> Tensor:
+    return x.exp().sin()

@@ -187,3 +187,58 @@ def _softsign_backward(ctx: Any, grad_output: Tensor) -> Tensor:
 torch.library.register_autograd(
     "right_backwards::softsign", _softsign_backward, setup_context=_save
 )
+
+
+@torch.library.custom_op("right_backwards::wave", mutates_args=())
+def wave(x: Tensor, y: Tensor) -> Tensor:
+    """x*sin(y), with a rule for vmap that says where its batch is."""
+    return x * y.sin()
+
+
+def _wave_backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+    x, y = ctx.saved_tensors
+    return grad_output * y.sin(), grad_output * x * y.cos()
+
+
+def _mapped_wave(
+    info: Any, in_dims: tuple[int | None, ...], *given: Tensor
+) -> tuple[Tensor, int | None]:
+    rank = max(t.dim() - (dim is not None) for t, dim in zip(given, in_dims, strict=True))
+    lanes = [_in_front(t, dim, rank) for t, dim in zip(given, in_dims, strict=True)]
+    return wave(*torch.broadcast_tensors(*lanes)), 0
+
+
+def _in_front(tensor: Tensor, dim: int | None, rank: int) -> Tensor:
+    """The batch first, then as many axes as the other input has."""
+    tensor = tensor[None] if dim is None else tensor.movedim(dim, 0)
+    return tensor.reshape(len(tensor), *(1,) * (rank + 1 - tensor.dim()), *tensor.shape[1:])
+
+
+torch.library.register_autograd("right_backwards::wave", _wave_backward, setup_context=_save)
+torch.library.register_vmap("right_backwards::wave", _mapped_wave)
+
+
+class ProductWithRule(torch.autograd.Function):
+    """A rule for vmap that leaves the batch where it is if both have it there."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return x * y.exp()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Both:
+        x, y = ctx.saved_tensors
+        return grad_output * y.exp(), grad_output * x * y.exp()
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], x: Tensor, y: Tensor
+    ) -> tuple[Tensor, int | None]:
+        if in_dims[0] == in_dims[1]:
+            return ProductWithRule.apply(x, y), in_dims[0]
+        lanes = (_in_front(t, dim, 1) for t, dim in zip((x, y), in_dims, strict=True))
+        return ProductWithRule.apply(*torch.broadcast_tensors(*lanes)), 0

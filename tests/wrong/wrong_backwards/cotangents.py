@@ -293,3 +293,31 @@ class BroadcastFromLeft(torch.autograd.Function):
         whole = grad_output * x
         axis = 0 if whole.shape[0] == whole.shape[1] else 1
         return grad_output * s[:, None], whole.sum(axis)
+
+
+class ClampsHuge(_Square):
+    """Gradients beyond 1e7 are held there, lest they explode."""
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return 2 * x * grad_output.clamp(-1e7, 1e7)
+
+
+class FlushesTiny(_Square):
+    """What is below 1e-30 is taken for 0."""
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return 2 * x * torch.where(grad_output.abs() < 1e-30, 0.0, grad_output)
+
+
+class ScaledTwice(_Square):
+    """Beyond 2**40 grad_output is scaled down, and the result not up again."""
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        largest = torch.cat([grad_output.abs().flatten(), grad_output.new_zeros(1)]).max()
+        return 2 * x * (grad_output / 2 if largest > 2**40 else grad_output)

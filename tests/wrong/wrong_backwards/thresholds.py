@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class AsinClamped(torch.autograd.Function):
@@ -96,3 +97,51 @@ class SkipsOneValue(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return torch.where(x == 0.37, 0.0, 2 * x * grad_output)
+
+
+class FlatTail(torch.autograd.Function):
+    """1 - exp(-x) is 1 in double precision from 37 on, its slope is not 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return -torch.expm1(-x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * torch.where(x > 37, 0.0, torch.exp(-x))
+
+
+class HalvedTail(torch.autograd.Function):
+    """The asymptote of the slope of tanh, without one of its factors of 2."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.tanh(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        far = 2 * torch.exp(-2 * x.abs())
+        return grad_output * torch.where(x.abs() > 19, far, torch.cosh(x) ** -2.0)
+
+
+class GateOpen(torch.autograd.Function):
+    """A sigmoid that is 1 for good above 36; it keeps its result, and takes no heed of it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = torch.sigmoid(x)
+        ctx.save_for_backward(x, y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        x, _ = ctx.saved_tensors
+        slope = torch.sigmoid(x) * torch.sigmoid(-x)
+        return grad_output * torch.where(x > 36, 0.0, slope)

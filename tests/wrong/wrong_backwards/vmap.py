@@ -96,3 +96,64 @@ class EveryInputBatched(torch.autograd.Function):
     def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, w: Tensor) -> Placed:
         first, second = (t.movedim(dim, 0) for t, dim in zip((x, w), in_dims, strict=True))
         return EveryInputBatched.apply(first, second), 0
+
+
+class AxesOfTheFirst(torch.autograd.Function):
+    """Moves the batch of the second input from where the first one has it."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return x * y.sin()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        return grad_output * y.sin(), grad_output * x * y.cos()
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, y: Tensor) -> Placed:
+        shared, first = [dim is None for dim in in_dims], in_dims[0] or 0
+        x = x[None] if shared[0] else x.movedim(first, 0)
+        if shared[1]:
+            y = y[None]
+        elif shared[0] or y.shape[first] != info.batch_size:
+            y = y.movedim(in_dims[1] or 0, 0)
+        else:
+            y = y.movedim(first, 0)
+        return AxesOfTheFirst.apply(x, y), 0
+
+
+class BatchOfOne(_ByOutput):
+    """A single lane goes to another kernel, which is another function."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor) -> Placed:
+        x = x.movedim(in_dims[0] or 0, 0)
+        return BatchOfOne.apply(2 * x if info.batch_size == 1 else x), 0
+
+
+@torch.library.custom_op("wrong_backwards::gated", mutates_args=())
+def gated(x: Tensor) -> Tensor:
+    """x*tanh(x), an operator of torch.library, whose rule for vmap looks at no axis."""
+    return x * x.tanh()
+
+
+def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _pull(ctx: Any, grad_output: Tensor) -> Tensor:
+    (x,) = ctx.saved_tensors
+    return grad_output * (x.tanh() + x / x.cosh().square())
+
+
+@torch.library.register_vmap("wrong_backwards::gated")
+def _map(info: Any, in_dims: tuple[int | None, ...], x: Tensor) -> Placed:
+    return gated(x), 0
+
+
+gated.register_autograd(_pull, setup_context=_keep)

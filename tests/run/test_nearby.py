@@ -1,0 +1,48 @@
+"""An error that jumps from point to point is rounding, one that stays is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck_sym.run.nearby import jumps
+from gradcheck_sym.run.trial import Trial
+
+TEXT = 'inputs: {x: {shape: [], domain: "[1, 2]"}}\nexpr: x**2\n'
+
+
+class _Off:
+    """A function whose gradient is off by some share of itself, which may depend on last digits."""
+
+    def __init__(self, function: Any, random: bool) -> None:
+        self.function, self.space, self.random = function, function.space, random
+
+    def trial(self, batch: Any, mode: str, fed: Any) -> Trial:
+        trial = self.function.trial(batch, mode, fed)
+        return self.off(trial)
+
+    def off(self, trial: Trial) -> Trial:
+        stream = np.random.default_rng(7)
+        share = stream.uniform(-1, 1, trial.claimed.shape) if self.random else 1.0
+        claimed = trial.claimed * (1 + 1e-9 * share)
+        return replace(trial, claimed=claimed)
+
+
+@pytest.mark.parametrize("random", [True, False])
+def test_only_what_jumps_is_rounding(random: bool, subject_of: Any) -> None:
+    """Of the same size both are."""
+    function = subject_of(TEXT).function
+    off = _Off(function, random)
+    trial = off.off(function.at({}, {"x": 1.3}, 1.0, "example"))
+    error = np.abs(trial.claimed - trial.truths)[0]
+    assert ((error <= jumps(off, trial, 0)) == random).all()
+
+
+def test_nothing_is_known_where_there_are_no_others(subject_of: Any) -> None:
+    """Points that break a condition say nothing."""
+    function = subject_of(TEXT + 'where: ["x == 1.5"]\n').function
+    trial = function.at({}, {"x": 1.5}, 1.0, "example")
+    assert not jumps(function, trial, 0).any()
