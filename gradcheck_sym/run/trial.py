@@ -403,6 +403,7 @@ class Trial:
         vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
         if most <= bound:
             return Gap(claim, truth.middle, least, most, bound, bound, vague)
+        row = self.rows[lane].tolist()
         loss = self._loss(lane, column, least, bound)
         if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded
             bound = tolerated(loss.radius, bound)
@@ -417,6 +418,7 @@ class Trial:
             loss.overflow,
             self.bounded,
             self._crowded(lane, column),
+            vague and not np.isfinite(claim) and self.derivation.outsized(row, self.dtype),
             self._subnormal(lane),
         )
 

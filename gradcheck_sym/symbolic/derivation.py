@@ -213,6 +213,12 @@ class Derivation:
         ((values, slopes),) = self._met(inputs, [np.linspace(1.0, 2.0, len(inputs)).tolist()])
         return min(values + slopes, default=1.0), max(values + slopes, default=1.0)
 
+    def outsized(self, row: Sequence[float], dtype: Format) -> bool:
+        """Whether some value on the way is beyond the dtype's range, whoever computes it."""
+        inputs = row[: len(self.forward.inputs)]
+        ((values, _),) = self._met(inputs, [[0.0] * len(inputs)])
+        return max(values, default=0.0) > dtype.max
+
     def _met(
         self, inputs: Sequence[float], directions: Sequence[Sequence[float]]
     ) -> list[tuple[list[float], list[float]]]:

@@ -24,6 +24,7 @@ class Gap:
     overflow: str = ""  # what leaves the dtype's range in the mathematics as written
     bounded: bool = True  # the author states a bounded domain: overflow in it is a fault
     crowded: bool = False  # some product of cotangents, values and slopes leaves the dtype's range
+    outsized: bool = False  # some value on the way is beyond the dtype's range
     subnormal: bool = False  # an input is so small that fast hardware takes it for 0
 
 
@@ -43,13 +44,13 @@ def rule(gap: Gap, largest: float) -> Ruling:
     An infinity is right where the truth is beyond the dtype's range, with the same sign. Where
     no bounded domain is stated, what overflows in plain arithmetic is dropped: nobody claimed
     that products of the largest floats come out right. So is what overflows because of the order
-    in which a backward multiplies. Where no digit can be known and the formula as written
-    overflows, as sin(exp(x)) does, there is no number that anybody could ask for.
+    in which a backward multiplies. Where no digit can be known and a value on the way is beyond
+    the range, as exp(x) in sin(exp(x)), there is no number that anybody could ask for.
     """
     ruling = _rule(gap, largest)
     if ruling.verdict not in (Verdict.WRONG, Verdict.INACCURATE):
         return ruling
-    if gap.overflow and gap.vague and not math.isfinite(gap.claim):
+    if gap.outsized and gap.vague and not math.isfinite(gap.claim):
         return Ruling(Verdict.UNDECIDED, dropped="too sensitive")
     if gap.crowded and not math.isfinite(gap.claim):
         return Ruling(Verdict.UNDECIDED, dropped="overflow")

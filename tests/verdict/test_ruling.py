@@ -48,11 +48,11 @@ def _off(least: float, most: float | None = None, **fields: object) -> Gap:
         (replace(PLAIN, claim=math.nan, vague=True), Verdict.WRONG, ""),
         (replace(PLAIN, claim=math.nan, allowed=math.inf), Verdict.WRONG, ""),
         (
-            replace(PLAIN, claim=math.nan, vague=True, overflow="exp"),
+            replace(PLAIN, claim=math.nan, vague=True, outsized=True),
             Verdict.UNDECIDED,
             "too sensitive",
         ),
-        (replace(PLAIN, claim=math.nan, overflow="exp"), Verdict.WRONG, ""),
+        (replace(PLAIN, claim=math.nan, vague=True, overflow="log"), Verdict.WRONG, ""),
         (replace(PLAIN, claim=math.inf, least=math.inf, most=math.inf), Verdict.WRONG, ""),
         (replace(PLAIN, claim=-math.inf, least=math.inf, most=math.inf), Verdict.WRONG, ""),
     ],
