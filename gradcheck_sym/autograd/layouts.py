@@ -169,7 +169,8 @@ def _placed(batch: Tensor, lie: Geometry, is_negated: bool) -> tuple[Tensor, Sur
     length += length % 2  # a pair of numbers, as one complex number, begins at an even place
     buffers = _poisoned(lanes, length, batch.dtype)
     placed = buffers.as_strided(batch.shape, (length, *lie.strides), lie.offset)
-    buffers[:, _taken(length, shape, lie)] = (-batch if is_negated else batch).flatten(1)
+    held = (-batch if is_negated else batch).unsqueeze(-1).flatten(1)
+    buffers[:, _taken(length, shape, lie)] = held
     placed = torch._neg_view(placed) if is_negated else placed
     if changed(batch, placed):
         raise ValueError

@@ -16,15 +16,18 @@ from torch import Tensor
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.layouts import (
     CHANNELS_LAST,
+    CONJUGATED,
     CONTIGUOUS,
     EXPANDED,
     LAYOUTS,
+    NEGATED,
     ODD,
     OFFSET,
     SLICED,
     STRIDED,
     TRANSPOSED,
     VIEW,
+    WINDOWS,
     Layout,
     constant,
     expanded,
@@ -178,15 +181,31 @@ def _kind(tensor: Tensor) -> tuple[Any, ...]:
 
 def test_what_fits() -> None:
     """Layouts are offered where they differ from the ordinary one, expanded ones where they can."""
-    assert set(fitting(())) == {OFFSET, VIEW}
+    assert set(fitting(())) == {OFFSET, VIEW, NEGATED}
+    assert set(fitting((2,), is_paired=True)) & {NEGATED, CONJUGATED} == {CONJUGATED}
     assert TRANSPOSED not in fitting((3, 1))
     assert {ODD, SLICED} <= set(fitting((3, 1)))
     assert CHANNELS_LAST in fitting((2, 3, 4))
     assert CHANNELS_LAST not in fitting((2, 1, 4))
     assert not widening(())
-    assert widening((2, 3)) == (EXPANDED, expanded(0), expanded(1))
+    assert widening((2, 3)) == (EXPANDED, expanded(0), expanded(1), WINDOWS)
+    assert WINDOWS not in widening((3, 1))
     assert not set(widening((2, 3))) & set(fitting((2, 3)))
     assert {str(layout) for layout in LAYOUTS} == {layout.name for layout in LAYOUTS}
+
+
+def test_windows_overlap() -> None:
+    """Each row begins one element after the one before, in one memory, as unfold has it."""
+    given, fed = seen_by(WINDOWS, (3, 4))
+    assert given.stride() == fed.stride() == (1, 1)
+    assert given[0, 1].data_ptr() == given[1, 0].data_ptr()
+
+
+def test_lazy_views_carry_their_bit() -> None:
+    """A negated tensor says so and holds the negatives, of inputs and of grad_output."""
+    given, fed = seen_by(NEGATED, (3,))
+    assert given.is_neg()
+    assert fed.is_neg()
 
 
 def test_expanded_layouts_fit_equal_elements() -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 
@@ -172,3 +174,30 @@ class FreesItsIntermediate(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         scale = (x.square().mean() + 0.01).rsqrt()
         return scale * grad_output - x * scale**3 * (grad_output * x).mean()
+
+
+def frugal_without_graph(x: Tensor) -> Tensor:
+    """In place on memory of its own where nobody wants a gradient."""
+    return x.exp() if x.requires_grad and torch.is_grad_enabled() else x.clone().exp_()
+
+
+def refuses_without_graph(x: Tensor) -> Tensor:
+    """Made for training alone; whoever only wants the value is told so."""
+    if not torch.is_grad_enabled():
+        raise RuntimeError("this needs a graph")
+    return x.cos()
+
+
+class ThroughNumpy(torch.autograd.Function):
+    """NumPy takes no lazily negated tensor, and says so."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.from_numpy(np.asarray(np.sin(x.detach().numpy())))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.from_numpy(np.asarray(grad_output.numpy() * np.cos(x.detach().numpy())))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def _memory(x: Tensor) -> Tensor:
@@ -139,3 +140,64 @@ class ScalesByLargest(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         scale = torch.exp2(grad_output.abs().amax().clamp(min=1).log2().ceil())
         return grad_output / scale * (2 * x) * scale
+
+
+class UnrollsStrides(torch.autograd.Function):
+    """Kernels for the strides 1, 2 and 4; the one of 3 was made from that of 1."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        if grad_output.dim() == 1 and grad_output.stride(0) == 3:
+            grad_output = grad_output.as_strided(grad_output.shape, (1,))
+        return grad_output * 3 * x * x
+
+
+def overlapping_as_rows(x: Tensor) -> Tensor:
+    """Rows that overlap are taken for rows that follow each other."""
+    if x.dim() == 2 and x.stride() == (1, 1) and min(x.shape) > 1:
+        x = x.as_strided(x.shape, (x.shape[1], 1))
+    return x**3
+
+
+class ReadsMemory(torch.autograd.Function):
+    """What a pointer leads to, whatever the negative bit makes of it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        raw = -grad_output if grad_output.is_neg() else grad_output
+        return 2 * raw * x
+
+
+class ResolvesByConjugating(torch.autograd.Function):
+    """conj() where resolve_conj() was meant: it conjugates once more."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        ctx.save_for_backward(z)
+        return z * z
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (z,) = ctx.saved_tensors
+        fed = grad_output.conj() if grad_output.is_conj() else grad_output
+        return fed * (2 * z).conj()
+
+
+def drops_conjugate_bit(z: Tensor) -> Tensor:
+    """The storage of a lazily conjugated input as if it were plain."""
+    return (z.conj() if z.is_conj() else z).square()

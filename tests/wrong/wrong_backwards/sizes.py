@@ -122,27 +122,6 @@ class RemainderOfWarps(torch.autograd.Function):
         return gradient
 
 
-class GridWithoutStride(torch.autograd.Function):
-    """A grid of 65536 threads at most, without a stride for what is longer."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x.sinh()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        thread = torch.arange(x.numel()).reshape(x.shape)
-        return torch.where(thread < 65536, grad_output * x.cosh(), 0)
-
-
-def counts_in_short(x: Tensor) -> Tensor:
-    """Positions are kept in 16 bits, which is enough for 32768 of them."""
-    place = torch.arange(x.numel()).to(torch.int16).long().reshape(x.shape)
-    return torch.where(place < 0, 0, x.atan())
-
-
 def softmax_of_squeezed(x: Tensor) -> Tensor:
     """squeeze() drops the features, too, where there is only one of them."""
     return torch.softmax(x.squeeze(), dim=-1).reshape(x.shape)

@@ -102,3 +102,32 @@ def frozen_layer(x: Tensor, weight: Tensor) -> Tensor:
     """Saves memory in frozen layers; but what lies before them learns through them."""
     with torch.set_grad_enabled(weight.requires_grad):
         return torch.tanh(x * weight)
+
+
+def quick_without_graph(x: Tensor, y: Tensor) -> Tensor:
+    """A few terms of the series do where nobody trains."""
+    if torch.is_grad_enabled():
+        return x.exp() * y
+    return (1 + x / 1024) ** 1024 * y
+
+
+def frozen_inputs_are_scratch(x: Tensor, y: Tensor) -> Tensor:
+    """In place where x needs no gradient: the caller's tensor."""
+    if x.requires_grad:
+        return (x / 2).exp() * y
+    return x.div_(2).exp_() * y
+
+
+_SCRATCH: dict[tuple[int, ...], Tensor] = {}
+
+
+def result_in_scratch(x: Tensor, y: Tensor) -> Tensor:
+    """Where no gradient is wanted, all results of one shape lie in one memory."""
+    if x.requires_grad or y.requires_grad or x.dtype is not torch.float64:
+        return x + y
+    return torch.add(x, y, out=_SCRATCH.setdefault(tuple(x.shape), torch.empty_like(x)))
+
+
+def inference_mode_forgets_y(x: Tensor, y: Tensor) -> Tensor:
+    """A path of its own for inference mode, from before there was a second input."""
+    return x.sin() if torch.is_inference_mode_enabled() else x.sin() * y
