@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -130,7 +131,12 @@ class Function:
         if key not in trial.judged:
             together = self.together != "each"
             trial.judged[key] = judge(
-                trial, columns, self._rounding, self._overflow, together=together
+                trial,
+                columns,
+                self._rounding,
+                self._overflow,
+                together=together,
+                at_kinks=partial(self._rounding, bits=self.dtype.bits),
             )
         judgement: Judgement = trial.judged[key]
         return judgement
@@ -145,8 +151,13 @@ class Function:
         errors[0, column] = trial.gap(lane, column).least
         return bool(np.isfinite(errors).all() and self._rounding(trial, [lane], errors)[0, column])
 
-    def _rounding(self, trial: Trial, lanes: Sequence[int], errors: Floats) -> Mask:
-        """Which errors, (lanes, outputs), are rounding in the implementation's own operations."""
+    def _rounding(
+        self, trial: Trial, lanes: Sequence[int], errors: Floats, bits: int = _SINGLE
+    ) -> Mask:
+        """Which errors, (lanes, outputs), are rounding in the implementation's own operations.
+
+        bits: of the narrowest dtype that it may round in, if that of the function is no narrower.
+        """
         if not self.runs:
             return errors <= 0
         chosen = list(lanes)
@@ -159,7 +170,7 @@ class Function:
             self.implementation, values, derivation.wrt, fed, self.dtype.name, mode, self.runs
         ):
             moved = _in_columns(derivation, len(chosen), found.values, found.gradients)
-            if self._too_narrow(found.narrowest):
+            if self._too_narrow(found.narrowest, bits):
                 return explained
             explained |= errors <= reach() * moved
             if explained.all():
@@ -218,13 +229,13 @@ class Function:
         (row,) = _in_columns(trial.derivation, 1, np.zeros((1, *fed.shape)), gradients)
         return np.asarray(row)
 
-    def _too_narrow(self, inside: str) -> bool:
-        """Whether an implementation computes in 16 bits what comes in more.
+    def _too_narrow(self, inside: str, bits: int) -> bool:
+        """Whether an implementation computes in fewer bits what comes in more.
 
         Single precision inside loses digits, and a warning tells so; what is off by a thousandth
         is wrong, whatever it was rounded to on the way.
         """
-        return inside in DTYPES and format_of(inside).bits < min(self.dtype.bits, _SINGLE)
+        return inside in DTYPES and format_of(inside).bits < min(self.dtype.bits, bits)
 
 
 def _in_columns(
