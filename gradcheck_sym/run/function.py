@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -139,7 +140,12 @@ class Function:
         if key not in trial.judged:
             together = self.together != "each"
             trial.judged[key] = judge(
-                trial, columns, self._rounding, self._overflow, together=together
+                trial,
+                columns,
+                self._rounding,
+                self._overflow,
+                together=together,
+                at_kinks=partial(self._rounding, bits=self.dtype.bits),
             )
         judgement: Judgement = trial.judged[key]
         return judgement
@@ -154,27 +160,35 @@ class Function:
         errors[0, column] = trial.gap(lane, column).least
         return bool(np.isfinite(errors).all() and self._rounding(trial, [lane], errors)[0, column])
 
-    def _rounding(self, trial: Trial, lanes: Sequence[int], errors: Floats) -> Mask:
-        """Which errors, (lanes, outputs), are rounding in the implementation's own operations."""
-        explained, known = errors <= 0, trial.rounded
+    def _rounding(
+        self, trial: Trial, lanes: Sequence[int], errors: Floats, bits: int = _SINGLE
+    ) -> Mask:
+        """Which errors, (lanes, outputs), are rounding in the implementation's own operations.
+
+        bits: of the narrowest dtype that it may round in, if that of the function is no narrower.
+        """
+        explained, known = errors <= 0, trial.rounded.setdefault(bits, {})
         fresh = [k for k, lane in enumerate(lanes) if not _answered(known.get(lane), errors[k])]
-        found = self._explained(trial, [lanes[k] for k in fresh], errors[fresh])
+        found = self._explained(trial, [lanes[k] for k in fresh], errors[fresh], bits)
         known.update((lanes[k], (errors[k], row)) for k, row in zip(fresh, found, strict=True))
         for k, lane in enumerate(lanes):
             explained[k] |= known[lane][1]
         return explained
 
-    def _explained(self, trial: Trial, lanes: list[int], errors: Floats) -> Mask:
+    def _explained(self, trial: Trial, lanes: list[int], errors: Floats, bits: int) -> Mask:
         """The same, found out by perturbed runs: the more of them, the fewer are in doubt."""
         explained = errors <= 0
         for runs in (*_FIRST, self.runs) if self.runs else ():
             left = np.flatnonzero(~explained.all(axis=1))
             if not left.size:
                 break
-            explained[left] |= self._rounded(trial, [lanes[k] for k in left], errors[left], runs)
+            some = [lanes[k] for k in left]
+            explained[left] |= self._rounded(trial, some, errors[left], runs, bits)
         return explained
 
-    def _rounded(self, trial: Trial, lanes: list[int], errors: Floats, runs: int) -> Mask:
+    def _rounded(
+        self, trial: Trial, lanes: list[int], errors: Floats, runs: int, bits: int
+    ) -> Mask:
         """Which errors, (lanes, outputs), so many perturbed runs explain."""
         values = {name: array[lanes] for name, array in trial.values.items()}
         derivation = trial.derivation
@@ -185,7 +199,7 @@ class Function:
             self.implementation, values, derivation.wrt, fed, self.dtype.name, mode, runs
         ):
             moved = _in_columns(derivation, len(lanes), found.values, found.gradients)
-            if self._too_narrow(found.narrowest):
+            if self._too_narrow(found.narrowest, bits):
                 return explained
             explained |= errors <= reach() * moved
             if explained.all():
@@ -240,13 +254,13 @@ class Function:
         (row,) = _in_columns(trial.derivation, 1, np.zeros((1, *fed.shape)), gradients)
         return np.asarray(row)
 
-    def _too_narrow(self, inside: str) -> bool:
-        """Whether an implementation computes in 16 bits what comes in more.
+    def _too_narrow(self, inside: str, bits: int) -> bool:
+        """Whether an implementation computes in fewer bits what comes in more.
 
         Single precision inside loses digits, and a warning tells so; what is off by a thousandth
         is wrong, whatever it was rounded to on the way.
         """
-        return inside in DTYPES and format_of(inside).bits < min(self.dtype.bits, _SINGLE)
+        return inside in DTYPES and format_of(inside).bits < min(self.dtype.bits, bits)
 
 
 def _answered(known: tuple[Floats, Mask] | None, errors: Floats) -> bool:

@@ -63,12 +63,14 @@ def judge(
     overflow: Overflow = lambda trial, lane: "",
     *,
     together: bool = False,
+    at_kinks: Rounding | None = None,
 ) -> Judgement:
     """Every number of those columns against its truth.
 
     together: whether asking about the rounding of many points costs no more than of one.
+    at_kinks: the rounding that is excused beside an element at a kink; None: the same.
     """
-    judging = _Judging(trial, columns, rounding, overflow, together)
+    judging = _Judging(trial, columns, rounding, overflow, together, at_kinks or rounding)
     judging.run()
     decided = len(trial.claimed) - judging.dropped.total()
     faults = tuple(judging.faults)
@@ -87,6 +89,7 @@ class _Judging:
     rounding: Rounding
     overflow: Overflow
     together: bool
+    at_kinks: Rounding
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     members: list[str] = field(default_factory=list)  # of generalized gradients
@@ -256,7 +259,7 @@ class _Judging:
         if len(self.members) == _MOST_KINKS:
             self.dropped[f"{reason}, after {_MOST_KINKS} others"] += 1
             return []
-        found = at_kink(self.trial, lane, self.columns, self.rounding)
+        found = at_kink(self.trial, lane, self.columns, self.at_kinks)
         if found.unknown:
             self.dropped[f"{reason}: {found.unknown}"] += 1
         if found.member:

@@ -322,8 +322,8 @@ class Trial:
         return {}
 
     @cached_property
-    def rounded(self) -> dict[int, tuple[Floats, npt.NDArray[np.bool_]]]:
-        """Errors that were asked about already, by lane, and which of them are rounding."""
+    def rounded(self) -> dict[int, dict[int, tuple[Floats, npt.NDArray[np.bool_]]]]:
+        """Errors that were asked about, and which of them are rounding; by bits, then by lane."""
         return {}
 
     @cached_property
