@@ -120,6 +120,7 @@ _PATTERNS = (
             "not implemented for sparse",
             r"from the '\w*Sparse\w*' backend",
             "(negative|conjugate) bit",  # of a lazy view: who needs the memory resolves it
+            "DispatchKey (Negative|Conjugate) ",  # torch itself, of operators in Python
         ),
     ),
     (Feature.SECOND_BACKWARD, _any("backward through the graph a second time")),

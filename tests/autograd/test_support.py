@@ -263,6 +263,17 @@ def test_sparse_gradients_through_views() -> None:
     assert found.feature is Feature.LAYOUT
 
 
+def test_lazy_views_that_are_not_taken() -> None:
+    """NumPy sees no negative and no conjugate bit, and torch says so for it."""
+    z = torch.ones(2, dtype=torch.complex64).conj()
+    for lazy in (z, z.imag):
+        with pytest.raises(RuntimeError) as raised:
+            lazy.numpy()
+        found = unsupported(raised.value)
+        assert found is not None
+        assert found.feature is Feature.LAYOUT
+
+
 class UnspeakableError(RuntimeError):
     def __str__(self) -> str:
         raise ValueError

@@ -226,3 +226,15 @@ class DoubleBackward(_Cube):
 def product_like_first(x: Tensor, y: Tensor) -> Tensor:
     """x*y of the shape of x, whatever that of y is."""
     return x * (y if y.shape == x.shape else y.flatten()[:1])
+
+
+def refuses_without_graph(x: Tensor) -> Tensor:
+    """Made for training alone; whoever only wants the value is told so."""
+    if not torch.is_grad_enabled():
+        raise RuntimeError("this needs a graph")
+    return x**3
+
+
+def slips_without_graph(x: Tensor) -> Tensor:
+    """A path of its own for inference, which nobody has ever taken."""
+    return x**3 if torch.is_grad_enabled() else x.cubed()  # type: ignore[attr-defined]

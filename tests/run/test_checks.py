@@ -221,3 +221,14 @@ def test_empty_shapes_are_among_the_evidence_of_a_diagnosis(
 def test_compiled_gradients(judged: Judged) -> None:
     """On demand the compiled code is held against the same truth, or it is told why not."""
     assert verdicts(judged("Right", "compile")) <= {Verdict.AGREES, Verdict.SKIPPED}
+
+
+def test_the_value_may_be_refused_where_nobody_wants_a_gradient(judged: Judged) -> None:
+    """By an exception that says so; a slip of Python's is an error there as anywhere."""
+    (result,) = judged("refuses_without_graph", "requires_grad_subsets")
+    assert result.verdict is Verdict.AGREES
+    assert "not taken: under torch.no_grad()" in result.message
+    (result,) = judged("slips_without_graph", "requires_grad_subsets")
+    assert result.verdict is Verdict.ERROR
+    assert "AttributeError" in result.message
+    assert result.culprit == "the forward"

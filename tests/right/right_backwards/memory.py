@@ -181,13 +181,6 @@ def frugal_without_graph(x: Tensor) -> Tensor:
     return x.exp() if x.requires_grad and torch.is_grad_enabled() else x.clone().exp_()
 
 
-def refuses_without_graph(x: Tensor) -> Tensor:
-    """Made for training alone; whoever only wants the value is told so."""
-    if not torch.is_grad_enabled():
-        raise RuntimeError("this needs a graph")
-    return x.cos()
-
-
 class ThroughNumpy(torch.autograd.Function):
     """NumPy takes no lazily negated tensor, and says so."""
 
