@@ -307,10 +307,83 @@ def test_each_mistake_has_its_code_and_its_place(text, code, marked):
 
 
 @pytest.mark.parametrize(
+    "text, message",
+    [
+        ("x" * 10_001, "the expression has 10001 characters; at most 10000 are read"),
+        ("", "the expression is empty"),
+        ("x\x07", r"'\x07' means nothing here"),
+        ("x × y", "'×' (MULTIPLICATION SIGN) means nothing here"),
+        ("x // y", "'//' means nothing here"),
+        ("'x", "the text that begins here is not closed"),
+        (r"einsum('\n', x)", r"'\' may not stand in a text"),
+        ("f'x'", "a text stands alone: it has no prefix and is not continued"),
+        ("1__0", "'1__0' is not a decimal number"),
+        ("0x1f", "'0x1f' is not a decimal number"),
+        ("2x", "'2x' is neither a number nor a name"),
+        ("9" * 900, f"the number '{'9' * 20}…' is too large, too small or too long"),
+        ("x" * 101, f"'{'x' * 30}…' has more than 100 characters"),
+        ("x²", "'x²' is not a name"),
+        ("ﬁ", "'ﬁ' is written with characters that stand for others"),
+        ("__x", "'__x' begins with two underscores"),
+        ("lambda x: x", "'lambda' is a reserved word"),
+        ("(" * 101, "the expression is nested deeper than 100 levels"),
+        ("+".join("x" * 102), "the expression is nested deeper than 100 levels"),
+        ("[" + "x," * 2_001 + "]", "the expression has more than 2000 parts"),
+        ("(x", "'(' is never closed"),
+        ("x)", "')' closes nothing"),
+        ("(x]", "'(' is closed by ']'"),
+        ("x +", "the expression ends too early"),
+        ("x y", "something is missing or misplaced here"),
+        ("x + none", "'none' is no value to compute with"),
+        ("x + ...", "'...' stands inside an index only"),
+        ("x.shape", "'x.shape' is not part of the language"),
+        ("sum(x, **y)", "'**' does not spread options in a call"),
+        ("x**1001", "a constant exponent beyond 1000"),
+        ("(9**999)**999", "a constant of more than 20000 binary digits"),
+        ("z", "unknown name 'z'; known are x, y"),
+        ("sin + 1", "'sin' is a function; its arguments are missing"),
+        ("x(1)", "'x' is a value, not a function"),
+        ("softplsu(x)", "unknown function 'softplsu'"),
+        ("torch.exp(x)", "unknown function 'torch.exp'"),
+        ("sum(x, dims=1)", "sum(x, dim=none, keepdim=false) has no parameter 'dims'"),
+        (
+            "norm(x, 2, p=2)",
+            "norm(x, p=2, dim=none, keepdim=false): 'p' is given by position already",
+        ),
+        ("sum(x, dim=1, dim=2)", "the option 'dim' is given twice"),
+        ("sum(x, 1, true, 3)", "sum(x, dim=none, keepdim=false) takes at most 3 arguments"),
+        ("logsumexp(x)", "logsumexp(x, dim, keepdim=false) needs 'dim'"),
+    ],
+)
+def test_each_mistake_has_its_sentence(text, message):
+    """What came and what is wrong with it, in whole sentences."""
+    assert refused(text, names={"x", "y"}).message == message
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("mine(x)", "unknown operator 'mine'"),
+        ("torch.load(x)", "'torch.load' is not in the table of torch's pure operators"),
+        ("torch.exp(x, out=y)", "the option 'out' is not for a spec to set"),
+        ("F.relu(x, true)", "argument 2 is 'inplace', which is not for a spec to set"),
+    ],
+)
+def test_each_mistake_with_operators_has_its_sentence(text, message):
+    """In the torch dialect."""
+    assert refused(text, dialect="torch").message == message
+
+
+@pytest.mark.parametrize(
     "text, hint",
     [
         ("x^2", "powers are written **"),
         ("2x", "write 2*x"),
+        ("x × y", "write *"),
+        ("x // y", "write floor(x/y)"),
+        ("lambda: x", "choose another name, such as lam"),
+        ("2(x)", "write * to multiply"),
+        ("+".join("x" * 102), "break it up with let"),
         ("x.t", "did you mean 'T'?"),
         ("x if y else 1", "write where(condition, x, y)"),
         ("softplsu(x)", "did you mean 'softplus'?"),
