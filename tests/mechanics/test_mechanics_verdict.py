@@ -10,7 +10,15 @@ import pytest
 from gradcheck_sym.autograd.programs import execute
 from gradcheck_sym.errors import Position
 from gradcheck_sym.symbolic.mechanics import predict
-from gradcheck_sym.verdict.mechanics import Array, Comparison, Number, Snapshot, State, compare
+from gradcheck_sym.verdict.mechanics import (
+    Array,
+    Comparison,
+    Number,
+    Snapshot,
+    State,
+    Wanted,
+    compare,
+)
 
 HERE = Position("program.yaml", 3, 5)
 
@@ -109,6 +117,49 @@ def test_exceptions(foreseen, seen, declared, culprit):
     executed = (replace(trace()[0], raised=seen, declared=declared),)
     (found,) = compare(predicted, executed, "float64").divergences
     assert (found.name, found.culprit) == ("raises", culprit)
+
+
+def raising(label: str, action: str, declared: str | None = None) -> Snapshot:
+    """A step that raises, as foreseen."""
+    return Snapshot(label, action, HERE, (), raised="RuntimeError", declared=declared)
+
+
+@pytest.mark.parametrize(
+    "steps, told",
+    [
+        ([("1.1", "backward", None), ("1", "no_grad", None)], ["1.1"]),
+        ([("1.1", "backward", None), ("1", "no_grad", "RuntimeError")], []),
+        ([("1.1", "backward", None), ("1", "no_grad", None), ("2", "let", None)], ["1.1", "2"]),
+    ],
+)
+def test_an_exception_is_told_once(steps, told):
+    """Where it began, unless the step or a block around it declares it."""
+    trace = tuple(raising(*step) for step in steps)
+    found = compare(trace, trace, "float64").divergences
+    assert [one.label for one in found] == told
+    assert {one.culprit for one in found} <= {"the expectation"}
+
+
+def test_the_sentence():
+    """Step, name, and what each of the three says; an author who said nothing is left out."""
+    wanted = (Wanted("x.grad", scalar(11.0)),)
+    step = replace(trace()[0], wanted=wanted)
+    (found,) = compare((step,), trace(), "float64").divergences
+    assert found.message == "step 1 (let): x.grad: predicted 10, torch gave 10, expected 11"
+    (found,) = compare(trace(), trace(grad=None), "float64").divergences
+    assert found.message == "step 1 (let): x.grad: predicted 10, torch gave none"
+    (found,) = compare((raising("1", "let"),), (raising("1", "let"),), "float64").divergences
+    assert found.message == (
+        "step 1 (let): raises: predicted RuntimeError, torch gave RuntimeError, expected nothing"
+    )
+
+
+def test_an_expectation_of_a_name_that_one_side_lacks():
+    """Both its absence and the expectation are told."""
+    step = replace(trace()[0], wanted=(Wanted("x.requires_grad", True),))
+    (*missing, found) = compare((step,), (replace(step, states=()),), "float64").divergences
+    assert len(missing) == 5
+    assert (found.symbolic, found.autograd, found.wanted) == ("true", "no such name", "true")
 
 
 PROGRAM = """\
