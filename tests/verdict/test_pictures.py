@@ -17,7 +17,7 @@ from gradcheck_sym.verdict.pictures import value_name
         ("inputs: {f: {domain: real}}\nlet: {y: 2*f}\nexpr: y", "F"),
         ("inputs: {f: {shape: [F], domain: real}}\nlet: {y: 2*f}\nexpr: y", "value"),
         (
-            "inputs: {f: {shape: [F], domain: real}, y: {value: 1}, value: {value: 2}}\nexpr: f*y*value",
+            "inputs: {f: {shape: [F]}, y: {value: 1}, value: {value: 2}}\nexpr: f + y*value",
             "ring_value",
         ),
     ],
