@@ -10,6 +10,7 @@ import pytest
 from flint import arb, ctx
 
 from gradcheck_sym.symbolic import interpret, magnitudes
+from gradcheck_sym.symbolic.balls import Kernel
 from gradcheck_sym.symbolic.magnitudes import Magnitude, Magnitudes
 from gradcheck_sym.symbolic.program import Program
 from gradcheck_sym.symbolic.vectors import Vectors
@@ -86,6 +87,21 @@ def test_the_truth_is_within_the_bounds(
     (found,) = _carried(program, rows, monkeypatch)
     assert _wrong(program, rows, found) == 0
     assert (found.high < np.inf).mean() > 0.4
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_sensitivities_are_those_of_balls(formula: str, program_of: Any) -> None:
+    """Where balls can follow, what a rounding moves is as large, and seldom larger.
+
+    Balls themselves are too wide by some of their own where a number nearly cancels.
+    """
+    program, rng = program_of(formula, SHAPES), np.random.default_rng(7)
+    rows = rng.choice([-1.0, 1.0], (200, 2)) * 2.0 ** rng.uniform(-6, 4, (200, 2))
+    with np.errstate(all="ignore"):
+        (found,) = Vectors(program).outputs(rows, Magnitudes(24))
+    moved, wanted = found.spread[1], Kernel(program).enclose(rows, 24).moved[:, 0]
+    assert (moved >= 0.7 * wanted).all()
+    assert np.median((moved / wanted)[wanted > 0]) < 1.8
 
 
 @pytest.mark.parametrize(
