@@ -9,6 +9,7 @@ import pytest
 
 from gradcheck_sym.autograd.programs import execute
 from gradcheck_sym.errors import Position
+from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.symbolic.mechanics import predict
 from gradcheck_sym.verdict.mechanics import (
     Array,
@@ -68,6 +69,16 @@ def test_rounding_is_allowed():
     assert compare(trace(), trace(value=scalar(1.001)), "bfloat16").verdict == "agrees"
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("value", [1.0, 1.75, -96.0])
+def test_four_units_in_the_last_place(dtype, value):
+    """As far as torch's elementary functions may be off, and no further."""
+    unit = math.copysign(format_of(dtype).epsilon, value) * 2.0 ** math.floor(math.log2(abs(value)))
+    for off, verdict in ((4, "agrees"), (5, "wrong")):
+        claim = trace(value=scalar(value + off * unit))
+        assert compare(trace(value=scalar(value)), claim, dtype).verdict == verdict
+
+
 def test_zero_and_beyond_the_range():
     """Zero is compared in the smallest steps; an overflow is right where the truth overflows."""
     assert (
@@ -83,6 +94,8 @@ def test_what_the_mathematics_leaves_open_is_counted():
     open_ = trace(value=scalar(math.nan, math.inf), grad=None)
     found = compare(open_, trace(grad=None), "float64")
     assert (found.undecided, found.divergences) == (1, ())
+    assert found.decided == 5  # what is raised, two flags, that there is no gradient, and its flag
+    assert compare(trace(), trace(), "float64").decided == 6
     assert Comparison((), 0, 1).verdict == "undecided"
 
 
