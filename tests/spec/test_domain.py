@@ -47,6 +47,10 @@ def attempt(text: str) -> Domain | ParseError:
         ("nonpositive", [(-INF, 0, False, True)]),
         ("integers", [(-INF, INF, False, False)]),
         ("integers [0, 5]", [(0, 5, True, True)]),
+        ("integers [3, inf)", [(3, INF, True, False)]),
+        ("integers (-inf, 3]", [(-INF, 3, False, True)]),
+        ("integers (0.5, 1.5)", [(0.5, 1.5, False, False)]),
+        ("integers [1, 1]", [(1, 1, True, True)]),
         ("{0}", [(0, 0, True, True)]),
         ("{1, -1}", [(-1, -1, True, True), (1, 1, True, True)]),
         ("(1, 2) | (-1, 0)", [(-1, 0, False, False), (1, 2, False, False)]),
@@ -99,6 +103,8 @@ def test_integers_contain_integers_only():
         ("[1, 1)", Code.EMPTY_DOMAIN, "[1, 1)"),
         ("(0, 5e-324)", Code.EMPTY_DOMAIN, "(0, 5e-324)"),
         ("integers (0, 1)", Code.EMPTY_DOMAIN, "(0, 1)"),
+        ("integers (0, 0.5]", Code.EMPTY_DOMAIN, "(0, 0.5]"),
+        ("integers [0.5, 1)", Code.EMPTY_DOMAIN, "[0.5, 1)"),
         ("integers [0.5, 0.75]", Code.EMPTY_DOMAIN, "[0.5, 0.75]"),
         ("integers {0, 0.5}", Code.EMPTY_DOMAIN, " 0.5"),
     ],
@@ -119,6 +125,35 @@ def test_the_message_says_what_came_and_what_is_wanted():
     with pytest.raises(ParseError) as caught:
         parse_domain("postive")
     assert caught.value.suggestion == "did you mean 'positive'?"
+    with pytest.raises(ParseError) as caught:
+        parse_domain("real | integers")
+    assert caught.value.suggestion == "write integers each time"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("(0, O)", "an endpoint is a number, inf or -inf"),
+        ("(0, 1/0)", "an endpoint is a number, inf or -inf"),
+        ("(0 1)", "a domain is written (low, high), [low, high], or as a word"),
+        (
+            "reel",
+            "the words are real, positive, negative, nonnegative, nonpositive, integers",
+        ),
+        ("[0, inf]", "an infinite end is open, with a round bracket"),
+        ("{inf}", "a point is finite"),
+        ("real | integers", "a domain is of real numbers or of integers, not of both"),
+        ("(2, 1)", "nothing lies in it: the ends are reversed"),
+        ("(1, 1)", "nothing lies in it: the ends are equal, or neighbours, and open"),
+        ("integers (0, 1)", "nothing lies in it: there is no integer in it"),
+        ("integers {0.5}", "nothing lies in it: the point is no integer"),
+    ],
+)
+def test_each_mistake_has_its_sentence(text, message):
+    """What came, and what is wrong with it."""
+    with pytest.raises(ParseError) as caught:
+        parse_domain(text)
+    assert caught.value.message == f"got '{text}'; {message}"
 
 
 def test_the_function_table_speaks_of_domains_in_this_notation():

@@ -302,6 +302,7 @@ def test_each_mistake_has_its_code_and_its_place(text, code, marked):
     """Limits, strange characters, Python's other syntax, and plain slips."""
     error = refused(text)
     assert error.code is code
+    assert error.span.start <= error.span.end
     if marked is not None:
         assert text[error.span.start : error.span.end] == marked
 
@@ -400,6 +401,29 @@ def test_limits_are_not_below_what_people_write():
     assert parse(f"{Fraction(5e-324).numerator}") is not None
     assert parse("x**100*2**1000 + 1e400*1e-400") is not None
     assert parse("[" + ", ".join(["x + 1"] * 400) + "]") is not None
+
+
+@pytest.mark.parametrize(
+    "most, beyond",
+    [
+        ("x" * 100, "x" * 101),
+        (" " * 9_999 + "x", " " * 10_000 + "x"),
+        ("(" * 100 + "x" + ")" * 100, "(" * 101 + "x" + ")" * 101),
+        ("-" * 99 + "x", "-" * 100 + "x"),
+        ("[" + "x," * 1_999 + "]", "[" + "x," * 2_000 + "]"),
+        ("0." + "1" * 798, "0." + "1" * 799),
+        ("1e400", "10e400"),
+        ("1e-400", "0.1e-400"),
+        ("0e2400", "0e2401"),
+        ("x**1000", "x**1001"),
+        ("x**-1000", "x**-1001"),
+        ("(2**999)**19", "(2**999)**20"),
+    ],
+)
+def test_limits_are_as_stated(most, beyond):
+    """The most that is read, and the least that is not."""
+    assert parse(most) is not None
+    refused(beyond)
 
 
 # ---- properties
