@@ -96,6 +96,8 @@ def test_what_the_mathematics_leaves_open_is_counted():
     assert (found.undecided, found.divergences) == (1, ())
     assert found.decided == 5  # what is raised, two flags, that there is no gradient, and its flag
     assert compare(trace(), trace(), "float64").decided == 6
+    pair = Array((2,), (Number(1.0, math.inf), Number(2.0, math.inf)))
+    assert compare(trace(value=pair), trace(value=pair), "float64").undecided == 2
     assert Comparison((), 0, 1).verdict == "undecided"
 
 
@@ -109,7 +111,10 @@ def test_a_difference_that_stays_is_told_once():
 def test_missing_steps_and_names():
     """A side that ended early, or lacks a name, is found."""
     (found,) = compare(trace(), (), "float64").divergences
-    assert "predicted step 1, torch gave no such step" in found.message
+    assert found.message == "step 1 (let): the step: predicted step 1, torch gave no such step"
+    other = (replace(trace()[0], label="2"),)
+    (found,) = compare(trace(), other, "float64").divergences
+    assert found.message == "step 1 (let): the step: predicted step 1, torch gave step 2"
     empty = (replace(trace()[0], states=()),)
     assert compare(trace(), empty, "float64").divergences[0].autograd == "no such name"
 
