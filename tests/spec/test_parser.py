@@ -14,7 +14,7 @@ from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.codes import Code
 from gradcheck_sym.spec.functions import FUNCTIONS, parameters
 from gradcheck_sym.spec.operators import OPERATORS
-from gradcheck_sym.spec.parser import ParseError, parse, unparse
+from gradcheck_sym.spec.parser import MAX_KNOWN, ParseError, closest, parse, unparse
 from gradcheck_sym.spec.tree import Binary, Call, Compare, Index, Logic, Name, Number, Span, Unary
 
 EXAMPLES = settings(max_examples=300, deadline=None, derandomize=True)
@@ -142,6 +142,15 @@ def test_a_function_without_arguments_is_explained():
     assert refused("x.sum()", names={"x"}).suggestion == "write sum(…)"
     assert refused("(x + 1).sum()", names={"x"}).suggestion == "write sum(…)"
     assert refused("torch.exp(x)").suggestion == "write exp(…)"
+    assert refused("sin + 1", names={"x"}).code is Code.UNKNOWN_NAME
+
+
+def test_nothing_is_suggested_where_nothing_is_near():
+    """Nor among more names than can be compared in no time."""
+    assert refused("qqqq(x)").suggestion == ""
+    assert refused("qqqq + 1", names={"x", "y"}).suggestion == ""
+    assert closest("name1", [f"name{number}" for number in range(MAX_KNOWN)]) != ""
+    assert closest("name1", [f"name{number}" for number in range(MAX_KNOWN + 1)]) == ""
 
 
 @pytest.mark.parametrize(
