@@ -512,6 +512,25 @@ def test_operators_survive_the_round_trip(operator, node):
     assert parse(unparse(call), dialect="torch") == call
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0.2", "0.05", "12.5", "0.125", "100000", "1e6", "1.5e30", "1.2e7", "2e-25", "1234567.5"),
+        *("x.T", "(x + y).mT", "x[0].T", "sum(x, dim=0).T", "T(x, dim=0)", "softmax(x, dim=-1)"),
+        *("x[0]", "x[0, 1]", "x[(0, 1),]", "x[(0, 1), 2]", "x[[0, 1]]", "x[()]", "x[..., none]"),
+        *("x[:]", "x[1:]", "x[:2]", "x[1:2]", "x[::2]", "x[1:3:-1]"),
+        *("()", "(x,)", "(x, y)", "[]", "[x]", "(x, [y], 'a')", 'f("\'")'),
+        *("not x < y", "not (x < y and y < x)", "not x < y or x == y and y != x"),
+        *("-x**2", "(-x)**2", "2**-x", "(x + y)*x", "x - (y - x)", "x/(y*x)", "x/y*x", "-(x + y)"),
+        *("+x", "-x*y", "x*-y", "(x < y) + 1", "x@y", "true", "none"),
+    ],
+)
+def test_trees_are_written_as_people_write_them(text):
+    """With the fewest parentheses, and numbers in the shorter notation."""
+    operators = {"sum", "T", "softmax", "f"}
+    assert unparse(parse(text, dialect="torch", operators=operators)) == text
+
+
 def test_numbers_without_a_literal_are_written_as_what_they_are():
     """1/3 and -2 keep their value and their place among operators."""
     power = Binary("**", Number(Fraction(1, 3)), Number(Fraction(-2)))
