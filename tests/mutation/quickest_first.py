@@ -23,4 +23,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ordered = sorted(items, key=lambda item: seconds.get(item.nodeid, 0.0))
     quick = [item for item in ordered if seconds.get(item.nodeid, 0.0) <= LONGEST]
     items[:] = quick or ordered
-    config.hook.pytest_deselected(items=[item for item in ordered if item not in items])
+    config.hook.pytest_deselected(items=ordered[len(items) :])
