@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
-from gradcheck_sym.verdict.ruling import Gap, culprit, rule
+from gradcheck_sym.verdict.ruling import Gap, Ruling, culprit, rule
 
 QUICK = settings(deadline=None, derandomize=True, max_examples=400)
 MAX = 3.0e38
@@ -155,7 +155,8 @@ def test_overflow_of_a_formula_in_an_unbounded_domain() -> None:
     """What overflows as written is dropped, or milder; in a stated domain it is a fault."""
     wrong = replace(_off(1.0), bounded=False)
     assert rule(wrong, MAX).verdict is Verdict.WRONG
-    assert rule(replace(wrong, overflow="arithmetic"), MAX).dropped == "overflow"
+    dropped = Ruling(Verdict.UNDECIDED, dropped="overflow")
+    assert rule(replace(wrong, overflow="arithmetic"), MAX) == dropped
     assert rule(replace(wrong, overflow="exp"), MAX).verdict is Verdict.WRONG
     infinite = replace(wrong, overflow="exp", claim=math.nan)
     mild = rule(infinite, MAX)
@@ -227,7 +228,8 @@ def test_overflow_of_a_product_that_nobody_has_to_form_is_dropped(bounded: bool)
     crowded = replace(_off(1.0), crowded=True, bounded=bounded)
     assert rule(crowded, MAX).verdict is Verdict.WRONG
     for claim in (math.inf, -math.inf, math.nan):
-        assert rule(replace(crowded, claim=claim), MAX).dropped == "overflow"
+        dropped = Ruling(Verdict.UNDECIDED, dropped="overflow")
+        assert rule(replace(crowded, claim=claim), MAX) == dropped
         assert rule(replace(crowded, claim=claim, crowded=False), MAX).verdict is Verdict.WRONG
     assert rule(replace(PLAIN, crowded=True), MAX).verdict is Verdict.AGREES
 
