@@ -181,6 +181,10 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     ("inputs: {x: }\nexpr: x + 'a'\n", [(2, 11, Code.NOT_A_NUMBER)]),
     ("inputs: {x: }\nexpr: none\n", [(2, 7, Code.NOT_A_NUMBER)]),
     (f"inputs: {{x: {{domain: '{{0{',1' * 50_000}}}'}}}}\n", [(1, 22, Code.TOO_MANY_EXPRESSIONS)]),
+    (
+        f"inputs: {{x: {{value: [{', '.join(['1/3' + ' ' * 9_990 + '+ 1'] * 11)}]}}}}\nexpr: x\n",
+        [(1, 90_004, Code.TOO_MANY_EXPRESSIONS)],
+    ),
     # steps
     (STEPS + "  - {backward: y, expect: {y: 4}}\n", [(4, 5, Code.BAD_STEP)]),
     (STEPS + "  - raises: RuntimeError\n", [(4, 5, Code.BAD_STEP)]),

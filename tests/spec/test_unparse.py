@@ -103,7 +103,7 @@ def test_operators_survive_the_round_trip(operator, node):
         *("()", "(x,)", "(x, y)", "[]", "[x]", "(x, [y], 'a')", 'f("\'")'),
         *("not x < y", "not (x < y and y < x)", "not x < y or x == y and y != x"),
         *("-x**2", "(-x)**2", "2**-x", "(x + y)*x", "x - (y - x)", "x/(y*x)", "x/y*x", "-(x + y)"),
-        *("+x", "-x*y", "x*-y", "(x < y) + 1", "x@y", "true", "none"),
+        *("+x", "-x*y", "x*-y", "(x < y) + 1", "x@y", "true", "false", "none"),
     ],
 )
 def test_trees_are_written_as_people_write_them(text):
