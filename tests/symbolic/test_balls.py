@@ -171,6 +171,37 @@ def test_the_kernel_answers_beside_the_doubt(program_of: Any) -> None:
     assert middle[:, 0].tolist() == [2.0, pytest.approx(np.nan, nan_ok=True), 4.0]
 
 
+@pytest.mark.parametrize(
+    "formula, value",
+    [
+        ("floor(x)", 2.0),
+        ("ceil(x)", 3.0),
+        ("floor(-x)", -3.0),
+        ("sign(x) - 2*sign(-x)", 3.0),
+        ("abs(x) + abs(-x)", 5.0),
+        ("sqrt(x + 6.5)", 3.0),
+        ("maximum(x, y) - minimum(x, y)", 4.0),
+        ("amax([x, y, 3, 1])", 3.0),
+        ("amin([x, 3, y, 1])", -1.5),
+        ("atan2(x, y) + atan2(-x, y)", 0.0),
+        ("atan2(y, x)", math.atan2(-1.5, 2.5)),
+        ("(2*y)**3", -27.0),
+        ("(2*y)**-2", 1 / 9),
+        ("(2*x)**(y + 2)", math.sqrt(5)),
+        ("lgamma(y)", 0.8600470153764810),
+        ("where(x > y and not y > 0, 1, 2)", 1.0),
+        ("where(x < y or y == x, 1, 2)", 2.0),
+        ("where(x <= y, 1, where(x >= y, where(x != y, 3, 4), 5))", 3.0),
+    ],
+)
+def test_the_kernel_answers_away_from_the_doubt(
+    formula: str, value: float, program_of: Any
+) -> None:
+    """What the fast way can tell it tells, at x = 2.5 and y = -1.5."""
+    middle, *_ = Kernel(program_of(formula, SHAPES)).enclose(np.array([[2.5, -1.5]]), 53)
+    assert middle[0, 0] == pytest.approx(value, rel=1e-14, abs=1e-15)
+
+
 def test_the_gradient_at_a_pole_is_nan_and_no_exception(derived: Any) -> None:
     """Derivatives of digamma have their poles at 0, -1, -2 and so on."""
     derivation = derived("digamma(x)")
