@@ -99,6 +99,26 @@ def test_no_slope_is_nan_and_no_exception(formula: str, point: float, program_of
         assert not along.is_finite()
 
 
+@pytest.mark.parametrize(
+    "formula, point, bend",
+    [
+        ("digamma(x)", (2.5, 0.0), -0.2362040516417274),
+        ("lgamma(2*x)", (1.25, 0.0), 4 * 0.4903577561002348649728),
+        ("maximum(x**2, y)*x", (2.0, 1.0), 12.0),
+        ("maximum(x**2, y)*x", (0.5, 1.0), 0.0),
+        ("minimum(x**2, y)*x", (0.5, 1.0), 3.0),
+        ("abs(x)*x", (-2.0, 0.0), -2.0),
+    ],
+)
+def test_slopes_of_gradients(
+    formula: str, point: tuple[float, float], bend: float, derived: Any
+) -> None:
+    """What only derivatives consist of has slopes as well: that is the second derivative."""
+    joint = derived(formula, XY).joint
+    _, along, _ = _slopes(joint, [*point, 1.0], [1.0, 0.0, 0.0])
+    assert float(along) == pytest.approx(bend, rel=1e-14, abs=1e-30)
+
+
 def test_the_direction_counts(program_of: Any) -> None:
     """The slope is linear in the direction, and along no direction it is 0."""
     program = program_of("sin(x)*exp(y)", XY)
