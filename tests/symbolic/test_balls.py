@@ -347,6 +347,19 @@ def test_polygamma_is_that_of_mpmath(order: int, x: float, ball_of: Any) -> None
         assert balls.polygamma(order, arb(x)).is_finite()
 
 
+@pytest.mark.parametrize("order", [8, 13])
+def test_polygamma_of_high_order(order: int, ball_of: Any) -> None:
+    """Beyond the ten terms that Arb's series have where nothing is said."""
+    import mpmath
+
+    with mpmath.workdps(60):
+        truth = mpmath.polygamma(order, mpmath.mpf(-2.5))
+    with ctx.workprec(106):
+        found = balls.polygamma(order, arb(-2.5))
+    assert found.rel_accuracy_bits() > 50
+    assert found.overlaps(ball_of(truth, float(abs(truth)) * 1e-50))
+
+
 def test_polygamma_at_a_pole_is_nan() -> None:
     """On a pole, and in a ball around one, there is no value."""
     for x in (arb(0), arb(-3), arb(-2, 0.25), arb(0, 1e-30)):

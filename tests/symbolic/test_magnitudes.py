@@ -147,6 +147,16 @@ def test_what_is_beyond_float64_is_infinite_and_what_is_below_is_zero() -> None:
     assert np.isnan(numbers.quantity(outside).spread[0]).all()
 
 
+def test_what_passes_for_zero_is_off_by_its_size() -> None:
+    """Below 2**-300 the number is 0, and the error says how far from it."""
+    numbers = Magnitudes(24)
+    middle, (error, _) = numbers.quantity(numbers.given(np.array([1e-100, -1e-95, 1e-80])))
+    assert middle[:2].tolist() == [0.0, 0.0]
+    assert error[:2] == pytest.approx([1e-100, 1e-95])
+    assert (error[:2] >= [1e-100, 1e-95]).all()
+    assert middle[2] == pytest.approx(1e-80)
+
+
 def test_zero_stays_zero() -> None:
     """An exact 0 has no sign, no size, and takes part in sums and products as 0 does."""
     numbers = Magnitudes(24)
