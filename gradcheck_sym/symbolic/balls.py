@@ -8,7 +8,8 @@ domain). What it leaves open is settled by `symbolic.careful`, one point at a ti
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple, final
@@ -49,11 +50,23 @@ def polygamma(order: int, x: Ball) -> Ball:
     if x > 0:
         value = arb(order + 1).zeta(x) * arb(order).fac()
         return value if order % 2 else -value
-    series = arb_series([x, 1], prec=order + 3).rgamma()
-    if series[0].contains(0):
-        return NAN
-    quotient = -(series.derivative() / series)
-    return quotient[order] * arb(order).fac()
+    with _terms(order + 3):
+        series = arb_series([x, 1], prec=order + 3).rgamma()
+        if series[0].contains(0):
+            return NAN
+        quotient = -(series.derivative() / series)
+        return quotient[order] * arb(order).fac()
+
+
+@contextmanager
+def _terms(count: int) -> Iterator[None]:
+    """Lets series have that many terms; all others, whatever is asked of them, end at the cap."""
+    before = ctx.cap
+    ctx.cap = max(before, count)
+    try:
+        yield
+    finally:
+        ctx.cap = before
 
 
 def whole_power(base: Ball, exponent: int) -> Ball:

@@ -82,7 +82,7 @@ def _rule(gap: Gap, largest: float) -> Ruling:
         return Ruling(Verdict.WRONG, "an infinity where the truth is finite")
     if gap.most <= gap.allowed and not gap.vague:
         return Ruling(Verdict.AGREES)
-    if gap.most <= gap.allowed or math.isinf(gap.allowed):
+    if gap.most <= gap.allowed:
         return Ruling(Verdict.UNDECIDED, dropped="too sensitive")
     if gap.least > gap.tolerated:
         return Ruling(Verdict.WRONG)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -17,6 +19,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
         (2.0, "2"),
         (-1.0, "-1"),
         (1 / 3, "1/3"),
+        (-1 / 3, "-1/3"),
         (11 / 10, "11/10"),
         (math.pi, "pi"),
         (-2 * math.pi, "-2*pi"),
@@ -25,6 +28,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
         (1 / math.log(2), "1/ln(2)"),
         (math.log(2) / 2, "ln(2)/2"),
         (180 / math.pi, "180/pi"),
+        (1 / (2 * math.pi), "1/(2*pi)"),
     ],
 )
 def test_known_numbers_have_names(ratio: float, name: str) -> None:
@@ -36,11 +40,36 @@ def test_other_numbers_are_given_as_far_as_they_are_known() -> None:
     """Digits beyond the spread would be invented."""
     assert ratio_name(1.2345678, 1e-4) == "1.2346"
     assert digits(1.00001, 1e-8) == "1.00001"
+    assert digits(2.34, 0.5) == "2"
+
+
+def test_a_number_known_exactly_has_all_its_digits() -> None:
+    """Those that tell one float64 from the next, and no more."""
+    for spread in (0.0, 1e-30):
+        assert digits(0.1, spread) == "0.10000000000000001"
+    assert ratio_name(0.5, 0.0) == "1/2"
 
 
 def test_a_name_is_not_given_by_luck() -> None:
     """A ratio known to one part in fifty is near to some named number: its digits are shown."""
     assert ratio_name(math.sqrt(2 / math.pi) * 1.001, 0.02) == "0.8"
+
+
+@pytest.mark.parametrize(
+    "ratio, simpler",
+    [
+        (-1 / 2, 4),  # 1, -1, 1/2 and itself
+        (1 / 3, 7),
+        (3.0, 9),
+    ],
+)
+def test_a_number_is_named_while_fewer_than_one_in_sixteen_would_be(
+    ratio: float, simpler: int
+) -> None:
+    """As many names as were tried, each with its spread to both sides, fill that share of 1."""
+    just = 1 / (32 * simpler)
+    assert Fraction(ratio_name(ratio, just * 0.99)) == Fraction(ratio).limit_denominator(10)
+    assert ratio_name(ratio, just * 1.01) == digits(ratio, just * 1.01)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +79,13 @@ def test_a_name_is_not_given_by_luck() -> None:
         (17.21, 17.4, 17.3),
         (-18.03, -17.98, -18.0),
         (-0.3, 0.2, 0.0),
+        (-0.3, 0.0, 0.0),
+        (0.0, 0.3, 0.0),
         (0.00231, 0.00242, 0.0024),
         (18.0199, 18.0201, 18.02),
+        (17.98, 18.0, 18.0),
         (5.0, 5.0, 5.0),
+        (1 / 3, 1 / 3, 1 / 3),
         (98.0, 130.0, 100.0),
     ],
 )
@@ -69,11 +102,23 @@ def result(dtype: str, verdict: Verdict, pattern: str = "") -> Result:
 
 def test_a_fault_of_one_dtype_is_called_that() -> None:
     """Where the same check agrees in every other dtype."""
-    bad = result("float16", Verdict.WRONG, Pattern.UNKNOWN)
     fine = result("float64", Verdict.AGREES)
-    told = across([fine, bad])
-    assert told[0] == fine
-    assert (told[1].diagnosis, told[1].pattern) == ("wrong in float16 only", "one-dtype")
+    for pattern in (Pattern.UNKNOWN, ""):
+        told = across([fine, result("float16", Verdict.WRONG, pattern)])
+        assert told[0] == fine
+        assert (told[1].diagnosis, told[1].pattern) == ("wrong in float16 only", "one-dtype")
+
+
+def test_values_and_gradients_in_other_dtypes_are_compared_across_checks() -> None:
+    """What float64 says under reverse, a narrower dtype says under dtypes."""
+    bad = replace(result("float16", Verdict.WRONG), check="dtypes")
+    fine = result("float64", Verdict.AGREES)
+    assert across([fine, bad])[1].diagnosis == "wrong in float16 only"
+    for beside in (replace(fine, input="y"), replace(fine, check="vmap")):
+        assert across([beside, bad])[1] == bad
+    mapped = replace(bad, check="vmap")
+    assert across([fine, mapped])[1] == mapped
+    assert across([replace(fine, check="vmap"), mapped])[1].diagnosis == "wrong in float16 only"
 
 
 def test_a_known_mistake_keeps_its_name() -> None:
@@ -84,7 +129,10 @@ def test_a_known_mistake_keeps_its_name() -> None:
     assert told.pattern == Pattern.RATIO
 
 
-@pytest.mark.parametrize("others", [[], [Verdict.WRONG], [Verdict.AGREES, Verdict.UNDECIDED]])
+@pytest.mark.parametrize(
+    "others",
+    [[], [Verdict.WRONG], [Verdict.INACCURATE], [Verdict.AGREES, Verdict.UNDECIDED]],
+)
 def test_nothing_is_added_where_others_fail_or_are_unknown(others: list[Verdict]) -> None:
     """A dtype alone, or beside doubtful ones, says nothing."""
     bad = result("float16", Verdict.WRONG, Pattern.RATIO)

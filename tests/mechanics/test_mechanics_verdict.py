@@ -9,8 +9,17 @@ import pytest
 
 from gradcheck_sym.autograd.programs import execute
 from gradcheck_sym.errors import Position
+from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.symbolic.mechanics import predict
-from gradcheck_sym.verdict.mechanics import Array, Comparison, Number, Snapshot, State, compare
+from gradcheck_sym.verdict.mechanics import (
+    Array,
+    Comparison,
+    Number,
+    Snapshot,
+    State,
+    Wanted,
+    compare,
+)
 
 HERE = Position("program.yaml", 3, 5)
 
@@ -60,6 +69,16 @@ def test_rounding_is_allowed():
     assert compare(trace(), trace(value=scalar(1.001)), "bfloat16").verdict == "agrees"
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("value", [1.0, 1.75, -96.0])
+def test_four_units_in_the_last_place(dtype, value):
+    """As far as torch's elementary functions may be off, and no further."""
+    unit = math.copysign(format_of(dtype).epsilon, value) * 2.0 ** math.floor(math.log2(abs(value)))
+    for off, verdict in ((4, "agrees"), (5, "wrong")):
+        claim = trace(value=scalar(value + off * unit))
+        assert compare(trace(value=scalar(value)), claim, dtype).verdict == verdict
+
+
 def test_zero_and_beyond_the_range():
     """Zero is compared in the smallest steps; an overflow is right where the truth overflows."""
     assert (
@@ -75,6 +94,10 @@ def test_what_the_mathematics_leaves_open_is_counted():
     open_ = trace(value=scalar(math.nan, math.inf), grad=None)
     found = compare(open_, trace(grad=None), "float64")
     assert (found.undecided, found.divergences) == (1, ())
+    assert found.decided == 5  # what is raised, two flags, that there is no gradient, and its flag
+    assert compare(trace(), trace(), "float64").decided == 6
+    pair = Array((2,), (Number(1.0, math.inf), Number(2.0, math.inf)))
+    assert compare(trace(value=pair), trace(value=pair), "float64").undecided == 2
     assert Comparison((), 0, 1).verdict == "undecided"
 
 
@@ -88,7 +111,10 @@ def test_a_difference_that_stays_is_told_once():
 def test_missing_steps_and_names():
     """A side that ended early, or lacks a name, is found."""
     (found,) = compare(trace(), (), "float64").divergences
-    assert "predicted step 1, torch gave no such step" in found.message
+    assert found.message == "step 1 (let): the step: predicted step 1, torch gave no such step"
+    other = (replace(trace()[0], label="2"),)
+    (found,) = compare(trace(), other, "float64").divergences
+    assert found.message == "step 1 (let): the step: predicted step 1, torch gave step 2"
     empty = (replace(trace()[0], states=()),)
     assert compare(trace(), empty, "float64").divergences[0].autograd == "no such name"
 
@@ -109,6 +135,49 @@ def test_exceptions(foreseen, seen, declared, culprit):
     executed = (replace(trace()[0], raised=seen, declared=declared),)
     (found,) = compare(predicted, executed, "float64").divergences
     assert (found.name, found.culprit) == ("raises", culprit)
+
+
+def raising(label: str, action: str, declared: str | None = None) -> Snapshot:
+    """A step that raises, as foreseen."""
+    return Snapshot(label, action, HERE, (), raised="RuntimeError", declared=declared)
+
+
+@pytest.mark.parametrize(
+    "steps, told",
+    [
+        ([("1.1", "backward", None), ("1", "no_grad", None)], ["1.1"]),
+        ([("1.1", "backward", None), ("1", "no_grad", "RuntimeError")], []),
+        ([("1.1", "backward", None), ("1", "no_grad", None), ("2", "let", None)], ["1.1", "2"]),
+    ],
+)
+def test_an_exception_is_told_once(steps, told):
+    """Where it began, unless the step or a block around it declares it."""
+    trace = tuple(raising(*step) for step in steps)
+    found = compare(trace, trace, "float64").divergences
+    assert [one.label for one in found] == told
+    assert {one.culprit for one in found} <= {"the expectation"}
+
+
+def test_the_sentence():
+    """Step, name, and what each of the three says; an author who said nothing is left out."""
+    wanted = (Wanted("x.grad", scalar(11.0)),)
+    step = replace(trace()[0], wanted=wanted)
+    (found,) = compare((step,), trace(), "float64").divergences
+    assert found.message == "step 1 (let): x.grad: predicted 10, torch gave 10, expected 11"
+    (found,) = compare(trace(), trace(grad=None), "float64").divergences
+    assert found.message == "step 1 (let): x.grad: predicted 10, torch gave none"
+    (found,) = compare((raising("1", "let"),), (raising("1", "let"),), "float64").divergences
+    assert found.message == (
+        "step 1 (let): raises: predicted RuntimeError, torch gave RuntimeError, expected nothing"
+    )
+
+
+def test_an_expectation_of_a_name_that_one_side_lacks():
+    """Both its absence and the expectation are told."""
+    step = replace(trace()[0], wanted=(Wanted("x.requires_grad", True),))
+    (*missing, found) = compare((step,), (replace(step, states=()),), "float64").divergences
+    assert len(missing) == 5
+    assert (found.symbolic, found.autograd, found.wanted) == ("true", "no such name", "true")
 
 
 PROGRAM = """\

@@ -40,6 +40,11 @@ def attempt(text: str) -> Domain | ParseError:
         (" [ -1/3 , 1e-3 ) ", [(-1 / 3, 1e-3, True, False)]),
         ("(-pi/2, pi/2)", [(-math.pi / 2, math.pi / 2, False, False)]),
         ("(0, 1 + e)", [(0, 1 + math.e, False, False)]),
+        ("(0, +pi]", [(0, math.pi, False, True)]),
+        ("[-(e + 1), -1]", [(-math.e - 1, -1, True, True)]),
+        ("(0, 5e-324]", [(0, 5e-324, False, True)]),
+        ("[1, 1]", [(1, 1, True, True)]),
+        ("[0**0, 1**-1 + 1]", [(1, 2, True, True)]),
         ("real", [(-INF, INF, False, False)]),
         ("positive", [(0, INF, False, False)]),
         ("negative", [(-INF, 0, False, False)]),
@@ -47,6 +52,10 @@ def attempt(text: str) -> Domain | ParseError:
         ("nonpositive", [(-INF, 0, False, True)]),
         ("integers", [(-INF, INF, False, False)]),
         ("integers [0, 5]", [(0, 5, True, True)]),
+        ("integers [3, inf)", [(3, INF, True, False)]),
+        ("integers (-inf, 3]", [(-INF, 3, False, True)]),
+        ("integers (0.5, 1.5)", [(0.5, 1.5, False, False)]),
+        ("integers [1, 1]", [(1, 1, True, True)]),
         ("{0}", [(0, 0, True, True)]),
         ("{1, -1}", [(-1, -1, True, True), (1, 1, True, True)]),
         ("(1, 2) | (-1, 0)", [(-1, 0, False, False), (1, 2, False, False)]),
@@ -80,11 +89,13 @@ def test_integers_contain_integers_only():
         ("[0, 9**9**9]", Code.BAD_DOMAIN, "9**9**9"),
         ("[1e400, inf)", Code.BAD_DOMAIN, "1e400"),
         ("(0, 1/0)", Code.BAD_DOMAIN, "1/0"),
+        ("(0, 0**-1)", Code.BAD_DOMAIN, "0**-1"),
         ("(0, 2*inf)", Code.BAD_DOMAIN, "2*inf"),
         ("(0, pi*1e308)", Code.BAD_DOMAIN, "pi*1e308"),
         ("(0, pi/(e - e))", Code.BAD_DOMAIN, "pi/(e - e)"),
         ("(0, pi**2)", Code.BAD_DOMAIN, "pi**2"),
         ("(0, (1 < 2)*pi)", Code.BAD_DOMAIN, "(1 < 2)*pi"),
+        ("(-(1 < 2), 3)", Code.BAD_DOMAIN, "-(1 < 2)"),
         ("[0, inf]", Code.BAD_DOMAIN, "]"),
         ("[-inf, 0]", Code.BAD_DOMAIN, "["),
         ("{inf}", Code.BAD_DOMAIN, "inf"),
@@ -99,6 +110,8 @@ def test_integers_contain_integers_only():
         ("[1, 1)", Code.EMPTY_DOMAIN, "[1, 1)"),
         ("(0, 5e-324)", Code.EMPTY_DOMAIN, "(0, 5e-324)"),
         ("integers (0, 1)", Code.EMPTY_DOMAIN, "(0, 1)"),
+        ("integers (0, 0.5]", Code.EMPTY_DOMAIN, "(0, 0.5]"),
+        ("integers [0.5, 1)", Code.EMPTY_DOMAIN, "[0.5, 1)"),
         ("integers [0.5, 0.75]", Code.EMPTY_DOMAIN, "[0.5, 0.75]"),
         ("integers {0, 0.5}", Code.EMPTY_DOMAIN, " 0.5"),
     ],
@@ -119,6 +132,35 @@ def test_the_message_says_what_came_and_what_is_wanted():
     with pytest.raises(ParseError) as caught:
         parse_domain("postive")
     assert caught.value.suggestion == "did you mean 'positive'?"
+    with pytest.raises(ParseError) as caught:
+        parse_domain("real | integers")
+    assert caught.value.suggestion == "write integers each time"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("(0, O)", "an endpoint is a number, inf or -inf"),
+        ("(0, 1/0)", "an endpoint is a number, inf or -inf"),
+        ("(0 1)", "a domain is written (low, high), [low, high], or as a word"),
+        (
+            "reel",
+            "the words are real, positive, negative, nonnegative, nonpositive, integers",
+        ),
+        ("[0, inf]", "an infinite end is open, with a round bracket"),
+        ("{inf}", "a point is finite"),
+        ("real | integers", "a domain is of real numbers or of integers, not of both"),
+        ("(2, 1)", "nothing lies in it: the ends are reversed"),
+        ("(1, 1)", "nothing lies in it: the ends are equal, or neighbours, and open"),
+        ("integers (0, 1)", "nothing lies in it: there is no integer in it"),
+        ("integers {0.5}", "nothing lies in it: the point is no integer"),
+    ],
+)
+def test_each_mistake_has_its_sentence(text, message):
+    """What came, and what is wrong with it."""
+    with pytest.raises(ParseError) as caught:
+        parse_domain(text)
+    assert caught.value.message == f"got '{text}'; {message}"
 
 
 def test_the_function_table_speaks_of_domains_in_this_notation():

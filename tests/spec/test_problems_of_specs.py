@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gradcheck_sym.errors import SpecError
@@ -9,6 +11,8 @@ from gradcheck_sym.spec.codes import CODES, Code
 from gradcheck_sym.spec.files import MAX_BYTES, find_files
 from gradcheck_sym.spec.reader import read, read_file
 from gradcheck_sym.spec.yaml_nodes import MAX_PROBLEMS
+
+SENTENCES = Path(__file__).with_name("sentences.txt")  # of the files below, but for YAML's own
 
 GOOD = "inputs: {x: {shape: [n]}}\nexpr: sin(x)\n"
 STEPS = "inputs: {x: {value: 2}}\nsteps:\n  - let: {y: x*x}\n"
@@ -177,6 +181,10 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     ("inputs: {x: }\nexpr: x + 'a'\n", [(2, 11, Code.NOT_A_NUMBER)]),
     ("inputs: {x: }\nexpr: none\n", [(2, 7, Code.NOT_A_NUMBER)]),
     (f"inputs: {{x: {{domain: '{{0{',1' * 50_000}}}'}}}}\n", [(1, 22, Code.TOO_MANY_EXPRESSIONS)]),
+    (
+        f"inputs: {{x: {{value: [{', '.join(['1/3' + ' ' * 9_990 + '+ 1'] * 11)}]}}}}\nexpr: x\n",
+        [(1, 90_004, Code.TOO_MANY_EXPRESSIONS)],
+    ),
     # steps
     (STEPS + "  - {backward: y, expect: {y: 4}}\n", [(4, 5, Code.BAD_STEP)]),
     (STEPS + "  - raises: RuntimeError\n", [(4, 5, Code.BAD_STEP)]),
@@ -229,6 +237,21 @@ def test_each_mistake_is_reported_at_its_place(tmp_path, content, expected):
     for problem in found:
         assert problem.position.path == problem.path == str(path)
         assert problem.length >= 1
+
+
+def test_every_mistake_has_its_sentence(tmp_path):
+    """Where it is, what came and what is wanted; "…" stands for a list that grows."""
+    found = []
+    for number, (content, _) in enumerate(FILES):
+        path = tmp_path / f"{number}.yaml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        found += [problem.message for problem in problems(path)]
+    for sentence in SENTENCES.read_text(encoding="utf-8").splitlines():
+        beginning = sentence.removesuffix("…")
+        assert any(
+            message.startswith(beginning) if beginning != sentence else message == sentence
+            for message in found
+        ), sentence
 
 
 def test_every_code_is_provoked_and_explained():

@@ -171,6 +171,37 @@ def test_the_kernel_answers_beside_the_doubt(program_of: Any) -> None:
     assert middle[:, 0].tolist() == [2.0, pytest.approx(np.nan, nan_ok=True), 4.0]
 
 
+@pytest.mark.parametrize(
+    "formula, value",
+    [
+        ("floor(x)", 2.0),
+        ("ceil(x)", 3.0),
+        ("floor(-x)", -3.0),
+        ("sign(x) - 2*sign(-x)", 3.0),
+        ("abs(x) + abs(-x)", 5.0),
+        ("sqrt(x + 6.5)", 3.0),
+        ("maximum(x, y) - minimum(x, y)", 4.0),
+        ("amax([x, y, 3, 1])", 3.0),
+        ("amin([x, 3, y, 1])", -1.5),
+        ("atan2(x, y) + atan2(-x, y)", 0.0),
+        ("atan2(y, x)", math.atan2(-1.5, 2.5)),
+        ("(2*y)**3", -27.0),
+        ("(2*y)**-2", 1 / 9),
+        ("(2*x)**(y + 2)", math.sqrt(5)),
+        ("lgamma(y)", 0.8600470153764810),
+        ("where(x > y and not y > 0, 1, 2)", 1.0),
+        ("where(x < y or y == x, 1, 2)", 2.0),
+        ("where(x <= y, 1, where(x >= y, where(x != y, 3, 4), 5))", 3.0),
+    ],
+)
+def test_the_kernel_answers_away_from_the_doubt(
+    formula: str, value: float, program_of: Any
+) -> None:
+    """What the fast way can tell it tells, at x = 2.5 and y = -1.5."""
+    middle, *_ = Kernel(program_of(formula, SHAPES)).enclose(np.array([[2.5, -1.5]]), 53)
+    assert middle[0, 0] == pytest.approx(value, rel=1e-14, abs=1e-15)
+
+
 def test_the_gradient_at_a_pole_is_nan_and_no_exception(derived: Any) -> None:
     """Derivatives of digamma have their poles at 0, -1, -2 and so on."""
     derivation = derived("digamma(x)")
@@ -314,6 +345,21 @@ def test_polygamma_is_that_of_mpmath(order: int, x: float, ball_of: Any) -> None
             assert ball.overlaps(ball_of(truth, float(abs(truth)) * 1e-60))
     with ctx.workprec(400):
         assert balls.polygamma(order, arb(x)).is_finite()
+
+
+@pytest.mark.parametrize("order", [8, 13])
+def test_polygamma_of_high_order(order: int, ball_of: Any) -> None:
+    """Beyond the ten terms at which Arb's series are capped; the cap stays as it was."""
+    import mpmath
+
+    cap = ctx.cap
+    with mpmath.workdps(60):
+        truth = mpmath.polygamma(order, mpmath.mpf(-2.5))
+    with ctx.workprec(106):
+        found = balls.polygamma(order, arb(-2.5))
+    assert ctx.cap == cap
+    assert found.rel_accuracy_bits() > 50
+    assert found.overlaps(ball_of(truth, float(abs(truth)) * 1e-50))
 
 
 def test_polygamma_at_a_pole_is_nan() -> None:

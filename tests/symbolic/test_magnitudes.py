@@ -10,6 +10,7 @@ import pytest
 from flint import arb, ctx
 
 from gradcheck_sym.symbolic import interpret, magnitudes
+from gradcheck_sym.symbolic.balls import Kernel
 from gradcheck_sym.symbolic.magnitudes import Magnitude, Magnitudes
 from gradcheck_sym.symbolic.program import Program
 from gradcheck_sym.symbolic.vectors import Vectors
@@ -88,6 +89,21 @@ def test_the_truth_is_within_the_bounds(
     assert (found.high < np.inf).mean() > 0.4
 
 
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_sensitivities_are_those_of_balls(formula: str, program_of: Any) -> None:
+    """Where balls can follow, what a rounding moves is as large, and seldom larger.
+
+    Balls themselves are too wide by some of their own where a number nearly cancels.
+    """
+    program, rng = program_of(formula, SHAPES), np.random.default_rng(7)
+    rows = rng.choice([-1.0, 1.0], (200, 2)) * 2.0 ** rng.uniform(-6, 4, (200, 2))
+    with np.errstate(all="ignore"):
+        (found,) = Vectors(program).outputs(rows, Magnitudes(24))
+    moved, wanted = found.spread[1], Kernel(program).enclose(rows, 24).moved[:, 0]
+    assert (moved >= 0.7 * wanted).all()
+    assert np.median((moved / wanted)[wanted > 0]) < 1.8
+
+
 @pytest.mark.parametrize(
     "name, broken",
     [
@@ -129,6 +145,16 @@ def test_what_is_beyond_float64_is_infinite_and_what_is_below_is_zero() -> None:
     assert moved[0] == math.inf
     assert 0 < error[1] < 1e-90
     assert np.isnan(numbers.quantity(outside).spread[0]).all()
+
+
+def test_what_passes_for_zero_is_off_by_its_size() -> None:
+    """Below 2**-300 the number is 0, and the error says how far from it."""
+    numbers = Magnitudes(24)
+    middle, (error, _) = numbers.quantity(numbers.given(np.array([1e-100, -1e-95, 1e-80])))
+    assert middle[:2].tolist() == [0.0, 0.0]
+    assert error[:2] == pytest.approx([1e-100, 1e-95])
+    assert (error[:2] >= [1e-100, 1e-95]).all()
+    assert middle[2] == pytest.approx(1e-80)
 
 
 def test_zero_stays_zero() -> None:

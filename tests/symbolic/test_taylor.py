@@ -53,8 +53,21 @@ def _recomputed(program: Program, row: list[float], place: int, dtype: str) -> l
         ("minimum(x, y)", (1.0, 2.0), 1.0),
         ("abs(x)*y", (-2.0, 3.0), -3.0),
         ("floor(x) + ceil(x) + sign(x)", (2.5, 0.0), 0.0),
-        ("lgamma(x)", (-2.5, 0.0), None),
-        ("digamma(x)", (-2.5, 0.0), None),
+        ("atan2(x, y)", (1.0, 2.0), 2 / 5),
+        ("atan2(y, x)", (1.0, 2.0), -2 / 5),
+        ("expm1(2*x)", (0.5, 0.0), 2 * math.e),
+        ("log1p(2*x)", (0.5, 0.0), 1.0),
+        ("sinh(2*x)", (0.5, 0.0), 2 * math.cosh(1)),
+        ("cosh(2*x)", (0.5, 0.0), 2 * math.sinh(1)),
+        ("tanh(2*x)", (0.5, 0.0), 2 / math.cosh(1) ** 2),
+        ("asinh(2*x)", (0.5, 0.0), math.sqrt(2)),
+        ("acosh(2*x)", (1.0, 0.0), 2 / math.sqrt(3)),
+        ("atanh(2*x)", (0.25, 0.0), 8 / 3),
+        ("erfinv(2*x)", (0.25, 0.0), math.sqrt(math.pi) * math.exp(0.4769362762044698733814**2)),
+        ("lgamma(x)", (-2.5, 0.0), 1.1031566406452431872257),
+        ("lgamma(2*x)", (1.25, 0.0), 2 * 0.7031566406452431872257),
+        ("digamma(x)", (-2.5, 0.0), math.pi**2 - 0.3303577561002348649728),
+        ("digamma(2*x)", (1.25, 0.0), 2 * 0.4903577561002348649728),
         ("e*x + pi", (0.0, 0.0), math.e),
     ],
 )
@@ -84,6 +97,26 @@ def test_no_slope_is_nan_and_no_exception(formula: str, point: float, program_of
     (along,) = _slopes(program_of(formula), [point], [1.0])
     if formula != "maximum(x, x*x)":  # a tie is decided for one of the two
         assert not along.is_finite()
+
+
+@pytest.mark.parametrize(
+    "formula, point, bend",
+    [
+        ("digamma(x)", (2.5, 0.0), -0.2362040516417274),
+        ("lgamma(2*x)", (1.25, 0.0), 4 * 0.4903577561002348649728),
+        ("maximum(x**2, y)*x", (2.0, 1.0), 12.0),
+        ("maximum(x**2, y)*x", (0.5, 1.0), 0.0),
+        ("minimum(x**2, y)*x", (0.5, 1.0), 3.0),
+        ("abs(x)*x", (-2.0, 0.0), -2.0),
+    ],
+)
+def test_slopes_of_gradients(
+    formula: str, point: tuple[float, float], bend: float, derived: Any
+) -> None:
+    """What only derivatives consist of has slopes as well: that is the second derivative."""
+    joint = derived(formula, XY).joint
+    _, along, _ = _slopes(joint, [*point, 1.0], [1.0, 0.0, 0.0])
+    assert float(along) == pytest.approx(bend, rel=1e-14, abs=1e-30)
 
 
 def test_the_direction_counts(program_of: Any) -> None:

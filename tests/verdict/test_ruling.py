@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
-from gradcheck_sym.verdict.ruling import Gap, culprit, rule
+from gradcheck_sym.verdict.ruling import Gap, Ruling, culprit, rule
 
 QUICK = settings(deadline=None, derandomize=True, max_examples=400)
 MAX = 3.0e38
@@ -42,6 +42,7 @@ def _off(least: float, most: float | None = None, **fields: object) -> Gap:
         (_off(1e-2, allowed=math.inf), Verdict.UNDECIDED, "infinitely sensitive"),
         (_off(1e-2, allowed=math.nan), Verdict.UNDECIDED, "infinitely sensitive"),
         (_off(1e-2, allowed=2 * MAX), Verdict.UNDECIDED, "infinitely sensitive"),
+        (_off(1e-2, allowed=MAX), Verdict.UNDECIDED, "infinitely sensitive"),
         (_off(1e-2, tolerated=math.inf), Verdict.INACCURATE, ""),
         (_off(1e-2, tolerated=math.nan), Verdict.INACCURATE, ""),
         (replace(PLAIN, claim=math.nan), Verdict.WRONG, ""),
@@ -78,6 +79,8 @@ def _beyond(claim: float, truth: float, allowed: float = 1e30) -> Gap:
         (-math.inf, -1e39, True),
         (MAX, 1e39, True),
         (math.inf, MAX, True),
+        (math.inf, MAX - 1e30, True),
+        (MAX - 1e30, 1e39, True),
         (-math.inf, 1e39, False),
         (math.inf, -1e39, False),
         (-math.inf, math.inf, False),
@@ -96,6 +99,31 @@ def test_beyond_the_range_an_infinity_of_the_right_sign_is_right(
     """Overflow is right where the truth is beyond the dtype; with the wrong sign it is wrong."""
     ruling = rule(_beyond(claim, truth), MAX)
     assert ruling.verdict is (Verdict.AGREES if agrees else Verdict.WRONG)
+
+
+@pytest.mark.parametrize(
+    "claim, truth, reason",
+    [
+        (math.nan, 1.0, "not a number where the truth is finite"),
+        (math.inf, 1.0, "an infinity where the truth is finite"),
+        (1.0, math.inf, "the truth is beyond the dtype's range"),
+        (math.inf, 1e39, "beyond the dtype's range"),
+        (2e36, 1e36, ""),
+    ],
+)
+def test_reasons(claim: float, truth: float, reason: str) -> None:
+    """What is no plain arithmetic is told; what softens a ruling is told besides."""
+    gap = _beyond(claim, truth)
+    assert rule(gap, MAX).reason == reason
+    if not math.isfinite(claim) and truth == 1:
+        softer = {
+            "an input is below the normal range": replace(gap, subnormal=True),
+            "exp overflows in the formula as written, too": replace(
+                gap, overflow="exp", bounded=False
+            ),
+        }
+        for why, soft in softer.items():
+            assert rule(soft, MAX).reason == f"{reason}: {why}"
 
 
 @QUICK
@@ -133,7 +161,8 @@ def test_overflow_of_a_formula_in_an_unbounded_domain() -> None:
     """What overflows as written is dropped, or milder; in a stated domain it is a fault."""
     wrong = replace(_off(1.0), bounded=False)
     assert rule(wrong, MAX).verdict is Verdict.WRONG
-    assert rule(replace(wrong, overflow="arithmetic"), MAX).dropped == "overflow"
+    dropped = Ruling(Verdict.UNDECIDED, dropped="overflow")
+    assert rule(replace(wrong, overflow="arithmetic"), MAX) == dropped
     assert rule(replace(wrong, overflow="exp"), MAX).verdict is Verdict.WRONG
     infinite = replace(wrong, overflow="exp", claim=math.nan)
     mild = rule(infinite, MAX)
@@ -205,7 +234,8 @@ def test_overflow_of_a_product_that_nobody_has_to_form_is_dropped(bounded: bool)
     crowded = replace(_off(1.0), crowded=True, bounded=bounded)
     assert rule(crowded, MAX).verdict is Verdict.WRONG
     for claim in (math.inf, -math.inf, math.nan):
-        assert rule(replace(crowded, claim=claim), MAX).dropped == "overflow"
+        dropped = Ruling(Verdict.UNDECIDED, dropped="overflow")
+        assert rule(replace(crowded, claim=claim), MAX) == dropped
         assert rule(replace(crowded, claim=claim, crowded=False), MAX).verdict is Verdict.WRONG
     assert rule(replace(PLAIN, crowded=True), MAX).verdict is Verdict.AGREES
 

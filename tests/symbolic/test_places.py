@@ -1,0 +1,87 @@
+"""Where a point lies, and the words for why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gradcheck_sym.spec.dtypes import format_of
+
+XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
+
+
+@pytest.mark.parametrize(
+    "formula, point, place, reason",
+    [
+        ("1/x", (0.0, 0.0), "singular", "division by zero"),
+        ("log(x)", (0.0, 0.0), "singular", "a pole of log"),
+        ("lgamma(x)", (-2.0, 0.0), "singular", "a pole of lgamma"),
+        ("erfinv(x)", (1.0, 0.0), "singular", "a pole of erfinv"),
+        ("asin(x)", (1.0, 0.0), "singular", "asin(1)"),
+        ("acosh(x)", (1.0, 0.0), "singular", "acosh(1)"),
+        ("x**0.5", (0.0, 0.0), "singular", "a broken power of zero"),
+        ("x**(-2)", (0.0, 0.0), "singular", "a negative power of zero"),
+        ("abs(x)", (0.0, 0.0), "kink", "abs(0)"),
+        ("floor(x)", (3.0, 0.0), "kink", "floor at an integer"),
+        ("maximum(x, y)", (1.0, 1.0), "kink", "a tie in max"),
+        ("amin([2*y, x, y])", (1.0, 1.0), "kink", "a tie in min"),
+        ("where(x > y, x, y)", (1.0, 1.0), "kink", "exactly at the threshold of a condition"),
+        ("atan2(x, y)", (0.0, 0.0), "on a jump", "atan2(0, 0)"),
+        ("atan2(x, y)", (0.0, -1.0), "on a jump", "atan2's branch cut"),
+        ("log(x)", (-1.0, 0.0), "outside the domain", "log is not defined there"),
+        ("x**0.5", (-1.0, 0.0), "outside the domain", "a broken power of a negative number"),
+        ("exp(x)", (1e300, 0.0), "beyond every range", "exp overflows"),
+        ("x**y", (1e300, 1e300), "beyond every range", "a power overflows"),
+        ("1/(exp(x)**2 - exp(2*x))", (1.0, 0.0), "undecided", "close to division by zero"),
+        (
+            "where(exp(x)**2 > exp(2*x), x, y)",
+            (1.0, 0.0),
+            "undecided",
+            "a condition is too close to its threshold",
+        ),
+        (
+            "maximum(exp(x)**2, exp(2*x))",
+            (1.0, 0.0),
+            "undecided",
+            "the max is too close to a tie",
+        ),
+        (
+            "log(exp(x)**2 - exp(2*x))",
+            (1.0, 0.0),
+            "undecided",
+            "log is too close to the end of its domain",
+        ),
+        (
+            "atan2(exp(x)**2 - exp(2*x), -1)",
+            (1.0, 0.0),
+            "undecided",
+            "atan2 is too close to its branch cut",
+        ),
+    ],
+)
+def test_reasons(
+    formula: str, point: tuple[float, float], place: str, reason: str, derived: Any
+) -> None:
+    """What a report says of a point that has no gradient."""
+    settled = derived(formula, XY).settle([*point, 1.0], format_of("float64"))
+    assert (settled.place.value, settled.reason) == (place, reason)
+
+
+@pytest.mark.parametrize(
+    "formula, reason",
+    [
+        ("abs(x) + 1/x", "division by zero"),
+        ("1/x + abs(x)", "division by zero"),
+        ("sqrt(x) + log(x - 1)", "log is not defined there"),
+        ("maximum(abs(x), 3)", ""),
+        ("maximum(abs(x), -3)", "abs(0)"),
+        ("where(y > 0, abs(x), x)", ""),
+        ("where(y > 0, x, abs(x))", "abs(0)"),
+        ("where(y > 0, 1/x, abs(x))", "abs(0)"),
+    ],
+)
+def test_the_worst_of_what_the_branches_reach(formula: str, reason: str, derived: Any) -> None:
+    """At x = 0 and y = -1; what no branch takes does not matter."""
+    settled = derived(formula, XY).settle([0.0, -1.0, 1.0], format_of("float64"))
+    assert settled.reason == reason
