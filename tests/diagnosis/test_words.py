@@ -21,6 +21,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
         (1 / 3, "1/3"),
         (-1 / 3, "-1/3"),
         (11 / 10, "11/10"),
+        (-11 / 10, "-11/10"),
         (math.pi, "pi"),
         (-2 * math.pi, "-2*pi"),
         (1 / math.pi, "1/pi"),
@@ -48,6 +49,12 @@ def test_a_number_known_exactly_has_all_its_digits() -> None:
     for spread in (0.0, 1e-30):
         assert digits(0.1, spread) == "0.10000000000000001"
     assert ratio_name(0.5, 0.0) == "1/2"
+
+
+@pytest.mark.parametrize("ratio", [13 / 11, 11 / 13])
+def test_fractions_that_explain_nothing_are_given_in_digits(ratio: float) -> None:
+    """A numerator or a denominator beyond a dozen is no mistake that anyone makes."""
+    assert ratio_name(ratio, 1e-12) == digits(ratio, 1e-12)
 
 
 def test_a_name_is_not_given_by_luck() -> None:

@@ -157,6 +157,17 @@ def test_what_passes_for_zero_is_off_by_its_size() -> None:
     assert middle[2] == pytest.approx(1e-80)
 
 
+@pytest.mark.parametrize("op, shares", [("max", [0, 1, 0]), ("min", [0, 0, 1])])
+def test_who_wins(op: str, shares: list[int]) -> None:
+    """1 for the only largest, or smallest; open for all at a tie."""
+    numbers = Magnitudes(24)
+    args = [numbers.given(np.array(column)) for column in ([1.0, 2.0], [3.0, 2.0], [-2.0, 2.0])]
+    with np.errstate(all="ignore"):
+        won = [numbers.quantity(numbers.wins(op, place, args)) for place in range(3)]
+    assert [each.middle[0] for each in won] == shares
+    assert all(np.isnan(each.spread[0, 1]) for each in won)
+
+
 def test_zero_stays_zero() -> None:
     """An exact 0 has no sign, no size, and takes part in sums and products as 0 does."""
     numbers = Magnitudes(24)

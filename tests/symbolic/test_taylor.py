@@ -15,7 +15,7 @@ from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.symbolic import interpret
 from gradcheck_sym.symbolic.program import Program
-from gradcheck_sym.symbolic.taylor import recomputed, slopes
+from gradcheck_sym.symbolic.taylor import largest, recomputed, slopes
 
 QUICK = settings(deadline=None, derandomize=True, max_examples=40)
 XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
@@ -117,6 +117,17 @@ def test_slopes_of_gradients(
     joint = derived(formula, XY).joint
     _, along, _ = _slopes(joint, [*point, 1.0], [1.0, 0.0, 0.0])
     assert float(along) == pytest.approx(bend, rel=1e-14, abs=1e-30)
+
+
+def test_the_largest_on_the_way(program_of: Any) -> None:
+    """Of values and of slopes along one input, by size; what is not finite does not count."""
+    program = program_of("-(x*y)**2 + sin(x) + where(x > 2, 1/x, 0)", XY)
+    taken = interpret.decisions(program, [3.0, -5.0])
+    steepest = 150 - math.cos(3) + 1 / 9
+    assert largest(program, [3.0, -5.0], 0, taken) == pytest.approx((225.0, steepest))
+    assert largest(program, [3.0, -5.0], 1, taken) == pytest.approx((225.0, 90.0))
+    pole = program_of("1/x + y", XY)
+    assert largest(pole, [0.0, 4.0], 1, interpret.decisions(pole, [0.0, 4.0])) == (4.0, 1.0)
 
 
 def test_the_direction_counts(program_of: Any) -> None:

@@ -38,6 +38,7 @@ def _off(least: float, most: float | None = None, **fields: object) -> Gap:
         (_off(0.0, math.inf), Verdict.UNDECIDED, "the truth is too vague"),
         (_off(0.0, math.nan), Verdict.UNDECIDED, "the truth is too vague"),
         (_off(1e-7, vague=True), Verdict.UNDECIDED, "too sensitive"),
+        (_off(1e-6, vague=True), Verdict.UNDECIDED, "too sensitive"),
         (_off(1e-2, vague=True), Verdict.WRONG, ""),
         (_off(1e-2, allowed=math.inf), Verdict.UNDECIDED, "infinitely sensitive"),
         (_off(1e-2, allowed=math.nan), Verdict.UNDECIDED, "infinitely sensitive"),
