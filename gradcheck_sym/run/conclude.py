@@ -266,7 +266,7 @@ def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
 
     spec = None if asked.accused in _OF_DERIVED else asked.subject.spec
     trials = [item.trial for item in asked.evidence]
-    again = asking(asked.evidence[0].function)
+    again = asking([(item.function, item.trial) for item in asked.evidence])
     known = asked.subject.told
     key = asked.accused, asked.entry
     told = diagnose_like(evidence_of(spec, asked.entry, trials, again=again), known.get(key))

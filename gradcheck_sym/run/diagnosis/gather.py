@@ -63,14 +63,15 @@ def evidence_of(
     )
 
 
-def asking(function: Function) -> Again:
-    """How a function is run at new points."""
+def asking(run: Sequence[tuple[Function, Trial]]) -> Again:
+    """How what made a trial is run at new points: a gradient is a function at some sizes only."""
+    functions = {id(trial): function for function, trial in run}
 
     def again(trial: Trial, values: Values, cotangents: Floats) -> Trial:
         dtype = trial.dtype.name
         rounded = {name: round_to(dtype, array) for name, array in values.items()}
         batch = Batch(trial.dims, dtype, rounded, ("search",) * len(cotangents))
-        return function.trial(batch, "each", cotangents)
+        return functions[id(trial)].trial(batch, "each", cotangents)
 
     return again
 
