@@ -20,6 +20,7 @@ from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.search import Judge, Score, search
 from gradcheck_sym.sampling.shrink import shrink
 from gradcheck_sym.sampling.space import Drawn, SamplingError, everyday, ordinary
+from gradcheck_sym.verdict.records import Verdict
 
 Floats = npt.NDArray[np.float64]
 Dims = Mapping[str, int]
@@ -29,6 +30,7 @@ _MOST_WORTH = 50  # formulas of so many are worth the whole search, others their
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 8  # points for one, where all are judged as one long vector: they cost little
 _MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
+_ALONE = 4  # wrong points of many run at once that are run one by one as well
 _MOST_NUMBERS, _FEWEST = 2**20, 4  # of a trial, over all its points and inputs; points in any case
 
 
@@ -74,7 +76,24 @@ class Plan:
             return
         share = max(1, self.points // len(self.sizes))
         for dims in self.sizes:
-            yield self.function.trial(self._drawn(dims, share), mode)
+            yield self._together(self._drawn(dims, share))
+
+    def _together(self, batch: Batch) -> Trial:
+        """The points run at once; one by one, where what is wrong of them is right alone.
+
+        Then it is the operator's rule for vmap that is wrong, which an ordinary backward does not
+        run, and which has a check of its own.
+        """
+        function = self.function
+        trial = function.trial(batch, function.together)
+        faults = function.judge(trial, trial.every_column).faults
+        wrong = sorted({f.lane for f in faults if f.ruling.verdict is Verdict.WRONG})[:_ALONE]
+        if function.together == "each" or not wrong:
+            return trial
+        alone = function.trial(batch.take(wrong), "each", trial.cotangents[wrong])
+        if function.is_wrong(alone):
+            return trial
+        return function.trial(batch, "each", trial.cotangents)
 
     def _room(self, dims: Dims, lanes: int) -> int:
         """So many points, or fewer of large tensors."""

@@ -143,6 +143,29 @@ def test_the_only_way_in_which_it_shows_is_told(judged: Judged) -> None:
     assert verdicts(judged("TooFew", "reverse")) == {Verdict.WRONG}  # in one long vector
 
 
+def test_a_wrong_rule_for_vmap_is_no_wrong_backward(results_of: Any) -> None:
+    """Many points are run at once by vmap, whose rule for select_scatter doubles a slope."""
+    text = """
+        inputs: {x: {shape: [2, n], domain: "[-9, 9]"}, y: {shape: [n], domain: "[-9, 9]"}}
+        expr: "[x[0], y]"
+        torch: torch.select_scatter(x, y, 0, 1)
+    """
+    results = results_of(text, checks=("reverse", "finite_difference", "layouts", "vmap"))
+    assert {r.check for r in results if r.verdict is Verdict.WRONG} == {"vmap"}
+
+
+def test_a_wrong_second_derivative_is_told_at_examples_of_another_size(results_of: Any) -> None:
+    """The threshold is looked for where it was seen: a gradient is a function at one size."""
+    text = """
+        inputs: {x: {shape: [n], domain: "[3, 1000]"}}
+        expr: log(pi)/2 + lgamma(x) + lgamma(x - 1/2)
+        torch: torch.mvlgamma(x, 2)
+        examples: [{point: {x: [3]}}]
+    """
+    found = results_of(text, checks=("second_order",))
+    assert Verdict.WRONG in {result.verdict for result in found}
+
+
 def test_what_an_implementation_compares_with_becomes_a_point(judged: Judged) -> None:
     """A threshold on a norm that no random point crosses is found by tracing."""
     found = judged("BeyondEighteen", "reverse", domain="[-1e6, 1e6]", points=1)
