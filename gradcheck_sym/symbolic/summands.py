@@ -132,8 +132,7 @@ def _factors(term: sympy.Expr) -> Iterator[sympy.Expr]:
     for factor in sympy.Mul.make_args(term):
         base, exponent = factor.as_base_exp()
         whole = exponent.is_Integer and base != sympy.E and 1 < abs(int(exponent)) <= _MOST_FACTORS
-        count = abs(int(exponent)) if whole else 1
-        parts += [base ** sympy.sign(exponent)] * count if whole else [factor]
+        parts += [base ** sympy.sign(exponent)] * abs(int(exponent)) if whole else [factor]
     parts = [part for part in parts if part != -1]
     if len(parts) > _MOST_FACTORS:
         return

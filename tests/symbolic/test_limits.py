@@ -7,12 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from flint import arb, ctx
 
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.symbolic import directions
 from gradcheck_sym.symbolic.blocks import blocks
 from gradcheck_sym.symbolic.faces import Face, faces
-from gradcheck_sym.symbolic.limits import UNIT, Approach, Line, Way
+from gradcheck_sym.symbolic.limits import UNIT, Approach, Line, Way, sharp_limit
 
 FLOAT64 = format_of("float64")
 XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
@@ -191,3 +192,23 @@ def test_a_face_names_its_elements(approach_of: Any) -> None:
     approach = approach_of("maximum(x[0], x[1])", [0.0, 0.0], x=(2,))
     face: Face = faces(approach, blocks(approach.program, 1, approach.moving))[0]
     assert face.names == ("x[0]", "x[1]")
+
+
+def test_slopes_in_as_many_digits_as_matter() -> None:
+    """0 is exact; what no dtype resolves passes for 0, and the error holds it."""
+    zero = sharp_limit(arb(0), FLOAT64)
+    assert zero is not None
+    assert (zero.middle, zero.error, zero.infinite) == (0, 0, 0)
+    for sign in (1, -1):
+        tiny = sharp_limit(sign * arb(2) ** -1100, FLOAT64)
+        assert tiny is not None
+        assert tiny.middle == 0
+        assert Fraction(1, 2**1100) <= tiny.error < Fraction(FLOAT64.smallest_subnormal)
+        huge = sharp_limit(sign * arb(2) ** 1100, FLOAT64)
+        assert huge is not None
+        assert huge.infinite == sign
+    with ctx.workprec(256):
+        third = sharp_limit(arb(1) / 3, FLOAT64)
+    assert third is not None
+    assert abs(third.middle - Fraction(1, 3)) <= third.error < Fraction(1, 2**60)
+    assert sharp_limit(arb(1, 1e-10), FLOAT64) is None
