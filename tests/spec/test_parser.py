@@ -101,7 +101,7 @@ def test_spans_count_characters_of_the_text_even_beyond_ascii():
     [
         ("math", " where(not z > 20, -x**2, (log(1 + exp(z)))/beta) "),
         ("math", "einsum('ij,jk->ik', (x + 1).T, y)[0, ..., 1:, :-1:2, [i, 0], none]"),
-        ("math", "a < b <= c or true and +a == -(b + c)*2.5e-3"),
+        ("math", "a < b <= c or True and +a == -(b + c)*2.5e-3"),
         ("math", "\n sum(αβ,\tdim=(0, λ), keepdim = true) @ x.mT"),
         ("steps", "x.grad + diff(y*x, x)"),
         ("torch", "F.softplus(x, beta=1.5)*torch.sum(x, dim=[0, 1])[0]"),

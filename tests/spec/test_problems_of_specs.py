@@ -137,6 +137,7 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     (GOOD + "kinks: lef\n", [(3, 8, Code.BAD_MEMBER)]),
     (GOOD + "kinks: [left]\n", [(3, 8, Code.BAD_MEMBER)]),
     (GOOD + "kinks: {x: {y: left}}\n", [(3, 12, Code.BAD_MEMBER)]),
+    ("inputs: {x: , y: }\nexpr: x*y\nkinks: {z: left}\n", [(3, 9, Code.UNKNOWN_NAME)]),
     (GOOD + "kinks: {y: left, x: up}\n", [(3, 9, Code.UNKNOWN_NAME), (3, 21, Code.BAD_MEMBER)]),
     (
         "inputs: {x: , y: {requires_grad: false}}\nexpr: x*y\nkinks: {x: mean, y: left}\n",
