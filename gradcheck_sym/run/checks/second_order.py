@@ -73,7 +73,8 @@ def _first(subject: Subject) -> dict[str | None, Result]:
     found = conclude_each(
         subject, "second_order", subject.graded, [*with_graph(subject)], _LACKING, digits=False
     )
-    return {result.input: result for result in found if result.verdict is Verdict.WRONG}
+    wrong = (result for result in found if result.verdict is Verdict.WRONG)
+    return {r.input: r for r in wrong if r.worst is not None and r.worst.setting}
 
 
 def _at_points(subject: Subject, made: Callable[[Dims], Function]) -> list[Evidence]:
