@@ -67,11 +67,10 @@ def test_an_expected_failure_gives_its_numbers() -> None:
                 assert measured or check == "expect", (spec.name, check)
 
 
-def test_every_spec_holds() -> None:
-    """Nothing fails but what is said to, and all that is said to fail does."""
-    specs = reader.read([str(_SPECS)])
-    first = ("forward", "reverse", "finite_difference", "steps", "expect")
-    results = run(specs, Options(points=50, checks=first), lambda result: None)
+def test_a_spec_of_every_file_holds() -> None:
+    """Nothing fails but what is said to; that all do, the main job shows (`tox -e specs`)."""
+    specs = [_read(path)[0] for path in _FAMILIES]
+    results = run(specs, Options(points=50), lambda result: None)
     assert {result.spec for result in results} == {spec.address for spec in specs}
     bad = ("failed", "errors", "xpassed")
     found = [(r.spec, r.check, r.input, r.message) for r in results if r.outcome in bad]
