@@ -34,24 +34,25 @@ _FACTORIES = frozenset(
 
 _EXACT = frozenset(
     """_conj_physical _linalg_check_errors _local_scalar_dense _unique2 _unsafe_index _unsafe_view
-    abs adaptive_max_pool2d alias_copy all amax amin aminmax any argmax argmin argsort
-    as_strided_copy as_strided_scatter bincount bitwise_and bitwise_not bitwise_or bitwise_xor
-    bucketize cat ceil channel_shuffle clamp clamp_max clamp_min clone complex conj_physical
-    constant_pad_nd copysign count_nonzero cummax cummin detach diag_embed diagonal_backward
-    diagonal_copy diagonal_scatter embedding eq equal expand_copy fill flip floor fmax fmin
-    fmod frac frexp gather ge gt hardshrink hardtanh hardtanh_backward heaviside im2col index
-    index_copy index_fill index_put index_select isfinite isin isinf isnan isneginf isposinf
-    kthvalue le lift logical_and logical_not logical_or logical_xor lt masked_fill
-    masked_scatter masked_select max max_pool2d_with_indices max_pool3d_with_indices
-    max_unpool2d max_unpool3d maximum median min minimum mode nan_to_num nanmedian narrow_copy
-    ne neg nextafter nonzero permute_copy pixel_shuffle pixel_unshuffle put reflection_pad1d
-    reflection_pad2d reflection_pad3d relu repeat repeat_interleave replication_pad1d
-    replication_pad2d replication_pad3d resize roll rot90 round scatter searchsorted
-    select_backward select_scatter sgn sign signbit slice_backward slice_scatter sort
-    split_with_sizes_copy squeeze_copy stack t_copy take threshold threshold_backward topk
-    transpose_copy tril triu trunc unbind_copy unfold_copy unique_consecutive unique_dim
-    unsafe_split unsafe_split_with_sizes unsqueeze_copy upsample_nearest1d upsample_nearest2d
-    upsample_nearest3d view_copy where zero""".split()
+    _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d abs
+    adaptive_max_pool2d adaptive_max_pool3d alias_copy all amax amin aminmax any argmax argmin
+    argsort as_strided_copy as_strided_scatter bincount bitwise_and bitwise_not bitwise_or
+    bitwise_xor bucketize cat ceil channel_shuffle clamp clamp_max clamp_min clone complex
+    conj_physical constant_pad_nd copysign count_nonzero cummax cummin detach diag_embed
+    diagonal_backward diagonal_copy diagonal_scatter embedding eq equal expand_copy fill flip
+    floor fmax fmin fmod frac fractional_max_pool2d fractional_max_pool3d frexp gather ge gt
+    hardshrink hardtanh hardtanh_backward heaviside im2col index index_copy index_fill index_put
+    index_select isfinite isin isinf isnan isneginf isposinf kthvalue le lift logical_and
+    logical_not logical_or logical_xor lt masked_fill masked_scatter masked_select max
+    max_pool2d_with_indices max_pool3d_with_indices max_unpool2d max_unpool3d maximum median min
+    minimum mode nan_to_num nanmedian narrow_copy ne neg nextafter nonzero permute_copy
+    pixel_shuffle pixel_unshuffle put reflection_pad1d reflection_pad2d reflection_pad3d relu
+    repeat repeat_interleave replication_pad1d replication_pad2d replication_pad3d resize roll
+    rot90 round scatter searchsorted select_backward select_scatter sgn sign signbit
+    slice_backward slice_scatter sort split_with_sizes_copy squeeze_copy stack t_copy take
+    threshold threshold_backward topk transpose_copy tril triu trunc unbind_copy unfold_copy
+    unique_consecutive unique_dim unsafe_split unsafe_split_with_sizes unsqueeze_copy
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d view_copy where zero""".split()
 )
 
 _CASTS = frozenset(("_to_copy", "convert_element_type", "copy", "to"))
@@ -71,6 +72,8 @@ _PLAIN = frozenset(
 _PRODUCTS = frozenset(("bmm", "mm"))
 _OWN = frozenset(("aten", "prim", "prims"))  # torch's namespaces of operations
 
+_REDUCING = frozenset(("index_reduce", "scatter_reduce"))  # the fifth argument says how
+
 # Multiplications of some kind: where no operand is 0 and the result is, it is not, but rounded.
 _UNDERFLOWING = frozenset("div erfc exp exp2 mul pow reciprocal sigmoid square".split())
 
@@ -84,6 +87,8 @@ def kind_of(function: Any, arguments: Sequence[Any]) -> Kind:
     """How an operation with these positional arguments rounds; STABLE where nothing is known."""
     kind, name = _known(function)
     if name == "linalg_vector_norm" and _selects(arguments):
+        return Kind.EXACT
+    if name in _REDUCING and len(arguments) > 4 and arguments[4] in ("amax", "amin"):
         return Kind.EXACT
     if name == "index_put" and len(arguments) > 3 and arguments[3]:  # accumulates
         return Kind.STABLE
