@@ -96,6 +96,7 @@ def test_what_the_mathematics_leaves_open_is_counted():
     assert (found.undecided, found.divergences) == (1, ())
     assert found.decided == 5  # what is raised, two flags, that there is no gradient, and its flag
     assert compare(trace(), trace(), "float64").decided == 6
+    assert compare(trace() * 2, trace() * 2, "float64").decided == 12
     pair = Array((2,), (Number(1.0, math.inf), Number(2.0, math.inf)))
     assert compare(trace(value=pair), trace(value=pair), "float64").undecided == 2
     assert Comparison((), 0, 1).verdict == "undecided"
@@ -166,6 +167,14 @@ def test_the_sentence():
     assert found.message == "step 1 (let): x.grad: predicted 10, torch gave 10, expected 11"
     (found,) = compare(trace(), trace(grad=None), "float64").divergences
     assert found.message == "step 1 (let): x.grad: predicted 10, torch gave none"
+    (found,) = compare(trace(), trace(requires_grad=False), "float64").divergences
+    assert found.message == "step 1 (let): x.requires_grad: predicted true, torch gave false"
+    declared = raising("1", "let", "RuntimeError")
+    silent = replace(declared, raised=None)
+    (found,) = compare((declared,), (silent,), "float64").divergences
+    assert found.message == (
+        "step 1 (let): raises: predicted RuntimeError, torch gave nothing, expected RuntimeError"
+    )
     (found,) = compare((raising("1", "let"),), (raising("1", "let"),), "float64").divergences
     assert found.message == (
         "step 1 (let): raises: predicted RuntimeError, torch gave RuntimeError, expected nothing"

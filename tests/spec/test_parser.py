@@ -163,13 +163,16 @@ def test_a_function_without_arguments_is_explained():
     assert refused("(x + 1).sum()", names={"x"}).suggestion == "write sum(…)"
     assert refused("x.exp").suggestion == "write exp(…)"
     assert refused("x.exp", dialect="torch").suggestion == ""
-    assert refused("torch.exp(x)").suggestion == "write exp(…)"
+    method = refused("torch.exp(x)")
+    assert (method.code, method.suggestion) == (Code.UNKNOWN_FUNCTION, "write exp(…)")
+    assert refused("y + x(1)", names={"x", "y"}).span == Span(4, 5)
     assert refused("sin + 1", names={"x"}).code is Code.UNKNOWN_NAME
 
 
 def test_nothing_is_suggested_where_nothing_is_near():
     """Nor among more names than can be compared in no time."""
     assert refused("qqqq(x)").suggestion == ""
+    assert refused("x\x07").suggestion == ""
     assert refused("qqqq + 1", names={"x", "y"}).suggestion == ""
     assert closest("name1", [f"name{number}" for number in range(MAX_KNOWN)]) != ""
     assert closest("name1", [f"name{number}" for number in range(MAX_KNOWN + 1)]) == ""

@@ -35,6 +35,7 @@ def _off(least: float, most: float | None = None, **fields: object) -> Gap:
         (_off(1e-2), Verdict.WRONG, ""),
         (_off(1e-7, 1e-5), Verdict.UNDECIDED, "the truth is too vague"),
         (_off(1e-5, 1e-1), Verdict.INACCURATE, ""),
+        (_off(1e-6, 1e-5), Verdict.UNDECIDED, "the truth is too vague"),
         (_off(0.0, math.inf), Verdict.UNDECIDED, "the truth is too vague"),
         (_off(0.0, math.nan), Verdict.UNDECIDED, "the truth is too vague"),
         (_off(1e-7, vague=True), Verdict.UNDECIDED, "too sensitive"),
