@@ -15,7 +15,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from gradcheck_sym.autograd.graphs import Point, copied, points_of, same
+from gradcheck_sym.autograd.graphs import Point, alike, copied, points_of, same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.ledger import Array, job_of
@@ -209,7 +209,7 @@ def _repeated(point: Point) -> Iterator[Impurity]:
     one = point.graph()
     first = copied(one.pull())
     other = point.graph()
-    if not same(one.value, other.value):
+    if not alike(one.value, other.value):
         text = "a second forward at the same point gives another value"
         yield Impurity(Kind.RANDOM, text, by=FORWARD)
     for name in different(one.wrt, other.pull(), first):

@@ -12,7 +12,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from gradcheck_sym.autograd.graphs import Gradients, Point, copied, same
+from gradcheck_sym.autograd.graphs import Gradients, Point, alike, copied
 from gradcheck_sym.autograd.implementation import RAISED, told
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 
@@ -47,7 +47,7 @@ def refilled(point: Point, rivals: Rivals) -> Iterator[Impurity]:
             for name, tensor in graph.tensors.items():
                 tensor.copy_(rival.inputs[name])
         again = replace(rival, given=graph.tensors).graph()
-        if not same(again.value, expected.value):
+        if not alike(again.value, expected.value):
             yield Impurity(Kind.STALE, f"the result is another {_REFILLED}", by=FORWARD)
             return
         for name in different(again.wrt, again.pull(), expected.gradients):
@@ -62,7 +62,7 @@ def _disturbed(
 ) -> Iterator[Impurity]:
     one, other = point.graph(), rival.graph()
     again = f"the function was called again, {where}"
-    if not same(one.result, alone.value):
+    if not alike(one.result, alone.value):
         yield Impurity(Kind.STALE, f"the result is another after {again}", by=FORWARD)
         return
     try:
@@ -97,7 +97,7 @@ class _Answer:
 
 
 def different(wrt: tuple[str, ...], found: Gradients, expected: Gradients) -> Iterator[str]:
-    """The inputs whose gradients are not the same bits."""
+    """The inputs whose gradients are another answer."""
     for name, gradient, other in zip(wrt, found, expected, strict=True):
-        if not same(gradient, other):
+        if not alike(gradient, other):
             yield name

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any, final
 
 from gradcheck_sym.autograd.rounding import RUNS
@@ -223,6 +224,7 @@ def _membership(members: Sequence[str]) -> str:
     return f"at kinks autograd gives {listed}{more}"
 
 
+_ASKED = 8  # failing points that are looked at for a culprit, besides those that are shown
 _MOST_SETTINGS = 2  # ways of running that are told of
 _OF_DERIVED = ("the backward", "the jvp")  # whose truths are not those of the spec itself
 _MOST_MEMBERS = 3  # that are told of; the rest is counted
@@ -244,7 +246,7 @@ def _failing(asked: Question, base: Result, faults: Sequence[Finding]) -> Result
         verdict=verdict,
         worst=largest,
         smallest=shown,
-        culprit=_culprit(asked, (simple, worst), witnesses),
+        culprit=_culprit(asked, zip((simple, worst), witnesses, strict=True), faults),
         diagnosis=diagnosis.sentence if diagnosis else "",
         pattern=diagnosis.code if diagnosis else "",
         message=_sentence(verdict, shown, faults)
@@ -289,14 +291,18 @@ def _measured(asked: Question, found: Finding) -> Measured | None:
 
 
 def _culprit(
-    asked: Question, found: Sequence[Finding], witnesses: Sequence[Measured | None]
+    asked: Question,
+    shown: Iterable[tuple[Finding, Measured | None]],
+    faults: Sequence[Finding],
 ) -> str:
-    """Who is to blame."""
+    """Who is to blame; where what is shown does not tell, some other failing points may."""
     if asked.accused:
         return _author(asked)
+    wrong = [found for found in faults if found.fault.ruling.verdict is Verdict.WRONG]
+    others = ((found, _measured(asked, found)) for found in wrong[:: -(-len(wrong) // _ASKED) or 1])
     told = (
-        accuse(finding.evidence.trial, finding.fault, numerical)
-        for finding, numerical in zip(found, witnesses, strict=True)
+        accuse(found.evidence.trial, found.fault, numerical)
+        for found, numerical in chain(shown, others)
     )
     return next(filter(None, told), "")
 

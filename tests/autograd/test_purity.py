@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -497,6 +498,18 @@ class Recomputes(Square):
 NORM = torch.nn.BatchNorm1d(1, dtype=torch.float64)
 
 
+class AsMemoryLies(Square):
+    """Last bits that change from call to call, as where BLAS adds up in another order."""
+
+    calls = itertools.count()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        last = torch.finfo(x.dtype).eps * (next(AsMemoryLies.calls) % 3)
+        return 2 * x * grad * (1 + last)
+
+
 def draws(x: Tensor) -> Tensor:
     noise = random.random() + np.random.random() + torch.rand(len(x))
     return x * noise
@@ -511,6 +524,7 @@ def draws(x: Tensor) -> Tensor:
         ScratchOnGraph.apply,
         HandsOn.apply,
         Recomputes.apply,
+        AsMemoryLies.apply,
         F.dropout,
         draws,
         lambda x: x,
