@@ -102,6 +102,7 @@ class _Judging:
 
     def _decide(self) -> None:
         as_usual = self.trial.is_as_usual(self.columns)  # judged where it is run as usual
+        self._leave_out(as_usual)
         tight, loose = (self._within(share) | as_usual for share in self.trial.shares)
         doubtful, count = self._by_size(self._unexplained(self._within_range(~loose))), _AT_ONCE
         if len(doubtful) > _MOST_DOUBTS:
@@ -116,6 +117,13 @@ class _Judging:
                 return
             count = len(doubtful) if self.together else count * _GROWTH
         self._look_closer(self._by_size(loose & ~tight)[:_CLOSEST_LOOK])
+
+    def _leave_out(self, as_usual: Mask) -> None:
+        """Counts the points without a truth that are left to the usual run, which has none."""
+        for lane in np.flatnonzero(as_usual).tolist() if self.trial.smooth else ():
+            reason = self._undecided(lane)
+            if reason is not None:
+                self.dropped[reason] += 1
 
     def _look_closer(self, lanes: list[int]) -> None:
         """The faults at points within a bound that may be too wide."""
