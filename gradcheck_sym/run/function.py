@@ -210,6 +210,13 @@ class Function:
         left = np.where(explained, 0.0, errors)
         return np.asarray(explained | self._jumping(trial, lanes, left, plain))
 
+    def narrowest(self, trial: Trial) -> Format:
+        """The narrowest dtype in which a user's own code is seen to round at some points."""
+        wrt, fed = trial.derivation.wrt, trial.cotangents
+        asked = self.implementation, trial.values, wrt, fed, self.dtype.name
+        seen = next(spreads(*asked, runs=1)).narrowest if self.implementation.kind == "user" else ""
+        return format_of(seen) if seen in DTYPES else self.dtype
+
     def _jumping(self, trial: Trial, lanes: Sequence[int], errors: Floats, plain: Floats) -> Mask:
         """Which errors jump like rounding from point to point, where watching changes the way.
 

@@ -27,16 +27,23 @@ _LEAST_EXPONENT = 80  # of the dtype's largest numbers: below there is no room b
 def scaled(function: Function, trial: Trial) -> Trial | None:
     """A few points of a trial that agree there, fed a third of the way to each end of the range.
 
-    None where there are none, or the dtype is too narrow.
+    The range is that of the narrowest dtype that is computed in: single precision inside loses
+    digits, and no more is told of it. None where there are no points, or there is no room.
     """
     dtype = function.dtype
     lanes = list(_ordinary(trial, dtype)) if dtype.exponent_max > _LEAST_EXPONENT else []
     if not lanes:
         return None
+    inside = function.narrowest(trial.take(lanes[:1]))
+    if inside.exponent_max < dtype.exponent_max:
+        dtype = inside
+        lanes = list(_ordinary(trial, dtype)) if dtype.exponent_max > _LEAST_EXPONENT else []
+        if not lanes:
+            return None
     chosen = [*lanes, *lanes]
     ends = np.repeat([1, -1], len(lanes)) * (dtype.exponent_max // 3)
     values = {name: array[chosen] for name, array in trial.values.items()}
-    batch = Batch(trial.dims, dtype.name, values, (SCALED,) * len(chosen))
+    batch = Batch(trial.dims, function.dtype.name, values, (SCALED,) * len(chosen))
     return function.trial(batch, "each", _scaled_to(trial.cotangents[chosen], ends))
 
 
