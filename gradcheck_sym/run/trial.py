@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gradcheck_sym.autograd.support import Unsupported
 from gradcheck_sym.sampling.ordinals import ulp
 from gradcheck_sym.sampling.points import nested
+from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.balls import Enclosure
 from gradcheck_sym.symbolic.careful import Loss, Settled, Truth
@@ -312,9 +313,15 @@ class Trial:
 
     @cached_property
     def _fed(self) -> Floats:
-        """What slopes are multiplied by, all in all, and at least 1."""
-        flat = self.cotangents.reshape(len(self.cotangents), self.derivation.values)
-        return np.asarray(np.maximum(np.abs(flat).sum(axis=1), 1.0))
+        """What slopes are multiplied by, all in all, and at least 1.
+
+        Of a derivative as a function that is also what was fed to it, or its tangents.
+        """
+        directions = [v for k, v in self.values.items() if k == GRAD_OUTPUT or is_tangent(k)]
+        fed = np.ones(len(self.claimed))
+        for array in (self.cotangents, *directions):
+            fed *= np.maximum(np.abs(array.reshape(len(fed), -1)).sum(axis=1), 1.0)
+        return fed
 
     @cached_property
     def judged(self) -> dict[tuple[int, int], Any]:

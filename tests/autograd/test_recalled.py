@@ -99,7 +99,9 @@ def test_what_is_kept_and_not_used_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "function", [InNumpy.apply, InPython.apply, Failing.apply, torch.tanh], ids=lambda f: repr(f)
+    "function",
+    [InNumpy.apply, InPython.apply, Failing.apply, torch.tanh],
+    ids=["numpy", "python", "failing", "torch"],
 )
 def test_where_roundings_are_out_of_sight(function: Any) -> None:
     """Anything may be lost then."""
