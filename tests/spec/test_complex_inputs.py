@@ -61,9 +61,10 @@ def test_what_is_no_complex_number(text: str) -> None:
     assert found.suggestion == ("write i for j" if "j" in text else "")
 
 
-def test_a_real_input_takes_no_complex_number() -> None:
+@pytest.mark.parametrize("value", ["1+2i", "[1+2i]"])
+def test_a_real_input_takes_no_complex_number(value: str) -> None:
     """The message says what to declare."""
-    found = problem("inputs: {z: {value: 1+2i}}\nexpr: z\n")
+    found = problem(f"inputs: {{z: {{value: {value}}}}}\nexpr: z\n")
     assert (found.code, found.suggestion) == (
         Code.WRONG_TYPE,
         "declare the input as dtype: complex",
