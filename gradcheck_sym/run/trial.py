@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gradcheck_sym.autograd.support import Unsupported
 from gradcheck_sym.sampling.ordinals import ulp
-from gradcheck_sym.sampling.points import nested
+from gradcheck_sym.sampling.points import Batch, nested
 from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.balls import Enclosure
@@ -140,6 +140,16 @@ class Trial:
         )
         some.__dict__["_enclosed"] = Enclosure(*(array[chosen] for array in self._enclosed))
         return some
+
+    def thinned(self, most: int) -> Trial:
+        """So many of the points at most, spread evenly over all."""
+        lanes = len(self.claimed)
+        return self.take(np.linspace(0, lanes - 1, min(lanes, most)).astype(np.int64).tolist())
+
+    @property
+    def batch(self) -> Batch:
+        """The points, as they are run."""
+        return Batch(self.dims, self.dtype.name, self.values, self.origins)
 
     def is_as_usual(self, columns: slice) -> npt.NDArray[np.bool_]:
         """The points at which the way it is run makes no difference at all: (lanes,)."""
@@ -320,7 +330,7 @@ class Trial:
         directions = [v for k, v in self.values.items() if k == GRAD_OUTPUT or is_tangent(k)]
         fed = np.ones(len(self.claimed))
         for array in (self.cotangents, *directions):
-            fed *= np.maximum(np.abs(array.reshape(len(fed), -1)).sum(axis=1), 1.0)
+            fed *= np.maximum(np.abs(array).sum(axis=tuple(range(1, array.ndim))), 1.0)
         return fed
 
     @cached_property

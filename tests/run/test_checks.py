@@ -144,14 +144,20 @@ def test_the_only_way_in_which_it_shows_is_told(judged: Judged) -> None:
 
 
 def test_a_wrong_rule_for_vmap_is_no_wrong_backward(results_of: Any) -> None:
-    """Many points are run at once by vmap, whose rule for select_scatter doubles a slope."""
+    """Many points are run at once by vmap, whose rule for select_scatter doubles a slope.
+
+    Of x in overlapping windows select_scatter is wrong by itself: its copy overlaps as well.
+    """
     text = """
         inputs: {x: {shape: [2, n], domain: "[-9, 9]"}, y: {shape: [n], domain: "[-9, 9]"}}
         expr: "[x[0], y]"
         torch: torch.select_scatter(x, y, 0, 1)
     """
     results = results_of(text, checks=("reverse", "finite_difference", "layouts", "vmap"))
-    assert {r.check for r in results if r.verdict is Verdict.WRONG} == {"vmap"}
+    wrong = [r for r in results if r.verdict is Verdict.WRONG]
+    assert {r.check for r in wrong} == {"layouts", "vmap"}
+    laid = [r.smallest.setting for r in wrong if r.check == "layouts"]
+    assert all("overlapping windows" in setting for setting in laid)
 
 
 def test_a_wrong_second_derivative_is_told_at_examples_of_another_size(results_of: Any) -> None:
