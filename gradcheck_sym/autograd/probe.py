@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -71,8 +71,7 @@ def signature(
 
     Arguments as of `reverse`. Sizes at which it differs are handled by different code.
     """
-    with undisturbed():
-        return trace(job_of(implementation, values, wrt, cotangents, dtype), 0).operations
+    return _first(implementation, values, wrt, cotangents, dtype).operations
 
 
 def compared(
@@ -86,8 +85,7 @@ def compared(
 
     Arguments as of `reverse`.
     """
-    with undisturbed():
-        seen = trace(job_of(implementation, values, wrt, cotangents, dtype), 0)
+    seen = _first(implementation, values, wrt, cotangents, dtype)
     return frozenset((each.operation, each.constant) for each in seen.comparisons)
 
 
@@ -102,11 +100,16 @@ def bends(
 
     Arguments as of `reverse`. A comparison alone bends nothing: what is made of it is a choice.
     """
-    with undisturbed():
-        seen = trace(job_of(implementation, values, wrt, cotangents, dtype), 0)
+    seen = _first(implementation, values, wrt, cotangents, dtype)
     return any(
         bool((each.above == 0).any()) for each in seen.comparisons if each.operation not in PLAIN
     )
+
+
+def _first(implementation: Implementation, *request: Any) -> Trace:
+    """What is done at the first lane; arguments as of `reverse`."""
+    with undisturbed():
+        return trace(job_of(implementation, *request), 0)
 
 
 def probe(

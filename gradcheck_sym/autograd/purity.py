@@ -23,7 +23,7 @@ from gradcheck_sym.autograd.memory import held, overlap, parameters
 from gradcheck_sym.autograd.rivals import Rivals, crowded, different, refilled
 from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
-from gradcheck_sym.autograd.subsets import UNTRACKED, called_under
+from gradcheck_sym.autograd.subsets import NO_GRAD, WITHOUT_GRAPH, called_under
 from gradcheck_sym.autograd.support import Feature, unsupported
 from gradcheck_sym.autograd.writes import written_meanwhile
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
@@ -90,18 +90,15 @@ def _impurities(point: Point, rivals: Rivals) -> Iterator[Impurity]:
         yield from faults or _faults_ungraded(point, rivals)
 
 
-_UNGRADED = "under torch.no_grad()"
-
-
 def _faults_ungraded(point: Point, rivals: Rivals) -> Iterator[Impurity]:
     """What is impure where nobody wants a gradient: an implementation may go another way there."""
     others = [(where, _ungraded(rival)) for where, rival in rivals]
     for fault in _faults(_ungraded(point), others):
-        yield replace(fault, text=f"{fault.text}, {_UNGRADED}")
+        yield replace(fault, text=f"{fault.text}, {NO_GRAD}")
 
 
 def _ungraded(point: Point) -> Point:
-    return replace(point, call=called_under(UNTRACKED[_UNGRADED], point.call), wrt=())
+    return replace(point, call=called_under(WITHOUT_GRAPH[NO_GRAD], point.call), wrt=())
 
 
 def _faults(point: Point, rivals: Rivals) -> Iterator[Impurity]:

@@ -12,7 +12,6 @@ from typing import Any, final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import saved_tensors_hooks
 
 from gradcheck_sym.autograd.dispatch import EagerMode
@@ -21,7 +20,7 @@ from gradcheck_sym.autograd.implementation import RAISED, Implementation
 from gradcheck_sym.autograd.kernels import is_seen_through
 from gradcheck_sym.autograd.leaving import Leaving
 from gradcheck_sym.autograd.ledger import Array, dense, job_of
-from gradcheck_sym.autograd.memory import nodes
+from gradcheck_sym.autograd.memory import nodes, own_nodes
 from gradcheck_sym.autograd.noise import moved, rounds
 from gradcheck_sym.autograd.rounding import reach
 from gradcheck_sym.autograd.state import repeatable, undisturbed
@@ -83,9 +82,7 @@ class _Kept:
             for node in nodes(self._graph.result)
             if hasattr(node, "__dict__")
         ]
-        # of the backward: some of its roundings
-        own = (isinstance(node, BackwardCFunction) for node in nodes(self._graph.result))
-        self.is_hidden = not any(own)
+        self.is_hidden = not own_nodes(self._graph.result)  # some of the backward's roundings
 
     def pulled(self, salt: int | None) -> list[Array]:
         """The gradients, flat in float64; with a salt, what was kept is rounded otherwise."""

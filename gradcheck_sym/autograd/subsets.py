@@ -21,9 +21,11 @@ Subset = tuple[str, ...]
 _ALL_OF = 4  # inputs of which every subset is tried; of more, the smallest and the largest
 
 
+NO_GRAD = "under torch.no_grad()"
+
 # Ways to say that no gradient is wanted, by the words of a report; each may have a fast path.
-UNTRACKED: Mapping[str, Callable[[], AbstractContextManager[object]]] = MappingProxyType(
-    {"under torch.no_grad()": torch.no_grad, "under torch.inference_mode()": torch.inference_mode}
+WITHOUT_GRAPH: Mapping[str, Callable[[], AbstractContextManager[object]]] = MappingProxyType(
+    {NO_GRAD: torch.no_grad, "under torch.inference_mode()": torch.inference_mode}
 )
 
 
@@ -62,11 +64,11 @@ def untracked(
     *,
     told: str,
 ) -> Claims:
-    """What `reverse` claims under one of `UNTRACKED`: values alone, and no gradient.
+    """What `reverse` claims under one of `WITHOUT_GRAPH`: values alone, and no gradient.
 
     Other arguments as of `reverse`; those of `wrt` require a gradient nevertheless.
     """
-    made = replace(implementation, call=called_under(UNTRACKED[told], implementation.call))
+    made = replace(implementation, call=called_under(WITHOUT_GRAPH[told], implementation.call))
     return reverse(made, values, wrt, cotangents, dtype, mode)
 
 

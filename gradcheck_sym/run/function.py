@@ -115,10 +115,12 @@ class Function:
         )
         return _assembled(self, derivation, batch, fed, claims).summed(self.shared)
 
-    def again(self, usual: Trial) -> Trial:
-        """The points of a trial once more, run in the way of this function, beside that trial."""
-        batch = Batch(usual.dims, usual.dtype.name, usual.values, usual.origins)
-        return self.trial(batch, usual.mode, usual.cotangents).beside(usual)
+    def again(self, usual: Trial, mode: str = "") -> Trial:
+        """The points of a trial once more, run in the way of this function, beside that trial.
+
+        mode: how many at once; "" stands for as many as there.
+        """
+        return self.trial(usual.batch, mode or usual.mode, usual.cotangents).beside(usual)
 
     def at(self, dims: Dims, point: Mapping[str, Any], cotangent: Any, origin: str) -> Trial:
         """The trial of one point; a cotangent of None is drawn.
@@ -229,7 +231,7 @@ class Function:
             lane = lanes[place]
             otherwise = (errors[place] > 0) & (plain[place] != trial.claimed[lane])
             if otherwise.any():
-                alone = usual.again(replace(trial.take([lane]), mode="each"))
+                alone = usual.again(trial.take([lane]), "each")
                 otherwise &= alone.claimed[0] == trial.claimed[lane]
             if otherwise.any():
                 found[place] = otherwise & (errors[place] <= jumps(usual, trial, lane))

@@ -86,9 +86,11 @@ class Plan:
         """
         function = self.function
         trial = function.trial(batch, function.together)
+        if function.together == "each":
+            return trial
         faults = function.judge(trial, trial.every_column).faults
         wrong = sorted({f.lane for f in faults if f.ruling.verdict is Verdict.WRONG})[:_ALONE]
-        if function.together == "each" or not wrong:
+        if not wrong:
             return trial
         alone = function.trial(batch.take(wrong), "each", trial.cotangents[wrong])
         if function.is_wrong(alone):

@@ -78,7 +78,7 @@ def beyond(base: Function, derived: Function, dims: Dims) -> Trial | None:
 
 def again(derived: Function, trial: Trial) -> Trial | None:
     """Points of the function that one is derived of, with what it needs besides drawn."""
-    few = trial.take(np.unique(np.linspace(0, len(trial.claimed) - 1, _MOST).astype(int)).tolist())
+    few = trial.thinned(_MOST)
     return _at(derived, few.dims, _completed(derived, few.dims, few.values), everyday=True)
 
 

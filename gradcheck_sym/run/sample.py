@@ -16,7 +16,6 @@ from gradcheck_sym.run.probing import again, beyond
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.bulk import cotangents
-from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import kept
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
@@ -89,12 +88,13 @@ def aimed(
         return
     for trial in known:
         function = made(trial.dims)
-        yield from _evidence(function, again(function, trial))
+        yield from if_any(function, again(function, trial))
     dims = dict.fromkeys(middle(subject), 1) if subject.elementwise else middle(subject)
-    yield from _evidence(made(dims), beyond(base(dims), made(dims), dims))
+    yield from if_any(made(dims), beyond(base(dims), made(dims), dims))
 
 
-def _evidence(function: Function, trial: Trial | None) -> Iterator[Evidence]:
+def if_any(function: Function, trial: Trial | None) -> Iterator[Evidence]:
+    """The evidence of a trial that may have found no points."""
     if trial is not None:
         yield Evidence(function, trial)
 
@@ -110,8 +110,7 @@ def exampled(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Evi
         dims = sizes_of(subject.spec, example.point, {})
         function = made(dims)
         trial = _at_point(function, dims, example.point, None)
-        batch = Batch(dims, trial.dtype.name, trial.values, trial.origins)
-        if kept(function.space, batch)[0].all():
+        if kept(function.space, trial.batch)[0].all():
             yield Evidence(function, trial)
 
 

@@ -30,18 +30,14 @@ def scaled(function: Function, trial: Trial) -> Trial | None:
     The range is that of the narrowest dtype that is computed in: single precision inside loses
     digits, and no more is told of it. None where there are no points, or there is no room.
     """
-    dtype = function.dtype
-    lanes = list(_ordinary(trial, dtype)) if dtype.exponent_max > _LEAST_EXPONENT else []
+    reach, lanes = function.dtype.exponent_max, list(_ordinary(trial, function.dtype))
+    inside = function.narrowest(trial.take(lanes[:1])) if lanes else function.dtype
+    if inside.exponent_max < reach:
+        reach, lanes = inside.exponent_max, list(_ordinary(trial, inside))
     if not lanes:
         return None
-    inside = function.narrowest(trial.take(lanes[:1]))
-    if inside.exponent_max < dtype.exponent_max:
-        dtype = inside
-        lanes = list(_ordinary(trial, dtype)) if dtype.exponent_max > _LEAST_EXPONENT else []
-        if not lanes:
-            return None
     chosen = [*lanes, *lanes]
-    ends = np.repeat([1, -1], len(lanes)) * (dtype.exponent_max // 3)
+    ends = np.repeat([1, -1], len(lanes)) * (reach // 3)
     values = {name: array[chosen] for name, array in trial.values.items()}
     batch = Batch(trial.dims, function.dtype.name, values, (SCALED,) * len(chosen))
     return function.trial(batch, "each", _scaled_to(trial.cotangents[chosen], ends))
@@ -55,7 +51,9 @@ def _scaled_to(fed: Floats, exponents: np.ndarray) -> Floats:
 
 
 def _ordinary(trial: Trial, dtype: Format) -> Iterator[int]:
-    """Points that agree, at which no number comes near an end of the range; a few."""
+    """Points that agree, at which no number comes near an end of the range; a few, if any."""
+    if dtype.exponent_max <= _LEAST_EXPONENT:
+        return
     flat = trial.cotangents.reshape(len(trial.cotangents), -1)
     plain = (trial.shares[0] <= 1).all(axis=1) & (flat != 0).any(axis=1) & trial.valued_plainly
     plain[list(trial.problems)] = False

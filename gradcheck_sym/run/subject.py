@@ -93,6 +93,10 @@ class Subject:
             kinks=self.spec.kinks,
         )
 
+    def function_at(self, dims: Mapping[str, int]) -> Function:
+        """The function, which is one at all sizes, for what is derived of it at each."""
+        return self.function
+
     @property
     def _together(self) -> str:
         """How many points are run at once; a user's own code only as its users run it."""
@@ -145,11 +149,10 @@ class Subject:
             sizes = sizes_of(self.spec, example.point, {})
             yield self.at(sizes, example.point, None, "example")
 
-    def _scaled(self, bulk: Sequence[Trial]) -> Iterator[Trial]:
+    def _scaled(self, bulk: Sequence[Trial]) -> tuple[Trial, ...]:
         """A few points fed on other scales, at a choice of sizes in the middle."""
-        for trial in bulk[len(bulk) // 2 : len(bulk) // 2 + 1]:
-            found = scaled(self.function, trial)
-            yield from () if found is None else (found,)
+        found = scaled(self.function, bulk[len(bulk) // 2]) if bulk else None
+        return () if found is None else (found,)
 
     @cached_property
     def probed(self) -> tuple[Trial, ...]:

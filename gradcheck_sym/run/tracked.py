@@ -21,7 +21,6 @@ from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Floats, Request
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
-from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 _FEW = 6  # points at which a gradient is differentiated in each way
@@ -43,21 +42,12 @@ def with_graph(subject: Subject) -> Iterator[Evidence]:
         if not subject.elementwise:
             function = replace(function, together="each")
         for trial in subject.trials:
-            usual = trial if subject.elementwise else trial.take(_spread(len(trial.claimed)))
-            again = function.trial(_points(usual), function.together, usual.cotangents)
-            yield Evidence(function, again.beside(usual))
+            usual = trial if subject.elementwise else trial.thinned(_SOME)
+            yield Evidence(function, function.again(usual, function.together))
 
 
 def _with_graph(graph: str, asked: Request) -> Claims:
     return reverse(*asked.arguments, graph)
-
-
-def _spread(lanes: int) -> list[int]:
-    return sorted(set(np.linspace(0, lanes - 1, min(lanes, _SOME)).astype(int).tolist()))
-
-
-def _points(trial: Trial) -> Batch:
-    return Batch(trial.dims, trial.dtype.name, trial.values, trial.origins)
 
 
 def in_other_ways(subject: Subject, usual: Evidence) -> Iterator[Evidence]:
@@ -76,7 +66,7 @@ def in_other_ways(subject: Subject, usual: Evidence) -> Iterator[Evidence]:
                 setting=f"{' and '.join(untracked)} requiring no gradient",
                 weights=_asked_for(usual.trial, subject.graded, subset),
             )
-            trial = function.trial(_points(few), "each", few.cotangents)
+            trial = function.trial(few.batch, "each", few.cotangents)
             if subset == subject.graded:
                 trial = trial.beside(few)
             yield Evidence(function, trial, frozenset(untracked))

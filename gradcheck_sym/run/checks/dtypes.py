@@ -8,8 +8,7 @@ from dataclasses import replace
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.function import Function
-from gradcheck_sym.run.sample import Sample, exampled, sampled
+from gradcheck_sym.run.sample import Sample, exampled, if_any, sampled
 from gradcheck_sym.run.scaled import scaled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.exhaustive import every_point
@@ -53,7 +52,11 @@ def _in_dtype(subject: Subject) -> Iterator[Result]:
 def _evidence(subject: Subject) -> tuple[Evidence, ...]:
     function = subject.function
     found = sampled(subject, function, _SAMPLE, subject.sizes)
-    found = (*exampled(subject, lambda dims: function), *found, *_scaled(function, found))
+    found = (
+        *exampled(subject, subject.function_at),
+        *found,
+        *if_any(function, scaled(function, found[-1].trial)),
+    )
     problems = any(item.trial.problems for item in found)
     short = subject.dtype.bits == _SHORT and function.together == "elementwise"
     if short and not problems and subject.options.point is None:
@@ -67,13 +70,6 @@ def _evidence(subject: Subject) -> tuple[Evidence, ...]:
         Evidence(loose, replace(item.trial, bounded=False).informed_by(item.trial))
         for item in found
     )
-
-
-def _scaled(function: Function, found: Sequence[Evidence]) -> Iterator[Evidence]:
-    """A few points fed on other scales, of the last sample: at ordinary sizes."""
-    trial = scaled(function, found[-1].trial)
-    if trial is not None:
-        yield Evidence(function, trial)
 
 
 def _fits(subject: Subject, found: Sequence[Evidence]) -> bool:

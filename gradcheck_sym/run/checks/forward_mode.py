@@ -10,7 +10,6 @@ from gradcheck_sym.autograd.transforms import tangent_of
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import at_sizes, tangent_at
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.points import Batch
@@ -25,16 +24,12 @@ _EXCUSES = frozenset({Feature.FORWARD_MODE, Feature.DERIVATIVE, Feature.OTHER})
 
 def forward_mode(subject: Subject) -> Iterator[Result]:
     """One result: the value is J v, for tangents v of all inputs with a gradient, and of each."""
-
-    def base(dims: Dims) -> Function:
-        return subject.function
-
-    tangent = at_sizes(tangent_at, base)
+    tangent = at_sizes(tangent_at, subject.function_at)
     together = sampled(subject, tangent(middle(subject)), _SAMPLE)
     evidence = [
         *exampled(subject, tangent),
         *spread(subject, tangent, _MANY),
-        *aimed(subject, tangent, base, subject.probed),
+        *aimed(subject, tangent, subject.function_at, subject.probed),
         *together,
         *_alone(subject, together[-1]),
     ]

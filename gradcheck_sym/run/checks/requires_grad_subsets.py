@@ -11,7 +11,13 @@ from itertools import product
 
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.reverse import reverse
-from gradcheck_sym.autograd.subsets import UNTRACKED, reverse_alone, subsets, untracked
+from gradcheck_sym.autograd.subsets import (
+    NO_GRAD,
+    WITHOUT_GRAPH,
+    reverse_alone,
+    subsets,
+    untracked,
+)
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
@@ -69,13 +75,13 @@ def _valued(subject: Subject) -> Iterator[Result]:
 
 def _ways(subject: Subject) -> Iterator[tuple[Function, Trial]]:
     """Functions that want no gradient, and points as they are run usually."""
-    none, off = "no input requires a gradient", "under torch.no_grad()"
+    none = "no input requires a gradient"
     few = [item.trial for item in sampled(subject, subject.function, _SAMPLE)]
     yield from product([_ungraded(subject.function, none)], few)
-    for told in UNTRACKED:
+    for told in WITHOUT_GRAPH:
         yield from product([_untracked(subject.function, told)], few)
     if subject.implementation.kind == "user":
-        both = replace(_ungraded(_untracked(subject.function, off), none), setting=f"{none}, {off}")
+        both = _ungraded(_untracked(subject.function, NO_GRAD), f"{none}, {NO_GRAD}")
         yield from product([both], subject.trials)
 
 

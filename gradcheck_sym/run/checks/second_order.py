@@ -40,12 +40,8 @@ def second_order(subject: Subject) -> Iterator[Result]:
     made and saved, or that leaves torch, is not differentiable twice; that is reported, as where it
     raises, and no mistake. One that has the inputs at hand and cuts them off is wrong.
     """
-
-    def base(dims: Dims) -> Function:
-        return subject.function
-
-    gradient = at_sizes(gradient_at, base)
-    turns = [*aimed(subject, gradient, base, subject.probed)]
+    gradient = at_sizes(gradient_at, subject.function_at)
+    turns = [*aimed(subject, gradient, subject.function_at, subject.probed)]
     evidence = [*turns, *_at_points(subject, gradient)]
     wrt = evidence[0].trial.derivation.wrt
     reach = _reach(subject, evidence[-1].trial)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import final
+from typing import Any, final
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Sample
 from gradcheck_sym.verdict.diagnosis import Pattern
@@ -100,7 +101,12 @@ class _Reduced:
         array = sample.values[self.name].reshape(sample.lanes, -1)
         if array.shape[1] == 0:
             return None
-        return self.of(array, axis=1).reshape(-1, *[1] * len(sample.shape))
+        return _beside_claims(self.of(array, axis=1), sample)
+
+
+def _beside_claims(of_points: npt.NDArray[Any], sample: Sample) -> Floats:
+    """A number for each point, in a shape that fits the claims'."""
+    return np.asarray(of_points, dtype=np.float64).reshape(-1, *[1] * len(sample.shape))
 
 
 # ---- yes or no
@@ -130,7 +136,7 @@ class _Tied:
     def __call__(self, sample: Sample) -> Floats | None:
         array = np.sort(sample.values[self.name].reshape(sample.lanes, -1), axis=1)
         tied = (np.diff(array, axis=1) == 0).any(axis=1)
-        return np.asarray(tied.astype(np.float64).reshape(-1, *[1] * len(sample.shape)))
+        return _beside_claims(tied, sample)
 
 
 @final
@@ -157,8 +163,7 @@ class _HasZero:
 
     def __call__(self, sample: Sample) -> Floats | None:
         array = sample.values[self.name].reshape(sample.lanes, -1)
-        zeros = (array == 0).any(axis=1).astype(np.float64)
-        return np.asarray(zeros.reshape(-1, *[1] * len(sample.shape)))
+        return _beside_claims((array == 0).any(axis=1), sample)
 
 
 @final
@@ -174,7 +179,7 @@ class _Matrix:
         if array.ndim < 3 or array.shape[-1] != array.shape[-2]:
             return None
         found = self.holds(array).reshape(sample.lanes, -1).all(axis=1) & (array.shape[-1] > 1)
-        return np.asarray(found.astype(np.float64).reshape(-1, *[1] * len(sample.shape)))
+        return _beside_claims(found, sample)
 
 
 def _is_symmetric(array: Floats) -> Floats:
