@@ -17,7 +17,7 @@ from gradcheck_sym.autograd.recalled import recalled
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.rounding import RUNS, reach, spreads
 from gradcheck_sym.run.judge import Judgement, judge
-from gradcheck_sym.run.nearby import jumps
+from gradcheck_sym.run.nearby import jumps, stands_out
 from gradcheck_sym.run.trial import Trial, anything
 from gradcheck_sym.sampling.bulk import cotangents
 from gradcheck_sym.sampling.ordinals import round_to
@@ -66,6 +66,8 @@ Mask = npt.NDArray[np.bool_]
 
 _SINGLE, _WIDE = 32, 64  # bits
 _FIRST = (1, 4)  # perturbed runs of all points, then of those they do not explain
+_HARDLY_RIGHT = 8  # a share of a number, such as an eighth
+_EXCEPTIONS = 4  # points beside which is looked, of those asked about at once
 _JUMPS = 4  # points whose neighbours are looked at, of those asked about at once
 _SINGLY = 4  # points that are run one by one before batching pays
 
@@ -186,7 +188,20 @@ class Function:
                 break
             some = [lanes[k] for k in left]
             explained[left] |= self._rounded(trial, some, errors[left], runs, bits)
-        return explained
+        return explained & ~self._standing_out(trial, lanes, errors, explained)
+
+    def _standing_out(
+        self, trial: Trial, lanes: list[int], errors: Floats, explained: Mask
+    ) -> Mask:
+        """Which errors that rounding explains are those of single points, as far as is looked at.
+
+        Only where hardly a digit is left, and at the first such points.
+        """
+        found: Mask = np.zeros(errors.shape, dtype=np.bool_)
+        large = explained & (errors > np.abs(trial.truths[lanes]) / _HARDLY_RIGHT) & (errors > 0)
+        for place in np.flatnonzero(large.any(axis=1)).tolist()[:_EXCEPTIONS]:
+            found[place] = large[place] & stands_out(self, trial, lanes[place], errors[place])
+        return found
 
     def _rounded(
         self, trial: Trial, lanes: list[int], errors: Floats, runs: int, bits: int

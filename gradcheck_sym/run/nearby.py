@@ -3,6 +3,9 @@
 Some functions of torch take another way where their operations are watched. What they lose then
 shows only from outside: from point to point nearby an error jumps that is rounding, for other last
 digits are cut off. A mistake hardly changes there, as little as the mathematics.
+
+And a way of its own that code takes at single points, where a determinant is 0 or two numbers are
+equal, shows from outside only: one step further on all sides the claims are right.
 """
 
 from __future__ import annotations
@@ -10,14 +13,22 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck_sym.autograd.rounding import reach
 from gradcheck_sym.run.trial import Floats, Trial
-from gradcheck_sym.sampling.ordinals import round_to
+from gradcheck_sym.sampling.ordinals import round_to, step
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import Space, kept
 
 _POINTS = 16
+_SIDES = 12  # points a few steps away, two opposite each other
+_STEPS = 4  # of one number, at most
+_MOST = 9  # of those points that must be right; a few may be as special as the point
+_BETTER = 64  # times closer to the truth: rounding is so at most of them once in 220/64**9
+
+
+Mask = npt.NDArray[np.bool_]
 
 
 class Runs(Protocol):
@@ -41,6 +52,34 @@ def jumps(function: Runs, trial: Trial, lane: int) -> Floats:
         errors, here = near.claimed - near.truths, trial.claimed[lane] - trial.truths[lane]
         moved = np.abs(errors - here).max(axis=0)
     return np.asarray(np.nan_to_num(reach(len(near.claimed)) * moved, nan=0.0, posinf=0.0))
+
+
+def stands_out(function: Runs, trial: Trial, lane: int, errors: Floats) -> Mask:
+    """Which errors, (outputs,), are no rounding: on all sides of the point they are gone.
+
+    Rounding errors of neighbours are of one size. Where steps to all sides, by a few ulps of every
+    input, end at the truth of the point itself, it is the point that is handled in another way.
+    """
+    batch = _few_ulps_off(function.space, trial, lane)
+    good, _ = kept(function.space, batch)
+    if not good.all():
+        return np.zeros(errors.shape, dtype=np.bool_)
+    near = function.trial(batch, "each", np.repeat(trial.cotangents[[lane]], _SIDES, axis=0))
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.abs(near.claimed - trial.truths[lane])
+        return np.asarray((off < errors / _BETTER).sum(axis=0) >= _MOST)
+
+
+def _few_ulps_off(space: Space, trial: Trial, lane: int) -> Batch:
+    """Points whose numbers are near ones up or down, but for 0; fixed ones as well."""
+    stream, values = np.random.default_rng(lane), {}
+    for entry in space.inputs:
+        here = trial.values[entry.name][lane]
+        half = (_SIDES // 2, *here.shape)
+        steps = stream.choice([-1, 1], half) * stream.integers(1, _STEPS, half, endpoint=True)
+        steps = np.where(here == 0, 0, steps)
+        values[entry.name] = step(trial.dtype.name, here, np.concatenate([steps, -steps]))
+    return Batch(trial.dims, trial.dtype.name, values, ("search",) * _SIDES)
 
 
 def _beside(space: Space, trial: Trial, lane: int) -> Batch:
