@@ -14,8 +14,9 @@ from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.spec.parser import parse
 from gradcheck_sym.spec.records import Dim, Expression, Spec
+from gradcheck_sym.symbolic import derivation as module
 from gradcheck_sym.symbolic.careful import Loss
-from gradcheck_sym.symbolic.derivation import COTANGENT, condition, derive
+from gradcheck_sym.symbolic.derivation import COTANGENT, condition, derive, forward_of
 from gradcheck_sym.symbolic.floats import evaluate
 from gradcheck_sym.symbolic.lower import LowerError
 
@@ -158,3 +159,35 @@ def test_a_backward_may_leave_the_range_where_the_forward_does_not(
 ) -> None:
     """A cotangent times a value or a slope on the way is beyond 65504 in float16."""
     assert derived(formula, {"x": ()}).crowded([x, fed], format_of("float16")) is crowded
+
+
+def test_what_is_beyond_the_range_on_the_way(derived: Any) -> None:
+    """Values count, slopes do not, and of a branch not taken nothing."""
+    form = format_of("float16")
+    assert derived("sin(exp(x))").outsized([12.0, 1.0], form)
+    assert not derived("sin(exp(x))").outsized([11.0, 1.0], form)
+    assert not derived("1000*sin(1000*x)").outsized([1.0, 1.0], form)
+    assert not derived("where(x > 0, x, exp(-x**3))").outsized([3.0, 1.0], form)
+
+
+def test_the_forward_alone(spec_of: Any, derived: Any) -> None:
+    """It is that of the derivation, and has no other inputs."""
+    shapes = {"x": (2, 2), "y": (2,)}
+    program = forward_of(spec_of("x @ y", shapes), {})
+    assert program == derived("x @ y", shapes).forward
+    assert program.inputs == ("x[0,0]", "x[0,1]", "x[1,0]", "x[1,1]", "y[0]", "y[1]")
+    assert len(program.outputs) == 2
+
+
+@pytest.mark.parametrize("told", ["losses", "sensitivities", "swings"])
+def test_without_a_finer_format_nothing_is_told(
+    told: str, derived: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each number is left open, to be looked at with care."""
+    monkeypatch.setattr(module, "carrier_for", lambda precision: None)
+    found = derived("[x, x*x]")
+    form, rows = format_of("float64"), np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 1.0]])
+    asked = form if told == "losses" else form.precision
+    answer = getattr(found, f"{told}_of")(rows, asked)
+    assert answer.shape == (2, 3)
+    assert np.isnan(answer).all()

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from flint import ctx
 
-from gradcheck_sym.spec.records import Dim
+from gradcheck_sym.errors import Position
+from gradcheck_sym.spec.parser import parse
+from gradcheck_sym.spec.records import Dim, Input
 from gradcheck_sym.spec.unparse import unparse
-from gradcheck_sym.symbolic.display import derivative_text, slope
+from gradcheck_sym.symbolic.display import derivative_text, formula, slope
 from gradcheck_sym.symbolic.interpret import exact
+from gradcheck_sym.symbolic.lower import input_array, lower
+from gradcheck_sym.symbolic.program import Builder
 
 NAMES: dict[str, tuple[int, ...]] = {"x": (), "beta": (), "E": (), "S": ()}
 
@@ -118,3 +122,16 @@ def test_derivatives_say_what_is_computed(formula: str, derived: Any, spec_of: A
         with ctx.workprec(100):
             (shown,), (wanted,) = exact(told.forward, [x]), truth.exact_gradient([x, 1.0])
             assert float(abs(shown - wanted).upper()) < 1e-20
+
+
+def test_a_number_as_a_formula() -> None:
+    """Simplified; one that would be long is not told."""
+    builder = Builder()
+    x = input_array(builder, "x", ())
+    shown = {"x": Input("x", None, (), None, None, True, Position("a.yaml", 1, 1))}
+    (one,) = lower(parse("x*x*x/x"), {"x": x}, builder).reshape(-1)
+    found = formula(one, shown)
+    assert found is not None
+    assert unparse(found) == "x**2"
+    (long,) = lower(parse(" + ".join(f"sin({k}*x)" for k in range(2, 40))), {"x": x}, builder).flat
+    assert formula(long, shown) is None

@@ -180,3 +180,14 @@ def test_zero_stays_zero() -> None:
     assert total.low == pytest.approx(1.0)
     assert product.high == closed.high == -math.inf
     assert np.isnan(quotient.high)
+
+
+def test_the_first_power_is_the_number_itself() -> None:
+    """Also of 0, whose logarithm is no number."""
+    magnitudes = Magnitudes(24)
+    given = magnitudes.given(np.array([0.0, -3.0]))
+    power = magnitudes.whole_power(given, 1)
+    assert power.sign.tolist() == [0.0, -1.0]
+    assert power.high[0] == power.moved[0] == -np.inf
+    assert power.high[1] == pytest.approx(np.log2(3.0))
+    assert power.moved[1] == pytest.approx(np.log2(3.0) - 24)

@@ -85,3 +85,23 @@ def test_the_worst_of_what_the_branches_reach(formula: str, reason: str, derived
     """At x = 0 and y = -1; what no branch takes does not matter."""
     settled = derived(formula, XY).settle([0.0, -1.0, 1.0], format_of("float64"))
     assert settled.reason == reason
+
+
+@pytest.mark.parametrize(
+    "formula, point, place",
+    [
+        ("asin(x)", 1.0, "singular"),
+        ("acosh(x)", 1.0, "singular"),
+        ("atanh(x)", 1.0, "singular"),
+        ("atanh(x)", 0.5, "regular"),
+        ("asin(x)", 1.5, "outside the domain"),
+        ("acosh(x)", 0.5, "outside the domain"),
+        ("log(x)", 5e-324, "regular"),
+        ("digamma(x)", -1.5, "regular"),
+        ("erfinv(x)", -1.5, "outside the domain"),
+    ],
+)
+def test_ends_of_domains(formula: str, point: float, place: str, derived: Any) -> None:
+    """An end belongs to a domain, or does not."""
+    found = derived(formula).settle([point, 1.0], format_of("float64"))
+    assert found.place.value == place, found

@@ -9,6 +9,7 @@ import pytest
 
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import format_of
+from gradcheck_sym.symbolic import sensitivities as sensitivities_module
 from gradcheck_sym.symbolic.carriers import EXTENDED, carrier_for
 from gradcheck_sym.symbolic.sensitivities import sensitivities
 
@@ -93,3 +94,11 @@ def test_losses_are_those_of_the_careful_way(formula: str, dtype: str, derived: 
     assert told.mean() > 0.7
     assert (found[told] <= 8 * wanted[told]).all()
     assert (found[told] >= wanted[told] / 8).all()
+
+
+def test_many_points_are_looked_at_in_parts(derived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As all of them at once."""
+    rows, derivation = _rows("float32"), derived(FORMULAS[0])
+    at_once = derivation.sensitivities_of(rows, 24)
+    monkeypatch.setattr(sensitivities_module, "_CELLS", 3)
+    assert np.array_equal(at_once, derivation.sensitivities_of(rows, 24), equal_nan=True)

@@ -106,3 +106,9 @@ def test_elementwise(
     program = program_of(formula, {"x": (2,), "y": (2,), "b": ()})
     names = [("x[0]", "x[1]"), ("y[0]", "y[1]")]
     assert structure.is_elementwise(program, names, frozenset(shared)) is expected
+
+
+def test_constants_are_floats(program_of: Any) -> None:
+    """Those beyond their range are infinite, with their sign."""
+    assert structure.constants_of(program_of("x*0.5 + y*10**400 + pi", XY)) == (0.5, math.inf)
+    assert structure.constants_of(program_of("x + y*(-10**400)", XY)) == (-math.inf,)
