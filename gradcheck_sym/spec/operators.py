@@ -36,8 +36,8 @@ prod quantile renorm sort std std_mean sum topk trapezoid trapz var var_mean
 _LINEAR_ALGEBRA = """
 addbmm addmm addmv addr baddbmm bilinear block_diag bmm cdist chain_matmul cholesky
 cholesky_inverse cholesky_solve cross det dot einsum ger inner inverse kron logdet lu_solve matmul
-matrix_exp matrix_power mm mv outer pdist pinverse qr slogdet svd tensordot trace
-triangular_solve vander vdot
+lu_unpack matrix_exp matrix_power mm mv orgqr ormqr outer pdist pinverse qr slogdet svd tensordot
+trace triangular_solve vander vdot
 """
 
 _SHAPE_AND_INDEXING = """
@@ -47,8 +47,8 @@ diag_embed diagflat diagonal diagonal_scatter dsplit dstack expand_copy flatten 
 gather hsplit hstack index_add index_copy index_fill index_put index_reduce index_select
 masked_scatter masked_select meshgrid moveaxis movedim narrow permute pixel_shuffle
 pixel_unshuffle ravel repeat_interleave reshape roll rot90 row_stack scatter scatter_add
-scatter_reduce select select_scatter slice_scatter split squeeze stack swapaxes swapdims t take
-take_along_dim tensor_split tile transpose tril triu unbind unflatten unsqueeze vsplit vstack
+scatter_reduce segment_reduce select select_scatter slice_scatter split squeeze stack swapaxes
+swapdims t take take_along_dim tensor_split tile transpose tril triu unbind unflatten unsqueeze vsplit vstack
 """
 
 _CONSTRUCTORS = """
@@ -60,7 +60,8 @@ _NORMALIZATION_AND_MORE = """
 batch_norm celu conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d
 avg_pool1d adaptive_avg_pool1d embedding group_norm hardshrink instance_norm layer_norm
 log_softmax max_pool1d max_pool2d max_pool3d prelu relu rms_norm selu softmax threshold
-binary_cross_entropy_with_logits cosine_embedding_loss ctc_loss hinge_embedding_loss kl_div
+binary_cross_entropy_with_logits cosine_embedding_loss ctc_loss fake_quantize_per_channel_affine
+fake_quantize_per_tensor_affine hinge_embedding_loss kl_div
 margin_ranking_loss poisson_nll_loss triplet_margin_loss
 """
 
@@ -81,9 +82,9 @@ softmin softplus softshrink softsign tanh tanhshrink threshold triplet_margin_lo
 """
 
 _LINALG = """
-cholesky cond cross det diagonal eig eigh eigvals eigvalsh householder_product inv lstsq lu
-lu_factor lu_solve matmul matrix_exp matrix_norm matrix_power multi_dot norm pinv qr slogdet solve
-solve_triangular svd svdvals tensorinv tensorsolve vander vecdot vector_norm
+cholesky cholesky_ex cond cross det diagonal eig eigh eigvals eigvalsh householder_product inv
+inv_ex lstsq lu lu_factor lu_factor_ex lu_solve matmul matrix_exp matrix_norm matrix_power multi_dot norm pinv qr slogdet solve
+solve_ex solve_triangular svd svdvals tensorinv tensorsolve vander vecdot vector_norm
 """
 
 _SPECIAL = """

@@ -169,10 +169,13 @@ def _between(words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
 
 
 def _by_truth(evidence: Evidence) -> Iterator[Diagnosis]:
-    """Beyond some size of the truth itself; the numbers that are 0 count there, too."""
+    """Beyond some size of the truth itself; the numbers that are 0 count there, too.
+
+    Where they alone are right, all there is to see is wrong.
+    """
     samples = [(sample, sample.failing | sample.agreeing) for sample in evidence.samples]
     cloud = _cloud(samples, lambda sample: np.abs(sample.truth))
-    if cloud is not None:
+    if cloud is not None and cloud.feature[~cloud.wrong].any():
         words = f"the true |{'gradient' if evidence.name is not None else 'value'}|"
         yield from _beyond(evidence, words, cloud)
 
