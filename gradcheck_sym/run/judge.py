@@ -217,8 +217,10 @@ class _Judging:
         """
         left = sorted(self.eased, key=lambda fault: fault.error_ulp)
         while left:
-            ruling = self.trial.ruling(left[-1].lane, left[-1].column)
-            if ruling.verdict is not Verdict.AGREES and not ruling.dropped:
+            lane, column = left[-1].lane, left[-1].column
+            ruling = self.trial.ruling(lane, column)
+            beyond = ruling.verdict is not Verdict.AGREES and not ruling.dropped
+            if beyond and not self.trial.is_on_other_branch(lane, column):
                 break
             left.pop()
         return left
@@ -236,9 +238,23 @@ class _Judging:
             self.dropped[reasons[0]] += 1
         return [
             Fault(lane, column, ruling, trial.error_ulp(lane, column))
-            for column, ruling in rulings.items()
+            for column, ruling in self._without_open_branches(lane, rulings).items()
             if ruling.verdict is not Verdict.AGREES and not ruling.dropped
         ]
+
+    def _without_open_branches(
+        self, lane: int, rulings: Mapping[int, Ruling]
+    ) -> Mapping[int, Ruling]:
+        """Without the numbers that are right on the other side of where rounding decides."""
+        open_ones = {
+            column
+            for column, ruling in rulings.items()
+            if ruling.verdict is not Verdict.AGREES
+            and self.trial.is_on_other_branch(lane, column)
+        }
+        if open_ones:
+            self.dropped["within a rounding of a branch"] += 1
+        return {column: each for column, each in rulings.items() if column not in open_ones}
 
     def _rulings(self, lane: int) -> dict[int, Ruling]:
         """Rulings on the numbers in doubt at a point, the farthest off first, until it is wrong.

@@ -507,6 +507,34 @@ class Trial:
         """Those that were worked out already, by lane and column."""
         return self._gaps
 
+    def is_on_other_branch(self, lane: int, column: int) -> bool:
+        """Whether a claim is right on another side of a comparison that rounding leaves open.
+
+        Or between the sides, as a convention at a tie may be.
+        """
+        others = self._other_branches(lane)
+        if not others:
+            return False
+        gap = self.gap(lane, column)
+        sides = [gap.truth, *(way[column] for way in others)]
+        step = roundings(self.derivation.depth) * self.unit
+        low, high = (
+            side + sign * step * abs(side) for side, sign in ((min(sides), -1), (max(sides), 1))
+        )
+        return low - gap.allowed <= gap.claim <= high + gap.allowed
+
+    def _other_branches(self, lane: int) -> list[list[float]]:
+        known = self._branches_at
+        if lane not in known:
+            found = self.derivation.other_branches(self.rows[lane].tolist(), self.dtype)
+            numbers = [[float(ball) for ball in way] for way in found]
+            known[lane] = [way for way in numbers if np.isfinite(way).all()]
+        return known[lane]
+
+    @cached_property
+    def _branches_at(self) -> dict[int, list[list[float]]]:
+        return {}
+
     def allowance(self, lane: int, column: int) -> float:
         """What a sound evaluation may lose of one number, in ulps of its truth."""
         truth = self.truth(lane, column)

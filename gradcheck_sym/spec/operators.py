@@ -48,7 +48,8 @@ gather hsplit hstack index_add index_copy index_fill index_put index_reduce inde
 masked_scatter masked_select meshgrid moveaxis movedim narrow permute pixel_shuffle
 pixel_unshuffle ravel repeat_interleave reshape roll rot90 row_stack scatter scatter_add
 scatter_reduce segment_reduce select select_scatter slice_scatter split squeeze stack swapaxes
-swapdims t take take_along_dim tensor_split tile transpose tril triu unbind unflatten unsqueeze vsplit vstack
+swapdims t take take_along_dim tensor_split tile transpose tril triu unbind unflatten unsqueeze
+vsplit vstack
 """
 
 _CONSTRUCTORS = """
@@ -83,8 +84,9 @@ softmin softplus softshrink softsign tanh tanhshrink threshold triplet_margin_lo
 
 _LINALG = """
 cholesky cholesky_ex cond cross det diagonal eig eigh eigvals eigvalsh householder_product inv
-inv_ex lstsq lu lu_factor lu_factor_ex lu_solve matmul matrix_exp matrix_norm matrix_power multi_dot norm pinv qr slogdet solve
-solve_ex solve_triangular svd svdvals tensorinv tensorsolve vander vecdot vector_norm
+inv_ex lstsq lu lu_factor lu_factor_ex lu_solve matmul matrix_exp matrix_norm matrix_power
+multi_dot norm pinv qr slogdet solve solve_ex solve_triangular svd svdvals tensorinv tensorsolve
+vander vecdot vector_norm
 """
 
 _SPECIAL = """

@@ -17,6 +17,7 @@ from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Expression, Spec
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.symbolic.balls import Ball, Enclosure, Kernel
+from gradcheck_sym.symbolic.branches import other_branches
 from gradcheck_sym.symbolic.careful import Careful, Loss, Settled
 from gradcheck_sym.symbolic.carriers import Carrier, carrier_for
 from gradcheck_sym.symbolic.complexes import is_complex, packed, unpacked
@@ -226,6 +227,10 @@ class Derivation:
         with ctx.workprec(_DECIDING_PRECISION):
             taken = decisions(self.forward, inputs)
             return [met(self.forward, inputs, direction, taken) for direction in directions]
+
+    def other_branches(self, row: Sequence[float], dtype: Format) -> list[list[Ball]]:
+        """The outputs along each other way that rounding may take at a point."""
+        return other_branches(self.joint, row, dtype)
 
     def moving(self) -> list[int]:
         """The places among the forward program's inputs of those with a gradient, in its order."""

@@ -45,18 +45,27 @@ class Run:
         self.overflow = ""
 
     @staticmethod
-    def exact(program: Program, row: Sequence[float]) -> Run:
-        """Evaluates and decides; at a tie the value is still that of the mathematics."""
+    def exact(
+        program: Program,
+        row: Sequence[float],
+        forced: Mapping[int, Decision] = MappingProxyType({}),
+    ) -> Run:
+        """Evaluates and decides; at a tie the value is still that of the mathematics.
+
+        forced: by instruction, what is decided already, whatever the numbers say.
+        """
         run = Run(len(program.code))
-        given = _inputs(program, row)
+        given = given_by(program, row)
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 run._condition(index, step)
+                run.decisions[index] = forced.get(index, run.decisions[index])
             elif step.op in DECIDING:
                 args = [run.balls[arg] for arg in step.args]
                 condition = run.decisions[step.args[0]] if step.op == "select" else None
-                run.decisions[index] = DECIDING[step.op](step, args, condition)
-                run.balls[index] = _follow(step, args, run.decisions[index])
+                decision = DECIDING[step.op](step, args, condition)
+                run.decisions[index] = forced.get(index, decision)
+                run.balls[index] = follow(step, args, run.decisions[index])
             else:
                 run.balls[index] = evaluate(step, [run.balls[arg] for arg in step.args], given)
         return run
@@ -68,7 +77,7 @@ class Run:
             self.strict[index] = combine(*(self.strict[arg] for arg in step.args))
         else:
             a, b = (self.balls[arg] for arg in step.args)
-            self.decisions[index] = _compare(step.op, a, b)
+            self.decisions[index] = compare(step.op, a, b)
             self.strict[index] = balls._CALLS[step.op](a, b)
 
     @staticmethod
@@ -80,13 +89,13 @@ class Run:
     ) -> Run:
         """Evaluates along branches already taken; some instructions are multiplied by factors."""
         run = Run(len(program.code))
-        given = _inputs(program, row)
+        given = given_by(program, row)
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 continue
             args = [run.balls[arg] for arg in step.args]
             if step.op in DECIDING:
-                run.balls[index] = _follow(step, args, decisions[index])
+                run.balls[index] = follow(step, args, decisions[index])
             else:
                 run.balls[index] = evaluate(step, args, given)
             if index in factors:
@@ -105,16 +114,16 @@ class Run:
         overflows: dict[int, str] = {}
         unit = arb(1, 2.0**-dtype.precision)
         step_size = arb(0, dtype.underflow)
-        given = {name: ball * unit for name, ball in _inputs(program, row).items()}
+        given = {name: ball * unit for name, ball in given_by(program, row).items()}
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 continue
             args = [run.balls[arg] for arg in step.args]
             if step.op in DECIDING:
-                run.balls[index] = _follow(step, args, decisions[index])
+                run.balls[index] = follow(step, args, decisions[index])
                 continue
             ball = evaluate(step, args, given)
-            if step.op not in _EXACT:
+            if step.op not in EXACT:
                 ball = ball + step_size
             if said := _overflow(step, args, ball, dtype):
                 overflows[index] = said
@@ -159,11 +168,12 @@ def _sources(step: Instruction, decision: Decision) -> Sequence[int]:
     return () if step.op in ("wins", "sign") else step.args
 
 
-_EXACT = frozenset({"input", "const", "neg", "add", "sub", "inf", "detach"})
+EXACT = frozenset({"input", "const", "neg", "add", "sub", "inf", "detach"})
 INFINITE = arb(2) ** (2**20)  # stands for an infinity: beyond the range of every dtype
 
 
-def _inputs(program: Program, row: Sequence[float]) -> dict[str, Ball]:
+def given_by(program: Program, row: Sequence[float]) -> dict[str, Ball]:
+    """The inputs at a point, exact."""
     return {name: arb(value) for name, value in zip(program.inputs, row, strict=True)}
 
 
@@ -206,7 +216,7 @@ _PLAIN = frozenset({"input", "const", *_ARITHMETIC})
 # Branching operations: what is decided from the balls, and the value once that is known.
 
 
-def _compare(op: str, a: Ball, b: Ball) -> bool | None:
+def compare(op: str, a: Ball, b: Ball) -> bool | None:
     """A comparison with ties decided where both sides are exact."""
     match op:
         case "lt" | "le":
@@ -261,7 +271,8 @@ DECIDING: dict[str, Callable[[Instruction, Sequence[Ball], Decision], Decision]]
 }
 
 
-def _follow(step: Instruction, args: Sequence[Ball], decision: Decision) -> Ball:
+def follow(step: Instruction, args: Sequence[Ball], decision: Decision) -> Ball:
+    """The value of a branching operation, once it is decided."""
     if decision is None:
         return NAN
     match step.op:

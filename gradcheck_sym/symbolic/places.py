@@ -148,6 +148,8 @@ def _at_function(row: Function, argument: Ball, value: Ball) -> _Finding:
     for end in _points(row.kinks):
         if argument.is_zero() if end == 0 else tied(argument, arb(end)):
             return Place.KINK, f"{row.name}({end:g})"
+        if argument.contains(arb(end)):
+            return Place.UNDECIDED, f"{row.name} is too close to its kink"
     if row.kinks == "integers" and argument.is_exact() and argument.is_integer():
         return Place.KINK, f"{row.name} at an integer"
     inside = _inside(_domain(row.name), argument)

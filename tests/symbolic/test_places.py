@@ -53,6 +53,13 @@ XY: dict[str, tuple[int, ...]] = {"x": (), "y": ()}
             "log is too close to the end of its domain",
         ),
         (
+            "abs(exp(x)**2 - exp(2*x))",
+            (1.0, 0.0),
+            "undecided",
+            "abs is too close to its kink",
+        ),
+        ("abs(x/0.3 - 10)", (3.0, 0.0), "undecided", "abs is too close to its kink"),
+        (
             "atan2(exp(x)**2 - exp(2*x), -1)",
             (1.0, 0.0),
             "undecided",

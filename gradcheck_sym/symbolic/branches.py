@@ -1,0 +1,121 @@
+"""The branches that rounding may take at a point, beside those that the mathematics takes.
+
+The threshold 0.1 is one number in mathematics and another in each dtype: at the float next to it
+`x > 0.1` holds, and in that dtype the same comparison is a tie. Where the sides of a comparison are
+rounded, so is the place at which it changes. There nobody can ask code for the one branch rather
+than for the other, but for one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+
+from flint import arb, ctx
+
+from gradcheck_sym.spec.dtypes import Format
+from gradcheck_sym.symbolic.balls import Ball
+from gradcheck_sym.symbolic.interpret import (
+    DECIDING,
+    EXACT,
+    Decision,
+    Run,
+    compare,
+    evaluate,
+    follow,
+    given_by,
+)
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+
+_MOST = 64  # ways through a program that are followed
+_FINE = 8  # times the dtype's precision, in which a way is evaluated
+
+_Key = tuple[str, Sequence[int]]  # what is decided, and between which numbers
+_Doubts = Mapping[_Key, Sequence[Decision]]
+
+
+def other_branches(program: Program, row: Sequence[float], dtype: Format) -> list[list[Ball]]:
+    """The outputs along each other way that rounding may take at a point; none where it has none.
+
+    Inputs are exact, constants and operations rounded in the dtype. A decision that is open then
+    may be taken either way, alike wherever it is taken. Most points leave no decision open.
+    """
+    if not any(step.op in DECIDING for step in program.code):
+        return []
+    with ctx.workprec(_FINE * dtype.precision):
+        usual = Run.exact(program, row)
+    with ctx.workprec(dtype.precision):
+        doubts = _doubts(program, row, usual, dtype)
+    places = {at: _key(step) for at, step in enumerate(program.code) if _key(step) in doubts}
+    found = []
+    with ctx.workprec(_FINE * dtype.precision):
+        for chosen in islice(_ways(doubts), _MOST if doubts else 0):
+            forced = {at: chosen[key] for at, key in places.items()}
+            if any(usual.decisions[at] != decision for at, decision in forced.items()):
+                run = Run.exact(program, row, forced)
+                found.append([run.balls[at] for at in program.outputs])
+    return found
+
+
+def _ways(doubts: _Doubts) -> Iterator[dict[_Key, Decision]]:
+    for chosen in product(*doubts.values()):
+        yield dict(zip(doubts, chosen, strict=True))
+
+
+def _key(step: Instruction) -> _Key:
+    """The same for decisions that are one: which is the largest, and whether this one is."""
+    kind = str(step.data).partition(":")[0] if step.op == "wins" else step.op
+    return kind, tuple(step.args)
+
+
+def _doubts(program: Program, row: Sequence[float], usual: Run, dtype: Format) -> _Doubts:
+    """The decisions that rounding may change, and what they may be."""
+    values, known = given_by(program, row), list[Ball]([None] * len(program.code))
+    small, doubts = arb(0, dtype.underflow), dict[_Key, Sequence[Decision]]()
+    for index, step in enumerate(program.code):
+        args = [known[arg] for arg in step.args]
+        choices = _choices(step, args)
+        if len(choices) > 1:
+            doubts[_key(step)] = choices
+        if step.op in DECIDING:
+            known[index] = follow(step, args, usual.decisions[index])
+        elif step.op not in CONDITIONS:
+            ball = evaluate(step, args, values)
+            known[index] = ball if step.op in EXACT else ball + small
+    return doubts
+
+
+def _choices(step: Instruction, args: Sequence[Ball]) -> Sequence[Decision]:
+    """What a decision may be between balls; of conditions that are made of others nothing."""
+    if step.op in ("and", "or", "not", "select"):
+        return ()
+    if step.op in CONDITIONS:
+        return (True, False) if compare(step.op, *args) is None else ()
+    match _key(step)[0] if step.op in DECIDING else "":
+        case "max":
+            return [k for k, arg in enumerate(args) if not any(arg < other for other in args)]
+        case "min":
+            return [k for k, arg in enumerate(args) if not any(arg > other for other in args)]
+        case "sign":
+            return _signs(args[0])
+        case "floor" | "ceil":
+            return _whole(step.op, args[0])
+    return ()
+
+
+def _signs(ball: Ball) -> Sequence[Decision]:
+    """The signs that a number in a ball may have."""
+    return [
+        sign
+        for sign, out in ((-1, ball >= 0), (0, not ball.contains(0)), (1, ball <= 0))
+        if not out
+    ]
+
+
+def _whole(op: str, ball: Ball) -> Sequence[Decision]:
+    """The whole numbers that a ball of less than 1 may be rounded to."""
+    if not ball.is_finite() or ball.rad() >= 1:
+        return ()
+    ends = (ball.lower(), ball.upper())
+    found = [(end.floor() if op == "floor" else end.ceil()).unique_fmpz() for end in ends]
+    return () if None in found else sorted({int(whole) for whole in found if whole is not None})
