@@ -232,6 +232,9 @@ class _Judging:
         if (reason := self._undecided(lane)) is not None:
             return self._without_gradient(lane, reason)
         rulings = self._rulings(lane)
+        is_wrong = any(ruling.verdict is Verdict.WRONG for ruling in rulings.values())
+        if is_wrong and (found := self._at_threshold(lane)) is not None:
+            return found
         if reasons := [ruling.dropped for ruling in rulings.values() if ruling.dropped]:
             self.dropped[reasons[0]] += 1
         return [
@@ -239,6 +242,18 @@ class _Judging:
             for column, ruling in rulings.items()
             if ruling.verdict is not Verdict.AGREES and not ruling.dropped
         ]
+
+    def _at_threshold(self, lane: int) -> list[Fault] | None:
+        """The faults at a point where rounded constants put it on a kink; None if it is wrong."""
+        alone = self.trial.at_threshold(lane)
+        if alone is None:
+            return None
+        found = judge(alone, self.columns, self.rounding, self.overflow, at_kinks=self.at_kinks)
+        if found.is_wrong:
+            return None
+        self.dropped.update(found.dropped)
+        self.members.extend(found.members)
+        return [replace(fault, lane=lane) for fault in found.faults]
 
     def _rulings(self, lane: int) -> dict[int, Ruling]:
         """Rulings on the numbers in doubt at a point, the farthest off first, until it is wrong.
