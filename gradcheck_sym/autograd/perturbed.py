@@ -102,7 +102,7 @@ class Perturbed(EagerMode):
         operands = list(tensors(args))
         if not operands or not operands[0].is_floating_point():
             return args
-        unit, salt = _roundoff(operands[0].dtype) / 2, crc32(f"{self._seed}".encode())
+        unit, salt = _roundoff(operands[0].dtype), crc32(f"{self._seed}".encode())
         other = tuple(literal(a, unit, salt) if isinstance(a, float) else a for a in args)
         return other if any(a is not b for a, b in zip(args, other, strict=True)) else args
 

@@ -218,7 +218,8 @@ class _Judging:
         left = sorted(self.eased, key=lambda fault: fault.error_ulp)
         while left:
             ruling = self.trial.ruling(left[-1].lane, left[-1].column)
-            if ruling.verdict is not Verdict.AGREES and not ruling.dropped:
+            agrees = ruling.verdict is Verdict.AGREES or bool(ruling.dropped)
+            if not agrees and self._at_threshold(left[-1].lane) != []:
                 break
             left.pop()
         return left
