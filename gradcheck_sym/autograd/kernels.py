@@ -63,15 +63,19 @@ _ELEMENTARY = frozenset(
     sub tan tanh xlogy""".split()
 )
 
-# Reductions and contractions: what moves their inputs moves all that they do inside.
+# Reductions, contractions and quotients cut off: what moves their inputs moves all that they do
+# inside. A quotient's decomposition does not: it rounds in a wider dtype, or not at all.
 _PLAIN = frozenset(
-    """addbmm addmm addmv addr baddbmm cumprod cumsum dot index_add mean mv nansum prod sum trace
-    vdot""".split()
+    """addbmm addmm addmv addr baddbmm cumprod cumsum div dot floor_divide index_add mean mv nansum
+    prod sum trace vdot""".split()
 )
 
 _PRODUCTS = frozenset(("bmm", "mm"))
 _OWN = frozenset(("aten", "prim", "prims"))  # torch's namespaces of operations
 
+_OF_MODULUS = frozenset(
+    ("abs", "sgn")
+)  # exact of a real number, a root of squares of a complex one
 _REDUCING = frozenset(("index_reduce", "scatter_reduce"))  # the fifth argument says how
 
 # Multiplications of some kind: where no operand is 0 and the result is, it is not, but rounded.
@@ -88,6 +92,8 @@ def kind_of(function: Any, arguments: Sequence[Any]) -> Kind:
     kind, name = _known(function)
     if name == "linalg_vector_norm" and _selects(arguments):
         return Kind.EXACT
+    if name in _OF_MODULUS and any(tensor.is_complex() for tensor in tensors(*arguments)):
+        return Kind.ELEMENTARY
     if name in _REDUCING and len(arguments) > 4 and arguments[4] in ("amax", "amin"):
         return Kind.EXACT
     if name == "index_put" and len(arguments) > 3 and arguments[3]:  # accumulates
@@ -111,7 +117,7 @@ def _known(function: Any) -> tuple[Kind, str]:
     aliases = (result.alias_info for result in schema.returns)
     if name in _EXACT or any(alias is not None and not alias.is_write for alias in aliases):
         return Kind.EXACT, name
-    if name in _ELEMENTARY:
+    if name in _ELEMENTARY and not schema.overload_name.endswith("_mode"):  # a quotient cut off
         return Kind.ELEMENTARY, name
     if name.startswith(_NORMWISE) and name not in _COMPONENTWISE:
         return Kind.NORMWISE, name

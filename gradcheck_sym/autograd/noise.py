@@ -67,6 +67,18 @@ def moved(
     return torch.empty_like(tensor).copy_(torch.from_numpy(whole[..., 0]))
 
 
+def literal(number: float, unit: float, salt: int) -> float:
+    """A number of the code off by up to a unit, relatively, if it has digits beyond single ones.
+
+    It is off alike wherever it occurs; whole numbers, halves and the like are what they are.
+    """
+    single = np.float64(np.float32(number))
+    if single == number or not np.isfinite(single):
+        return number
+    noise = _noise(np.array([number]).view(np.int64), salt)
+    return float(number * (1 + noise[0] * unit))
+
+
 def nowhere_zero(operands: Iterable[Tensor]) -> Mask:
     """Where every operand of a result is finite and not 0; broadcast, with a last axis of one."""
     everywhere = np.ones(1, dtype=np.bool_)

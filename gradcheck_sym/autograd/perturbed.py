@@ -22,7 +22,15 @@ from gradcheck_sym.autograd.kernels import (
     written,
     written_out,
 )
-from gradcheck_sym.autograd.noise import Integers, Mask, key_of, moved, nowhere_zero, rounds
+from gradcheck_sym.autograd.noise import (
+    Integers,
+    Mask,
+    key_of,
+    literal,
+    moved,
+    nowhere_zero,
+    rounds,
+)
 
 
 @final
@@ -76,14 +84,27 @@ class Perturbed(EagerMode):
             return self._through(parts, func, args, kwargs)
         if self._seed is None:
             return func(*args, **kwargs)
-        result = self._rounded(func, kind, args, kwargs)
-        if not has_plain_error(func):
+        literals = self._literals(args) if kind is Kind.ELEMENTARY else args
+        result = self._rounded(func, kind, literals, kwargs)
+        if literals is not args or not has_plain_error(func):
             return result
         plain = func(*args, **kwargs)
         exact = without_error(func, args, kwargs, plain)
         if exact is None:
             return result
         return torch.where(torch.tensor(exact, device=plain.device), plain, result)
+
+    def _literals(self, args: Any) -> Any:
+        """The arguments, with literals that are no short fractions rounded otherwise, if any are.
+
+        x - 1/3 may be 0 where x is beyond a third, though the subtraction is exact.
+        """
+        operands = list(tensors(args))
+        if not operands or not operands[0].is_floating_point():
+            return args
+        unit, salt = _roundoff(operands[0].dtype), crc32(f"{self._seed}".encode())
+        other = tuple(literal(a, unit, salt) if isinstance(a, float) else a for a in args)
+        return other if any(a is not b for a, b in zip(args, other, strict=True)) else args
 
     def _rounded(self, func: Any, kind: Kind, args: Any, kwargs: Any) -> Any:
         salt = crc32(f"{self._seed} {func}".encode())

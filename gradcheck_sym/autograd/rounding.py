@@ -9,7 +9,8 @@ A rounding error is a function of what is computed, so it repeats itself: the sa
 the same numbers is moved alike, and a mask such as x == x.exp().max() keeps meaning what it did.
 
 What does not depend on anything but literals is a constant of the formula, and exact here: pi
-rounded to float32 is another formula, while x rounded to float32 has lost digits.
+rounded to float32 is another formula, while x rounded to float32 has lost digits. Beside a number
+that does depend on data, a literal such as 1/3 is as far off as the dtype rounds.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
@@ -218,9 +218,7 @@ class _Judging:
         left = sorted(self.eased, key=lambda fault: fault.error_ulp)
         while left:
             lane, column = left[-1].lane, left[-1].column
-            ruling = self.trial.ruling(lane, column)
-            beyond = ruling.verdict is not Verdict.AGREES and not ruling.dropped
-            if beyond and not self.trial.is_on_other_branch(lane, column):
+            if _counts(self.trial.ruling(lane, column)) and not self._is_open(lane, column):
                 break
             left.pop()
         return left
@@ -236,25 +234,37 @@ class _Judging:
         rulings = self._rulings(lane)
         if reasons := [ruling.dropped for ruling in rulings.values() if ruling.dropped]:
             self.dropped[reasons[0]] += 1
+        off = self._without_open(lane, [at for at, each in rulings.items() if _counts(each)])
+        is_wrong = any(rulings[column].verdict is Verdict.WRONG for column in off)
+        if is_wrong and (found := self._at_threshold(lane)) is not None:
+            return found
         return [
-            Fault(lane, column, ruling, trial.error_ulp(lane, column))
-            for column, ruling in self._without_open_branches(lane, rulings).items()
-            if ruling.verdict is not Verdict.AGREES and not ruling.dropped
+            Fault(lane, column, rulings[column], trial.error_ulp(lane, column)) for column in off
         ]
 
-    def _without_open_branches(
-        self, lane: int, rulings: Mapping[int, Ruling]
-    ) -> Mapping[int, Ruling]:
+    def _without_open(self, lane: int, columns: Sequence[int]) -> Sequence[int]:
         """Without the numbers that are right on the other side of where rounding decides."""
-        open_ones = {
-            column
-            for column, ruling in rulings.items()
-            if ruling.verdict is not Verdict.AGREES
-            and self.trial.is_on_other_branch(lane, column)
-        }
-        if open_ones:
+        left = [column for column in columns if not self.trial.is_on_other_branch(lane, column)]
+        if len(left) < len(columns):
             self.dropped["within a rounding of a branch"] += 1
-        return {column: each for column, each in rulings.items() if column not in open_ones}
+        return left
+
+    def _at_threshold(self, lane: int) -> list[Fault] | None:
+        """The faults at a point where rounded constants put it on a kink; None if it is wrong."""
+        alone = self.trial.at_threshold(lane)
+        if alone is None:
+            return None
+        found = judge(alone, self.columns, self.rounding, self.overflow, at_kinks=self.at_kinks)
+        if found.is_wrong:
+            return None
+        self.dropped.update(found.dropped)
+        self.members.extend(found.members)
+        return [replace(fault, lane=lane) for fault in found.faults]
+
+    def _is_open(self, lane: int, column: int) -> bool:
+        """Whether rounding decides what a number is at a point, and either way it is right."""
+        on_other = self.trial.is_on_other_branch(lane, column)
+        return on_other or self._at_threshold(lane) == []
 
     def _rulings(self, lane: int) -> dict[int, Ruling]:
         """Rulings on the numbers in doubt at a point, the farthest off first, until it is wrong.
@@ -313,6 +323,11 @@ class _Judging:
         if trial.truth(lane, column) is None:
             return None
         return Fault(lane, column, Ruling(Verdict.AGREES), trial.error_ulp(lane, column))
+
+
+def _counts(ruling: Ruling) -> bool:
+    """Whether a number is off, and nothing says that it may be."""
+    return ruling.verdict is not Verdict.AGREES and not ruling.dropped
 
 
 def excused(trial: Trial, faults: Sequence[Fault], rounding: Rounding) -> list[Fault]:

@@ -18,6 +18,7 @@ from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.balls import Enclosure
 from gradcheck_sym.symbolic.careful import Loss, Settled, Truth
 from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.bound import allowed, roundings, tolerated
 from gradcheck_sym.verdict.records import Case, Measured, Verdict
 from gradcheck_sym.verdict.ruling import Gap, Ruling, rule
@@ -140,6 +141,18 @@ class Trial:
         )
         some.__dict__["_enclosed"] = Enclosure(*(array[chosen] for array in self._enclosed))
         return some
+
+    def at_threshold(self, lane: int) -> Trial | None:
+        """A regular point alone, where constants as the dtype has them put it on a kink; else None.
+
+        Code compares with the double that is called 0.9. That one is beyond 9/10, and the threshold
+        of the code all the same.
+        """
+        derivation = self.derivation.with_constants_of(self.dtype)
+        if derivation is None or self.settled(lane).place is not Place.REGULAR:
+            return None
+        alone = replace(self.take([lane]), derivation=derivation)
+        return alone if alone.settled(0).place in (Place.KINK, Place.SINGULAR) else None
 
     def thinned(self, most: int) -> Trial:
         """So many of the points at most, spread evenly over all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain
 from typing import final
@@ -25,6 +25,7 @@ from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
+from gradcheck_sym.symbolic.rounded import rounded
 from gradcheck_sym.symbolic.sensitivities import sensitivities, swings
 from gradcheck_sym.symbolic.taylor import met, recomputed
 from gradcheck_sym.symbolic.vectors import FEWEST, Vectors
@@ -240,6 +241,19 @@ class Derivation:
     def exact_gradient(self, row: Sequence[float]) -> list[Ball]:
         """The gradient at one point as balls of the current precision."""
         return exact(self.joint, row)[self.values :]
+
+    def with_constants_of(self, dtype: Format) -> Derivation | None:
+        """Itself with constants rounded to a dtype; None where they are all numbers of it."""
+        known = self._with_constants
+        if dtype.name not in known:
+            joint, forward = rounded(self.joint, dtype), rounded(self.forward, dtype)
+            changed = replace(self, joint=joint or self.joint, forward=forward or self.forward)
+            known[dtype.name] = changed if joint else None
+        return known[dtype.name]
+
+    @cached_property
+    def _with_constants(self) -> dict[str, Derivation | None]:
+        return {}
 
     def settle(self, row: Sequence[float], dtype: Format) -> Settled:
         """Place and truths of one point, with care."""

@@ -48,6 +48,8 @@ def test_an_operation_has_one_kind() -> None:
         (ATEN.copy_.default, Kind.CAST),
         (ATEN.mul_.Tensor, Kind.ELEMENTARY),
         (ATEN.exp.default, Kind.ELEMENTARY),
+        (ATEN.div.Tensor, Kind.ELEMENTARY),
+        (ATEN.div.Tensor_mode, Kind.STABLE),
         (ATEN.mm.default, Kind.STABLE),
         (ATEN.sum.dim_IntList, Kind.STABLE),
         (ATEN.gelu.default, Kind.STABLE),
@@ -64,11 +66,13 @@ def test_kinds(operation: object, kind: Kind) -> None:
 
 
 def test_arguments_matter() -> None:
-    """The largest element is no arithmetic; accumulating is."""
+    """The largest element is no arithmetic; accumulating is, and so is a complex modulus."""
     x = torch.ones(2)
     norm, put = ATEN.linalg_vector_norm.default, ATEN.index_put.default
     assert kind_of(norm, (x, float("inf"))) is Kind.EXACT
     assert kind_of(norm, (x, 2)) is Kind.STABLE
+    assert kind_of(ATEN.abs.default, (x,)) is Kind.EXACT
+    assert kind_of(ATEN.abs.default, (x.to(torch.complex64),)) is Kind.ELEMENTARY
     assert kind_of(put, (x, [x.long()], x, False)) is Kind.EXACT
     assert kind_of(put, (x, [x.long()], x, True)) is Kind.STABLE
 

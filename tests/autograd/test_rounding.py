@@ -153,6 +153,22 @@ def test_a_rounded_constant_is_no_rounding(function: Callable[[Tensor], Tensor])
     assert (reach() * found.values < 1e-12).all()
 
 
+@pytest.mark.parametrize(
+    "constant, moves", [(1 / 3, True), (0.9, True), (0.25, False), (3.0, False)]
+)
+def test_a_literal_is_as_far_off_as_the_dtype_rounds(constant: float, moves: bool) -> None:
+    """Which side of it a number is on hangs on that; of whole numbers and halves it does not."""
+    found = at(lambda x: torch.where(x - constant < 0, 1 + x, x), [[constant, constant + 1]])
+    assert bool(found.values[0, 0] > 0.5) is moves
+    assert reach() * found.values[0, 1] < 1e-12
+
+
+def test_a_quotient_is_rounded_before_it_is_cut_off() -> None:
+    """Where it is nearly whole, that chooses; its decomposition would not show it."""
+    found = at(lambda x: torch.div(x, x.flip(-1), rounding_mode="floor"), [[2.1, 0.7]])
+    assert found.values[0] == pytest.approx([1.0, 0.0], abs=1e-12)
+
+
 def test_numbers_in_single_lose_digits() -> None:
     """The roundoff of float32 counts where data pass through it; the narrowest dtype is told."""
     found = at(passes_through_single, [[1.1, -2.3]])

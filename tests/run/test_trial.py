@@ -158,6 +158,28 @@ def test_at_a_kink_claims_are_members_of_the_hull(claim: float, member: str, spe
     assert _judged(trial, slice(0, 1)).decided == 3  # the value at a kink is judged
 
 
+@pytest.mark.parametrize("claim, wrong", [(0.0, False), (1.0, False), (0.5, False), (2.0, True)])
+@pytest.mark.parametrize("threshold, named", [("0.9", 0.9), ("log(2)", math.log(2))])
+def test_a_constant_is_a_threshold_as_it_is_rounded(
+    claim: float, wrong: bool, threshold: str, named: float, spec_of: Any
+) -> None:
+    """The double beside the number is a kink, too; the next double is not."""
+    xs = [named, math.nextafter(named, 9), math.nextafter(named, 0)]
+    plain = _trial(spec_of, f"minimum(x, {threshold})", "float64", xs)
+    assert _judged(_changed(plain, 0, 1, claim), slice(1, 2)).is_wrong is wrong
+    for lane in (1, 2):
+        assert _judged(_changed(plain, lane, 1, 1 - plain.claimed[lane, 1])).is_wrong
+
+
+def test_a_value_jumps_where_the_rounded_constant_is(spec_of: Any) -> None:
+    """x > 0.9 is not true of the double 0.9, though it is of that number."""
+    xs = [0.9, math.nextafter(0.9, 1)]
+    plain = _trial(spec_of, "where(x > 0.9, 1, 0)", "float64", xs)
+    assert plain.claimed[:, 0].tolist() == [1.0, 1.0]
+    assert not _judged(_changed(plain, 0, 0, 0.0), slice(0, 1)).is_wrong
+    assert _judged(_changed(plain, 1, 0, 0.0), slice(0, 1)).is_wrong
+
+
 def test_all_inputs_are_judged_together_at_a_tie(spec_of: Any) -> None:
     """maximum at a tie: (1, 0) and (0.5, 0.5) are members, (1, 1) is none, though each part is."""
     text = "inputs: {x: {shape: []}, y: {shape: []}}\nexpr: maximum(x, y)\n"

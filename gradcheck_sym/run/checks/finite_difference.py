@@ -16,7 +16,7 @@ from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import agree, measured
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Measured, Result, Verdict
-from gradcheck_sym.verdict.ruling import Gap, Ruling, culprit
+from gradcheck_sym.verdict.ruling import Ruling, culprit
 
 _POINTS = 8  # a point costs tens of forwards for each element
 _ORDINARY = ("bulk by value", "example", "search")
@@ -95,7 +95,8 @@ def _regular(trial: Trial) -> Iterator[int]:
 def _ruling(function: Function, slope: _Slope) -> tuple[Verdict | None, str]:
     """The verdict and the culprit, of three witnesses; None where the oracle cannot tell.
 
-    Digits that autograd loses in its own operations are no other slope.
+    Digits that autograd loses in its own operations are no other slope; where they decide between
+    two branches, differences of both see neither.
     """
     trial, lane, column = slope.trial, slope.lane, slope.column
     if trial.truth(lane, column) is None:
@@ -104,19 +105,16 @@ def _ruling(function: Function, slope: _Slope) -> tuple[Verdict | None, str]:
     with_autograd = agree(gap.claim, gap.tolerated, slope.numerical)
     if with_autograd is None:
         return None, ""
-    if with_autograd or _is_lost(function, slope, gap):
+    if with_autograd:
         return Verdict.AGREES, ""
-    symbolic = trial.ruling(lane, column).verdict is not Verdict.WRONG
+    ruled = trial.ruling(lane, column).verdict
+    confirmed = agree(gap.truth, gap.allowed, slope.numerical)
+    if ruled is not Verdict.AGREES and function.is_rounding(trial, lane, column):
+        return (Verdict.AGREES if confirmed else None), ""
+    symbolic = ruled is not Verdict.WRONG
     if symbolic and _other_function(trial, lane):
         return Verdict.WRONG, "the forward"
-    blamed = culprit(symbolic, agree(gap.truth, gap.allowed, slope.numerical), False)
-    return (Verdict.UNDECIDED if symbolic else Verdict.WRONG), blamed
-
-
-def _is_lost(function: Function, slope: _Slope, gap: Gap) -> bool:
-    """Whether it is rounding that parts autograd from a truth which the differences confirm."""
-    confirmed = agree(gap.truth, gap.allowed, slope.numerical)
-    return bool(confirmed) and function.is_rounding(slope.trial, slope.lane, slope.column)
+    return (Verdict.UNDECIDED if symbolic else Verdict.WRONG), culprit(symbolic, confirmed, False)
 
 
 def _other_function(trial: Trial, lane: int) -> bool:
