@@ -127,12 +127,17 @@ class _Judging:
 
     def _look_closer(self, lanes: list[int]) -> None:
         """The faults at points within a bound that may be too wide."""
+        left = self._not_all(self.trial.plainly_sound, lanes)
+        left = self._not_all(lambda some: self.trial.exact_shares(some) <= 1, left)
+        for lane in left[:_MOST_CLOSE]:
+            self.faults.extend(self._look(lane))
+
+    def _not_all(self, sound: Callable[[list[int]], Mask], lanes: list[int]) -> list[int]:
+        """Those of some points at which not every number is sound."""
         if not lanes:
-            return
-        share = self.trial.exact_shares(lanes)[:, self.columns]
-        plain = (share <= 1).all(axis=1)
-        for place in np.flatnonzero(~plain).tolist()[:_MOST_CLOSE]:
-            self.faults.extend(self._look(lanes[place]))
+            return []
+        left = ~np.asarray(sound(lanes)[:, self.columns].all(axis=1))
+        return [lanes[place] for place in np.flatnonzero(left).tolist()]
 
     def _unexplained(self, doubtful: Mask) -> Mask:
         """Takes out the points where errors are those of the formula as written, as inaccurate."""

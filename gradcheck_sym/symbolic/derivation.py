@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, chain
 from typing import final
 
@@ -24,7 +24,7 @@ from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
-from gradcheck_sym.symbolic.sensitivities import sensitivities, swings
+from gradcheck_sym.symbolic.sensitivities import least_sensitivities, sensitivities, swings
 from gradcheck_sym.symbolic.taylor import met, recomputed
 from gradcheck_sym.symbolic.vectors import FEWEST, Vectors
 
@@ -145,9 +145,20 @@ class Derivation:
         """What one rounding of every input and constant moves value and gradient by."""
         return Careful(self.joint, self.values).sensitivities(row, dtype)
 
+    def sensitive(self, row: Sequence[float], dtype: Format) -> Callable[[int], float]:
+        """The same for the outputs that are asked about, by column."""
+        return Careful(self.joint, self.values).sensitive(row, dtype)
+
     def sensitivities_of(self, rows: Floats, precision: int) -> Floats:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
         return self._batched(sensitivities, rows, precision)
+
+    def least_sensitivities_of(self, rows: Floats, precision: int, noise: Floats) -> Floats:
+        """Bounds on them from below, (points, outputs); 0 where none is told.
+
+        noise: what evaluating quickly may lose of each output, (points, outputs).
+        """
+        return self._batched(partial(least_sensitivities, noise=noise), rows, precision)
 
     def _batched(
         self, moved: Callable[[Program, Floats, int, Carrier], Floats], rows: Floats, precision: int

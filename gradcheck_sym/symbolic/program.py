@@ -266,6 +266,15 @@ def reachable(
     return seen
 
 
+def released(program: Program) -> tuple[tuple[int, ...], ...]:
+    """The instructions whose values nobody needs any more after each one."""
+    last = {arg: index for index, step in enumerate(program.code) for arg in step.args}
+    done: list[list[int]] = [[] for _ in program.code]
+    for arg in last.keys() - set(program.outputs):
+        done[last[arg]].append(arg)
+    return tuple(map(tuple, done))
+
+
 def flat_names(name: str, shape: Sequence[int]) -> Iterator[str]:
     """The flat names of an array's elements in row-major order: x[0,0], x[0,1], …; x if scalar."""
     if not shape:

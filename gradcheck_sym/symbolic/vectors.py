@@ -20,7 +20,7 @@ from gradcheck_sym.symbolic.arithmetic import Arithmetic
 from gradcheck_sym.symbolic.balls import AS_FLOAT, LARGEST_WHOLE, Enclosure
 from gradcheck_sym.symbolic.carriers import PLAIN, Carrier, Rounding
 from gradcheck_sym.symbolic.magnitudes import Magnitudes
-from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, released
 from gradcheck_sym.symbolic.spreads import Quantity, combine
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ class Vectors:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._released = _released(program)
+        self._released = released(program)
         self._lanes = max(1, min(_LANES, _CELLS // max(1, _most_held(self._released))))
 
     def enclose(self, values: Floats, precision: int, carrier: Carrier) -> Enclosure:
@@ -137,15 +137,6 @@ class Vectors:
         if isinstance(value, Fraction) and value.denominator == 1 and abs(value) <= LARGEST_WHOLE:
             return numbers.whole_power(args[0], int(value))
         return numbers.power(*args)
-
-
-def _released(program: Program) -> tuple[tuple[int, ...], ...]:
-    """The instructions whose values nobody needs any more after each one."""
-    last = {arg: index for index, step in enumerate(program.code) for arg in step.args}
-    done: list[list[int]] = [[] for _ in program.code]
-    for arg in last.keys() - set(program.outputs):
-        done[last[arg]].append(arg)
-    return tuple(map(tuple, done))
 
 
 def _most_held(released: Sequence[Sequence[int]]) -> int:
