@@ -15,7 +15,7 @@ from flint import arb, arb_series
 
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import Decision, Run
-from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+from gradcheck_sym.symbolic.program import Instruction, Program, depending
 from gradcheck_sym.symbolic.taylor import one_step
 
 Partials = tuple[tuple[int, Any], ...]  # argument and slope along it
@@ -34,7 +34,7 @@ class Adjoints:
         self._program = program
         self._run = run
         self._movable = frozenset(movable)
-        self._moving = _depending(program, self._movable)
+        self._moving = depending(program, self._movable)
         self._known: dict[int, Partials] = {}
 
     def moved(self, output: int) -> Ball:
@@ -70,15 +70,6 @@ class Adjoints:
             found = _slopes(step, args, slots, decision) if slots else ()
             self._known[index] = tuple((step.args[k], slope) for k, slope in found)
         return self._known[index]
-
-
-def _depending(program: Program, movable: Collection[int]) -> set[int]:
-    """The instructions, but for conditions, that depend on a movable one, itself included."""
-    found: set[int] = set()
-    for index, step in enumerate(program.code):
-        if index in movable or (step.op not in CONDITIONS and not found.isdisjoint(step.args)):
-            found.add(index)
-    return found
 
 
 def _slopes(

@@ -19,7 +19,7 @@ from gradcheck_sym.symbolic.adjoints import Adjoints
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import Run
 from gradcheck_sym.symbolic.places import Place, place_of
-from gradcheck_sym.symbolic.program import Program
+from gradcheck_sym.symbolic.program import Program, depending
 
 _HIGHEST_PRECISION = 4096  # bits; beyond, a truth that is still vague is given up as undecided
 _DISTANCE_PRECISION = 128  # bits of the difference of two numbers that agree in most of 53
@@ -171,12 +171,10 @@ class Careful:
             base = Run.exact(self.program, row)
             total = [arb(0)] * len(self.program.outputs)
             for place in self._movable(row, dtype):
-                runs = [
-                    Run.decided(self.program, row, base.decisions, {place: factor})
-                    for factor in factors
-                ]
+                changed = sorted(depending(self.program, {place}))
+                runs = [base.moved(self.program, changed, factor) for factor in factors]
                 total = [
-                    before + max(abs(run.balls[at] - base.balls[at]) for run in runs)
+                    before + max(abs(run[at] - base.balls[at]) for run in runs)
                     for before, at in zip(total, self.program.outputs, strict=True)
                 ]
             return total
