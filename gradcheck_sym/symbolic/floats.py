@@ -16,6 +16,7 @@ from flint import ctx
 from gradcheck_sym.symbolic import interpret
 from gradcheck_sym.symbolic.carriers import from_balls, to_balls
 from gradcheck_sym.symbolic.program import Instruction, Program, released
+from gradcheck_sym.symbolic.slopes import SMOOTH
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,6 +63,8 @@ def _operation(step: Instruction, args: Sequence[Any], columns: dict[str, Floats
             return reduce(np.maximum if step.op == "max" else np.minimum, args)
         case "wins":
             return _wins(str(step.data), args)
+    if step.op in ("erf", "erfc"):
+        return SMOOTH[step.op].value(np.atleast_1d(_floating(args[0])))
     if step.op in _NUMPY:
         return _NUMPY[step.op](*args)
     return _by_balls(step, args)
