@@ -19,6 +19,7 @@ from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.symbolic.balls import Ball, Enclosure, Kernel
 from gradcheck_sym.symbolic.careful import Careful, Loss, Settled
 from gradcheck_sym.symbolic.carriers import Carrier, carrier_for
+from gradcheck_sym.symbolic.complements import with_all_digits
 from gradcheck_sym.symbolic.complexes import is_complex, packed, unpacked
 from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
@@ -61,8 +62,18 @@ class Derivation:
         return Kernel(self.forward)
 
     @cached_property
+    def _sharp(self) -> Program:
+        """The joint program in operations that keep their digits, for carriers with few more."""
+        return with_all_digits(self.joint)
+
+    @cached_property
     def vectors(self) -> Vectors:
         """The joint program for whole batches."""
+        return Vectors(self._sharp)
+
+    @cached_property
+    def _written(self) -> Vectors:
+        """The same as it is written."""
         return Vectors(self.joint)
 
     def enclose(self, rows: Floats, precision: int) -> Enclosure:
@@ -166,14 +177,14 @@ class Derivation:
         carrier = carrier_for(precision)
         if carrier is None:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
-        return moved(self.joint, rows, precision, carrier)
+        return moved(self._sharp, rows, precision, carrier)
 
     def losses_of(self, rows: Floats, dtype: Format) -> Floats:
         """What evaluating as written may lose, (points, outputs); NaN where it may be very much."""
         carrier = carrier_for(dtype.precision)
         if carrier is None:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
-        return self.vectors.losses(rows, dtype, carrier)
+        return self._written.losses(rows, dtype, carrier)
 
     def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
         """What a whole rounding of every input and constant moves value and gradient by."""

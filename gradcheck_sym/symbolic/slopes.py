@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.symbolic.carriers import SMALLEST
 from gradcheck_sym.symbolic.tabulated import Tabulated
 
 Floats = npt.NDArray[np.float64]
@@ -41,6 +42,7 @@ class Smooth:
     slope: Callable[[Floats, Floats], Floats]  # |f'(x)| from x and f(x); never too small
     reach: Callable[[Floats, Floats], Any]  # 1/|f''/f'| next to x, which does not exceed this
     bend: Callable[[Floats], Any] | None = None  # |f''|/2 next to x from f(x), where f' may vanish
+    lost: float = 0.0  # below float64's range, where the value has no more
     level: tuple[float, float] | None = None  # below and above, f varies by less than 2**-1021
 
 
@@ -108,5 +110,5 @@ SMOOTH: Mapping[str, Smooth] = {
         np.arctanh, lambda x, f: 1 / ((1 - x) * (1 + x)), lambda x, f: (1 - np.abs(x)) / 2
     ),
     "erf": Smooth(_each("erf"), _bell, _bell_reach, level=(-27, 27)),
-    "erfc": Smooth(_each("erfc"), _bell, _bell_reach, level=(-27, 27)),
+    "erfc": Smooth(_each("erfc"), _bell, _bell_reach, lost=SMALLEST, level=(-27, 27)),
 }

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.arithmetic import Arithmetic
 from gradcheck_sym.symbolic.balls import AS_FLOAT, LARGEST_WHOLE, Enclosure
-from gradcheck_sym.symbolic.carriers import PLAIN, Carrier, Rounding
+from gradcheck_sym.symbolic.carriers import PLAIN, RANGED, Carrier, Rounding, upwards
 from gradcheck_sym.symbolic.magnitudes import Magnitudes
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, released
 from gradcheck_sym.symbolic.spreads import Quantity, combine
@@ -62,8 +62,8 @@ class Vectors:
         found = self._carried(values, Arithmetic(precision, carrier))
         finite = np.isfinite(values).all(axis=1)
         far = np.flatnonzero(np.isnan(found.middle).any(axis=1) & finite)
-        if len(far) >= FEWEST and carrier is PLAIN:  # sizes are known too vaguely for more bits
-            sized = self._carried(values[far], Magnitudes(precision))
+        if len(far) >= FEWEST:
+            sized = self._carried(values[far], _farther(precision, carrier))
             open_ = np.isnan(found.middle[far])
             for every, other in zip(found, sized, strict=True):
                 every[far] = np.where(open_, other, every[far])
@@ -139,6 +139,13 @@ class Vectors:
         return numbers.power(*args)
 
 
+def _farther(precision: int, carrier: Carrier) -> Numbers:
+    """Numbers of a larger range, for what a carrier leaves open; more bits take more than sizes."""
+    if carrier is PLAIN or RANGED is None:
+        return Magnitudes(precision)
+    return Arithmetic(precision, RANGED)
+
+
 def _most_held(released: Sequence[Sequence[int]]) -> int:
     """How many values are held at once at the most."""
     return max(accumulate(1 - len(done) for done in released), default=0)
@@ -151,5 +158,11 @@ def _settled(found: Quantity, numbers: Numbers) -> Enclosure:
     floor = _FLOOR if numbers.carrier is PLAIN else 0.0
     sharp = guarded <= moved + np.abs(middle) * 2.0**-numbers.precision + floor
     sharp &= np.isfinite(moved) | (np.isinf(middle) & (error == 0))
-    known = Enclosure(middle, moved, error + np.abs(middle) * AS_FLOAT)
+    error = error + (np.abs(middle) * AS_FLOAT if moved.dtype == np.float64 else _cast(found))
+    known = Enclosure(middle, upwards(moved), upwards(error))
     return Enclosure(*(np.where(sharp, part, np.nan) for part in known))
+
+
+def _cast(found: Quantity) -> npt.NDArray[Any]:
+    """How far a middle is from the float64 next to it."""
+    return np.asarray(np.abs(found.middle - np.asarray(found.middle, dtype=np.float64)))
