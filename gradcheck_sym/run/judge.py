@@ -129,6 +129,7 @@ class _Judging:
         """The faults at points within a bound that may be too wide."""
         left = self._not_all(self.trial.plainly_sound, lanes)
         left = self._not_all(lambda some: self.trial.exact_shares(some) <= 1, left)
+        self.trial.look_beyond(left[:_MOST_CLOSE])
         for lane in left[:_MOST_CLOSE]:
             self.faults.extend(self._look(lane))
 

@@ -481,6 +481,12 @@ class Trial:
         """Works out together what single points are asked for next."""
         self._sensitive.look_at(lanes)
 
+    def look_beyond(self, lanes: Sequence[int]) -> None:
+        """Works out together what points are asked for whose errors exceed a bound."""
+        if lanes:
+            beyond = np.flatnonzero((self.exact_shares(lanes) > 1).any(axis=1))
+            self._swung.look_at([lanes[place] for place in beyond.tolist()])
+
     @cached_property
     def _sensitive(self) -> _Moves:
         """What one rounding of every input moves each number by, to first order."""

@@ -15,12 +15,17 @@ from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish
 
 Rewritten = Callable[[Scalar], Scalar]
 
-# 1 + f(z), with its digits, of odd functions that end at -1 and 1.
-_ODD: dict[str, Rewritten] = {
+# 1 + f(z) and 1 - f(z), each with its digits, where they may be small differences.
+_SUM: dict[str, Rewritten] = {
     "erf": lambda z: _call("erfc", -z),
     "tanh": lambda z: 2 / (1 + _call("exp", -2 * z)),
 }
-
+_DIFFERENCE: dict[str, Rewritten] = {
+    "erf": lambda z: _call("erfc", z),
+    "erfc": lambda z: _call("erf", z),
+    "exp": lambda z: -_call("expm1", z),
+    "tanh": lambda z: 2 / (1 + _call("exp", 2 * z)),
+}
 _TERMS = 4  # of a sum that are looked at for one that goes with a constant
 
 
@@ -29,7 +34,7 @@ def _call(op: str, z: Scalar) -> Scalar:
 
 
 def with_all_digits(program: Program) -> Program:
-    """The program with sums of 1 and what may be next to -1 rewritten."""
+    """The program with sums of 1 and what may be next to -1 rewritten, and their logarithms."""
     builder = Builder()
     found: list[Scalar] = []
     for step in program.code:
@@ -37,8 +42,18 @@ def with_all_digits(program: Program) -> Program:
         kept = None
         if step.op in ("add", "sub"):
             kept = _complement(args[0], args[1] if step.op == "add" else -args[1])
+        elif step.op == "log":
+            kept = _log_beside_one(program, step.args[0], found)
         found.append(builder.emit(step.op, args, step.data) if kept is None else kept)
     return finish(program.inputs, [found[at] for at in program.outputs])
+
+
+def _log_beside_one(program: Program, at: int, found: list[Scalar]) -> Scalar | None:
+    """log(1 + z) as log1p(z); None for the logarithm of anything else."""
+    step = program.code[at]
+    terms = [found[arg] for arg in step.args] if step.op == "add" else []
+    rest = [term for term in terms if term.constant != 1]
+    return _call("log1p", rest[0]) if len(terms) - len(rest) == 1 else None
 
 
 def _complement(left: Scalar, right: Scalar) -> Scalar | None:
@@ -60,10 +75,10 @@ def _absorbed(c: Fraction, other: Scalar, deep: int) -> Scalar | None:
                 return kept + rest
         return None
     share, function = _scaled(other)
-    if function.instruction.op not in _ODD or abs(c) != abs(share):
+    rule = (_SUM if c == share else _DIFFERENCE).get(function.instruction.op)
+    if rule is None or abs(c) != abs(share):
         return None
-    z = Scalar(function.builder, function.instruction.args[0])
-    return c * _ODD[function.instruction.op](z if c == share else -z)
+    return c * rule(Scalar(function.builder, function.instruction.args[0]))
 
 
 def _scaled(term: Scalar) -> tuple[Fraction, Scalar]:

@@ -24,8 +24,22 @@ REWRITTEN = [
     "4 - -4*tanh(x)",
     "x + tanh(x) + 1",
     "tanh(x)*2 + sin(x) - 2",
+    "1 - erfc(x/2**60)",
+    "exp(x/2**60) - 1",
+    "log(1 + exp(-x**2))",
+    "log(x**2/2**60 + 1)",
 ]
-KEPT = ["2 + tanh(x)", "0.3 + 0.3*erf(x)", "3 - 3*tanh(x)", "1 + sin(x)", "x + erf(x)", "1 - x"]
+KEPT = [
+    "2 + tanh(x)",
+    "0.3 + 0.3*erf(x)",
+    "3 - 3*tanh(x)",
+    "1 + sin(x)",
+    "x + erf(x)",
+    "1 - x",
+    "1 + exp(x)",
+    "log(2 + x**2)",
+    "1 + erfc(x)",
+]
 POINTS = (-9.5, -3.0, -0.25, 0.0, 0.5, 2.0, 8.75)
 
 
