@@ -21,7 +21,6 @@ from gradcheck_sym.run.beyond import beyond
 from gradcheck_sym.run.kinks import JUDGED, at_kink
 from gradcheck_sym.run.trial import Fault, Floats, Rounding, Trial
 from gradcheck_sym.symbolic.places import Place
-from gradcheck_sym.symbolic.vectors import FEWEST
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling
 
@@ -146,7 +145,7 @@ class _Judging:
         plain = np.isfinite(trial.errors[:, self.columns]).all(axis=1) & trial.valued_plainly
         plain[list(trial.problems)] = False
         lanes = np.flatnonzero(doubtful & plain).tolist()
-        if len(lanes) < FEWEST:
+        if not lanes:
             return doubtful
         self._take_out(lanes, trial.as_written(lanes))
         left = doubtful.copy()
