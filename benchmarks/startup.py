@@ -6,6 +6,7 @@ both; the median of the pairs is reported.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 PAIRS = 7  # of slow processes
 QUICK_PAIRS = 21  # of fast ones, whose times vary more
 JOB_RATIO = 1.5  # the main job's cold start, against importing torch and SymPy
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"  # ours would be compiled anew in each run
 DOOR_SECONDS = 0.150  # what help, list and validate may add to a bare interpreter
 
 
@@ -51,6 +53,7 @@ def _against(ours: Sequence[str], theirs: Sequence[str], pairs: int) -> tuple[fl
 
 
 def _seconds(command: Sequence[str]) -> float:
+    env = {name: value for name, value in os.environ.items() if name != _NO_BYTECODE}
     started = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
@@ -21,7 +21,6 @@ from gradcheck_sym.run.beyond import beyond
 from gradcheck_sym.run.kinks import JUDGED, at_kink
 from gradcheck_sym.run.trial import Fault, Floats, Rounding, Trial
 from gradcheck_sym.symbolic.places import Place
-from gradcheck_sym.symbolic.vectors import FEWEST
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling
 
@@ -127,12 +126,18 @@ class _Judging:
 
     def _look_closer(self, lanes: list[int]) -> None:
         """The faults at points within a bound that may be too wide."""
+        left = self._not_all(self.trial.plainly_sound, lanes)
+        left = self._not_all(lambda some: self.trial.exact_shares(some) <= 1, left)
+        self.trial.look_beyond(left[:_MOST_CLOSE])
+        for lane in left[:_MOST_CLOSE]:
+            self.faults.extend(self._look(lane))
+
+    def _not_all(self, sound: Callable[[list[int]], Mask], lanes: list[int]) -> list[int]:
+        """Those of some points at which not every number is sound."""
         if not lanes:
-            return
-        share = self.trial.exact_shares(lanes)[:, self.columns]
-        plain = (share <= 1).all(axis=1)
-        for place in np.flatnonzero(~plain).tolist()[:_MOST_CLOSE]:
-            self.faults.extend(self._look(lanes[place]))
+            return []
+        left = ~np.asarray(sound(lanes)[:, self.columns].all(axis=1))
+        return [lanes[place] for place in np.flatnonzero(left).tolist()]
 
     def _unexplained(self, doubtful: Mask) -> Mask:
         """Takes out the points where errors are those of the formula as written, as inaccurate."""
@@ -140,7 +145,7 @@ class _Judging:
         plain = np.isfinite(trial.errors[:, self.columns]).all(axis=1) & trial.valued_plainly
         plain[list(trial.problems)] = False
         lanes = np.flatnonzero(doubtful & plain).tolist()
-        if len(lanes) < FEWEST:
+        if not lanes:
             return doubtful
         self._take_out(lanes, trial.as_written(lanes))
         left = doubtful.copy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, final
 
 import numpy as np
@@ -51,15 +51,20 @@ class _Moves:
     """What roundings move numbers by: quickly for many points, with care for one in doubt."""
 
     quickly: Callable[[list[int]], Floats]  # lanes -> (lanes, outputs), NaN in doubt
-    carefully: Callable[[int], Sequence[float]]  # lane -> of each output
+    carefully: Callable[[int], Callable[[int], float]]  # lane -> output -> its move
     known: dict[int, Sequence[float]] = field(default_factory=dict)
-    sure: dict[int, Sequence[float]] = field(default_factory=dict)
+    sure: dict[int, Callable[[int], float]] = field(default_factory=dict)
 
     def look_at(self, lanes: Sequence[int]) -> None:
         """Works out what is not known yet of some lanes, in one batch."""
         fresh = [lane for lane in lanes if lane not in self.known]
         if fresh:
             self.known.update(zip(fresh, self.quickly(fresh).tolist(), strict=True))
+
+    def quick(self, lanes: Sequence[int]) -> Floats:
+        """What is quickly known of some lanes, (lanes, outputs); NaN in doubt."""
+        self.look_at(lanes)
+        return np.array([self.known[lane] for lane in lanes])
 
     def of(self, lane: int, column: int) -> float:
         """One number's move."""
@@ -68,8 +73,8 @@ class _Moves:
         if np.isfinite(quick):
             return quick
         if lane not in self.sure:
-            self.sure[lane] = self.carefully(lane)
-        return self.sure[lane][column]
+            self.sure[lane] = cache(self.carefully(lane))
+        return self.sure[lane](column)
 
 
 # Which errors, (lanes, outputs), rounding alone may have made at some lanes.
@@ -252,18 +257,39 @@ class Trial:
             share[self._infinite_rightly] = 0.0
         return shares
 
+    def plainly_sound(self, lanes: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Which numbers at some points are sound for certain, (lanes, outputs).
+
+        By bounds on what a rounding moves them by, which are quickly found: from below, so that
+        the error is within; from above, so that there are digits which count.
+        """
+        chosen = list(lanes)
+        error, dtype = self._enclosed.error[chosen], self.dtype
+        least = self.derivation.least_sensitivities_of(self.rows[chosen], dtype.precision, error)
+        with np.errstate(invalid="ignore", over="ignore"):
+            share = self._share_of_sound(chosen, least)
+            return np.asarray((share <= 1) & ~self._vague(chosen, self._enclosed.moved[chosen]))
+
     def exact_shares(self, lanes: Sequence[int]) -> Floats:
         """Each error at some points, (lanes, outputs), as a share of what is sound.
 
         NaN where sensitivities are not plain, or so large that no digit counts.
         """
         chosen = list(lanes)
-        moved = self.derivation.sensitivities_of(self.rows[chosen], self.dtype.precision)
+        moved = self._sensitive.quick(chosen)
         with np.errstate(invalid="ignore", over="ignore"):
-            bound = self._bound(moved, self._norms[chosen], self._steps[chosen, None])
-            vague = roundings(self.derivation.depth) * moved >= np.abs(self.truths[chosen])
-            share = (self.errors[chosen] + self._enclosed.error[chosen]) / bound
-        return np.where(vague & ~self.vanishing[chosen], np.nan, share)
+            share = self._share_of_sound(chosen, moved)
+            return np.where(self._vague(chosen, moved), np.nan, share)
+
+    def _share_of_sound(self, lanes: list[int], moved: Floats) -> Floats:
+        """Each error at some points as a share of what is sound, by what a rounding moves it."""
+        bound = self._bound(moved, self._norms[lanes], self._steps[lanes, None])
+        return np.asarray((self.errors[lanes] + self._enclosed.error[lanes]) / bound)
+
+    def _vague(self, lanes: list[int], moved: Floats) -> npt.NDArray[np.bool_]:
+        """Whether roundings may move numbers by all of their digits, where there are any."""
+        far = roundings(self.derivation.depth) * moved >= np.abs(self.truths[lanes])
+        return np.asarray(far & ~self.vanishing[lanes])
 
     def as_written(self, lanes: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Which numbers at some points are off by no more than evaluating as written may lose.
@@ -419,7 +445,7 @@ class Trial:
         truth = self.truth(lane, column)
         assert truth is not None
         claim = float(self.claimed[lane, column])
-        least, most = truth.distance(claim) if np.isfinite(claim) else (np.inf, np.inf)
+        least, most = truth.distance(claim)
         spacing = float(np.fmax(self._norms[lane, column], self.spacing(truth.middle)))
         step = float(self._steps[lane])
         bound = float(self._bound(0.0, spacing, step))
@@ -468,12 +494,18 @@ class Trial:
         """Works out together what single points are asked for next."""
         self._sensitive.look_at(lanes)
 
+    def look_beyond(self, lanes: Sequence[int]) -> None:
+        """Works out together what points are asked for whose errors exceed a bound."""
+        if lanes:
+            beyond = np.flatnonzero((self.exact_shares(lanes) > 1).any(axis=1))
+            self._swung.look_at([lanes[place] for place in beyond.tolist()])
+
     @cached_property
     def _sensitive(self) -> _Moves:
         """What one rounding of every input moves each number by, to first order."""
         return _Moves(
             lambda lanes: self.derivation.sensitivities_of(self.rows[lanes], self.dtype.precision),
-            lambda lane: self.derivation.sensitivities(self.rows[lane].tolist(), self.dtype),
+            lambda lane: self.derivation.sensitive(self.rows[lane].tolist(), self.dtype),
         )
 
     @cached_property
@@ -481,7 +513,7 @@ class Trial:
         """What a whole rounding of every input moves each number by."""
         return _Moves(
             lambda lanes: self.derivation.swings_of(self.rows[lanes], self.dtype.precision),
-            lambda lane: self.derivation.swings(self.rows[lane].tolist(), self.dtype),
+            lambda lane: self.derivation.swings(self.rows[lane].tolist(), self.dtype).__getitem__,
         )
 
     def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
@@ -557,8 +589,10 @@ class Trial:
 
     def error_ulp(self, lane: int, column: int) -> float:
         """The error of one claim in units in the last place of its truth."""
-        gap = self.gap(lane, column)
-        return gap.least / self.spacing(gap.truth)
+        truth = self.truth(lane, column)
+        assert truth is not None
+        least, _ = truth.distance(float(self.claimed[lane, column]))
+        return least / self.spacing(truth.middle)
 
     def spacing(self, value: float) -> float:
         """One unit in the last place of a number, in the dtype; 1 beyond its range."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.symbolic.balls import SPARE, working_precision
-from gradcheck_sym.symbolic.carriers import PLAIN, Carrier, Rounding
+from gradcheck_sym.symbolic.carriers import PLAIN, SMALLEST, Carrier, Rounding
 from gradcheck_sym.symbolic.program import Instruction
 from gradcheck_sym.symbolic.slopes import (
     FUNCTION_ULPS,
@@ -25,7 +25,6 @@ from gradcheck_sym.symbolic.slopes import (
     Smooth,
 )
 from gradcheck_sym.symbolic.spreads import (
-    SMALLEST,
     Answer,
     Floats,
     Mask,
@@ -42,7 +41,7 @@ _RAISE = 1 + 2.0**-49  # what is computed of an error, in a few operations, is i
 
 @cache
 def _of_carrier(carrier: Carrier) -> Rounding:
-    return Rounding(carrier.unit, 2 * FUNCTION_ULPS * carrier.unit, SMALLEST, REACH_SHARE)
+    return Rounding(carrier.unit, 2 * FUNCTION_ULPS * carrier.unit, carrier.smallest, REACH_SHARE)
 
 
 def _is_zero(a: Quantity) -> Mask:
@@ -64,7 +63,7 @@ class Arithmetic:
     rounding: Rounding | None = None  # that errors are bounds on; None: that of the carrier
     _own: Floats = field(init=False)  # (2, 1): what an operation rounds here, and in the kernel
     _function: Floats = field(init=False)  # the same of a function
-    _tiny: float = field(init=False)  # added to a size before that is multiplied by the unit
+    _tiny: Any = field(init=False)  # added to a size before that is multiplied by the unit
     _near: float = field(init=False)  # errors up to this share of a reach go through first slopes
 
     def __post_init__(self) -> None:
@@ -79,8 +78,9 @@ class Arithmetic:
     def given(self, column: Floats) -> Quantity:
         """An input: exact, and rounded once."""
         assert self.rounding is not None
-        spread = np.abs(column) * np.array([[self.rounding.given], [2.0**-self.precision]])
-        return Quantity(column.astype(self.carrier.format, copy=False), spread)
+        middle = column.astype(self.carrier.format, copy=False)
+        shares = np.array([[self.rounding.given], [2.0**-self.precision]])
+        return Quantity(middle, self._size(middle) * shares)
 
     def constant(self, step: Instruction) -> Quantity:
         """A constant."""
@@ -153,10 +153,12 @@ class Arithmetic:
         if function.bend is not None:
             spread[0] += function.bend(f) * error * error
         doubt = ~(error < function.reach(x, f) * self._near)
+        spread[0] += function.lost
         if function.level is not None and doubt.any():
             low, high = function.level
             level = (x + error < low) | (x - error > high)
             spread, doubt = np.where(level, 0.0, spread), doubt & ~level
+            spread[0] += np.where(level, SMALLEST, 0.0)
         return opened(*self.rounded(middle, spread, self._function), doubt)
 
     def _size(self, middle: npt.NDArray[Any]) -> Floats:

@@ -50,7 +50,7 @@ def polygamma(order: int, x: Ball) -> Ball:
     if x > 0:
         value = arb(order + 1).zeta(x) * arb(order).fac()
         return value if order % 2 else -value
-    with _terms(order + 3):
+    with series_of(order + 3):
         series = arb_series([x, 1], prec=order + 3).rgamma()
         if series[0].contains(0):
             return NAN
@@ -59,7 +59,7 @@ def polygamma(order: int, x: Ball) -> Ball:
 
 
 @contextmanager
-def _terms(count: int) -> Iterator[None]:
+def series_of(count: int) -> Iterator[None]:
     """Lets series have that many terms; all others, whatever is asked of them, end at the cap."""
     before = ctx.cap
     ctx.cap = max(before, count)

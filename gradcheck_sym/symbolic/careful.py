@@ -7,7 +7,7 @@ other evaluation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -15,10 +15,11 @@ from flint import arb, ctx
 
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic import balls
+from gradcheck_sym.symbolic.adjoints import Adjoints
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import Run
 from gradcheck_sym.symbolic.places import Place, place_of
-from gradcheck_sym.symbolic.program import Program
+from gradcheck_sym.symbolic.program import Program, depending
 
 _HIGHEST_PRECISION = 4096  # bits; beyond, a truth that is still vague is given up as undecided
 _DISTANCE_PRECISION = 128  # bits of the difference of two numbers that agree in most of 53
@@ -39,7 +40,9 @@ class Truth:
         return bool(self.ball.contains(0))
 
     def distance(self, claim: float) -> tuple[float, float]:
-        """Bounds, from below and above, on how far a finite claim is from the truth."""
+        """Bounds, from below and above, on how far a claim is from the truth."""
+        if not math.isfinite(claim):
+            return math.inf, math.inf
         with ctx.workprec(_DISTANCE_PRECISION):
             gap = abs(arb(claim) - self.ball)
             least, most = float(gap.lower()), float(gap.upper())
@@ -114,12 +117,38 @@ class Careful:
     def sensitivities(self, row: Sequence[float], dtype: Format, precision: int = 0) -> list[float]:
         """What one rounding of every input and constant moves each output by, to first order.
 
-        By differences: each is moved alone by 2**-SPARE of one rounding, in arithmetic so fine
-        that only the mathematics shows. Inf where the outputs are not finite there. A row of
-        balls may lie so close to a kink that it takes a higher precision to tell the side.
+        Inf where the outputs are not finite there. A row of balls may lie so close to a kink that
+        it takes a higher precision to tell the side.
         """
-        total = self._moved(row, dtype, [2.0**-balls.SPARE], precision)
-        return [_upper(gap * 2**balls.SPARE) for gap in total]
+        sensitive = self.sensitive(row, dtype, precision)
+        return [sensitive(column) for column in range(len(self.program.outputs))]
+
+    def sensitive(
+        self, row: Sequence[float], dtype: Format, precision: int = 0
+    ) -> Callable[[int], float]:
+        """The same, worked out for the outputs that are asked about, by column.
+
+        Slope by slope, each times what it is along. Where a slope is infinite, by differences:
+        each input is moved alone by 2**-SPARE of one rounding, in arithmetic so fine that only
+        the mathematics shows.
+        """
+        fine = max(precision, 4 * dtype.precision + 4 * balls.SPARE)
+        with ctx.workprec(fine):
+            run = Run.exact(self.program, row)
+        adjoints = Adjoints(self.program, run, self._movable(row, dtype))
+        by_differences: list[Ball] = []
+
+        def of(column: int) -> float:
+            with ctx.workprec(fine):
+                total = adjoints.moved(self.program.outputs[column])
+                if total.is_finite():
+                    return _upper(total * arb(2) ** -dtype.precision)
+                if not by_differences:
+                    share = 2.0**-balls.SPARE
+                    by_differences.extend(self._moved(row, dtype, [share], precision))
+                return _upper(by_differences[column] * 2**balls.SPARE)
+
+        return of
 
     def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
         """What a whole rounding of every input and constant moves each output by.
@@ -142,12 +171,10 @@ class Careful:
             base = Run.exact(self.program, row)
             total = [arb(0)] * len(self.program.outputs)
             for place in self._movable(row, dtype):
-                runs = [
-                    Run.decided(self.program, row, base.decisions, {place: factor})
-                    for factor in factors
-                ]
+                changed = sorted(depending(self.program, {place}))
+                runs = [base.moved(self.program, changed, factor) for factor in factors]
                 total = [
-                    before + max(abs(run.balls[at] - base.balls[at]) for run in runs)
+                    before + max(abs(run[at] - base.balls[at]) for run in runs)
                     for before, at in zip(total, self.program.outputs, strict=True)
                 ]
             return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -25,15 +25,24 @@ class Carrier:
     unit: float  # what one operation rounds by, relative to its result
     finest: int  # bits of the finest dtype that it leaves room above
     guard: int  # bits that errors must stay below a rounding of the dtype for a truth to count
+    bounds: type[np.floating[Any]] = np.float64  # what spreads are carried in
 
     @property
     def cast(self) -> float:
-        """What is lost, relatively, where a midpoint goes into a bound: nothing of a float64."""
-        return 0.0 if self.format is np.float64 else PLAIN.unit
+        """What is lost, relatively, where a midpoint goes into a bound: nothing of the same."""
+        return 0.0 if self.format is self.bounds else PLAIN.unit
 
-    def known(self, numbers: Numbers) -> Floats:
-        """Midpoints as float64, for bounds."""
-        return np.asarray(numbers, dtype=np.float64)
+    @property
+    def smallest(self) -> Any:
+        """What an operation may lose below the range, however the library treats subnormals."""
+        return SMALLEST if self.bounds is np.float64 else np.longdouble(2) ** -16_300
+
+    def known(self, numbers: Numbers) -> Numbers:
+        """Midpoints as bounds have them."""
+        return np.asarray(numbers, dtype=self.bounds)
+
+
+SMALLEST = 2.0**-1020  # the same of float64
 
 
 PLAIN = Carrier(np.float64, 2.0**-53, 24, 16)
@@ -46,6 +55,9 @@ EXTENDED = (
     else None
 )
 
+# Bounds of the same format have room far below float64's range, and cost more.
+RANGED = None if EXTENDED is None else replace(EXTENDED, bounds=EXTENDED.format)
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class Rounding:
 
     unit: float  # of an operation
     function: float  # of a function of the table
-    smallest: float  # of anything, on top
+    smallest: Any  # of anything, on top
     near: float  # share of a function's reach up to which errors follow its slope
     given: float = 0.0  # of an input
 
@@ -83,3 +95,9 @@ def from_balls(balls: Sequence[Any], format: type[np.floating[Any]]) -> Numbers:
         return near
     rest = [float(ball - arb(value)) for ball, value in zip(balls, near.tolist(), strict=True)]
     return np.asarray(near.astype(format) + np.nan_to_num(rest, posinf=0, neginf=0))
+
+
+def upwards(bounds: Numbers) -> Floats:
+    """Bounds as float64, no smaller."""
+    near = np.asarray(bounds, dtype=np.float64)
+    return np.where(near < bounds, np.nextafter(near, np.inf), near)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, chain
 from typing import final
 
@@ -20,13 +20,14 @@ from gradcheck_sym.symbolic.balls import Ball, Enclosure, Kernel
 from gradcheck_sym.symbolic.branches import other_branches
 from gradcheck_sym.symbolic.careful import Careful, Loss, Settled
 from gradcheck_sym.symbolic.carriers import Carrier, carrier_for
+from gradcheck_sym.symbolic.complements import with_all_digits
 from gradcheck_sym.symbolic.complexes import is_complex, packed, unpacked
 from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
 from gradcheck_sym.symbolic.rounded import rounded
-from gradcheck_sym.symbolic.sensitivities import sensitivities, swings
+from gradcheck_sym.symbolic.sensitivities import least_sensitivities, sensitivities, swings
 from gradcheck_sym.symbolic.taylor import met, recomputed
 from gradcheck_sym.symbolic.vectors import FEWEST, Vectors
 
@@ -63,8 +64,18 @@ class Derivation:
         return Kernel(self.forward)
 
     @cached_property
+    def _sharp(self) -> Program:
+        """The joint program in operations that keep their digits, for carriers with few more."""
+        return with_all_digits(self.joint)
+
+    @cached_property
     def vectors(self) -> Vectors:
         """The joint program for whole batches."""
+        return Vectors(self._sharp)
+
+    @cached_property
+    def _written(self) -> Vectors:
+        """The same as it is written."""
         return Vectors(self.joint)
 
     def enclose(self, rows: Floats, precision: int) -> Enclosure:
@@ -147,9 +158,20 @@ class Derivation:
         """What one rounding of every input and constant moves value and gradient by."""
         return Careful(self.joint, self.values).sensitivities(row, dtype)
 
+    def sensitive(self, row: Sequence[float], dtype: Format) -> Callable[[int], float]:
+        """The same for the outputs that are asked about, by column."""
+        return Careful(self.joint, self.values).sensitive(row, dtype)
+
     def sensitivities_of(self, rows: Floats, precision: int) -> Floats:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
         return self._batched(sensitivities, rows, precision)
+
+    def least_sensitivities_of(self, rows: Floats, precision: int, noise: Floats) -> Floats:
+        """Bounds on them from below, (points, outputs); 0 where none is told.
+
+        noise: what evaluating quickly may lose of each output, (points, outputs).
+        """
+        return self._batched(partial(least_sensitivities, noise=noise), rows, precision)
 
     def _batched(
         self, moved: Callable[[Program, Floats, int, Carrier], Floats], rows: Floats, precision: int
@@ -157,14 +179,14 @@ class Derivation:
         carrier = carrier_for(precision)
         if carrier is None:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
-        return moved(self.joint, rows, precision, carrier)
+        return moved(self._sharp, rows, precision, carrier)
 
     def losses_of(self, rows: Floats, dtype: Format) -> Floats:
         """What evaluating as written may lose, (points, outputs); NaN where it may be very much."""
         carrier = carrier_for(dtype.precision)
         if carrier is None:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
-        return self.vectors.losses(rows, dtype, carrier)
+        return self._written.losses(rows, dtype, carrier)
 
     def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
         """What a whole rounding of every input and constant moves value and gradient by."""

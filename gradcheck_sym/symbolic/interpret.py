@@ -6,8 +6,7 @@ can be followed again at any precision, exactly or with every step rounded as a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 from flint import arb
@@ -81,13 +80,8 @@ class Run:
             self.strict[index] = balls._CALLS[step.op](a, b)
 
     @staticmethod
-    def decided(
-        program: Program,
-        row: Sequence[float],
-        decisions: Sequence[Decision],
-        factors: Mapping[int, Ball] = MappingProxyType({}),
-    ) -> Run:
-        """Evaluates along branches already taken; some instructions are multiplied by factors."""
+    def decided(program: Program, row: Sequence[float], decisions: Sequence[Decision]) -> Run:
+        """Evaluates along branches already taken."""
         run = Run(len(program.code))
         given = given_by(program, row)
         for index, step in enumerate(program.code):
@@ -98,9 +92,22 @@ class Run:
                 run.balls[index] = follow(step, args, decisions[index])
             else:
                 run.balls[index] = evaluate(step, args, given)
-            if index in factors:
-                run.balls[index] *= factors[index]
         return run
+
+    def moved(self, program: Program, changed: Sequence[int], factor: Ball) -> list[Ball]:
+        """All balls along the same branches, one instruction multiplied by a factor.
+
+        changed: its place, and those of what depends on it, in order.
+        """
+        found = list(self.balls)
+        found[changed[0]] = found[changed[0]] * factor
+        for index in changed[1:]:
+            step, args = program.code[index], [found[arg] for arg in program.code[index].args]
+            if step.op in DECIDING:
+                found[index] = _follow(step, args, self.decisions[index])
+            else:
+                found[index] = evaluate(step, args, {})
+        return found
 
     @staticmethod
     def lossy(

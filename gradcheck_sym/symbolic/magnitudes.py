@@ -16,9 +16,9 @@ from typing import Any, ClassVar, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck_sym.symbolic.carriers import PLAIN, Carrier
+from gradcheck_sym.symbolic.carriers import PLAIN, SMALLEST, Carrier
 from gradcheck_sym.symbolic.program import Instruction
-from gradcheck_sym.symbolic.spreads import SMALLEST, Answer, Quantity, constant, ordered
+from gradcheck_sym.symbolic.spreads import Answer, Quantity, constant, ordered
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

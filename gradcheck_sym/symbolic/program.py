@@ -7,7 +7,7 @@ Python's operators, so that NumPy's object arrays do all the indexing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import final
@@ -264,6 +264,24 @@ def reachable(
             seen.add(index)
             pending.extend(follow(index))
     return seen
+
+
+def depending(program: Program, movable: Collection[int]) -> set[int]:
+    """The instructions, but for conditions, that depend on a movable one, itself included."""
+    found: set[int] = set()
+    for index, step in enumerate(program.code):
+        if index in movable or (step.op not in CONDITIONS and not found.isdisjoint(step.args)):
+            found.add(index)
+    return found
+
+
+def released(program: Program) -> tuple[tuple[int, ...], ...]:
+    """The instructions whose values nobody needs any more after each one."""
+    last = {arg: index for index, step in enumerate(program.code) for arg in step.args}
+    done: list[list[int]] = [[] for _ in program.code]
+    for arg in last.keys() - set(program.outputs):
+        done[last[arg]].append(arg)
+    return tuple(map(tuple, done))
 
 
 def flat_names(name: str, shape: Sequence[int]) -> Iterator[str]:

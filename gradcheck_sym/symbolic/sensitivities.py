@@ -9,7 +9,7 @@ rounding, the answer is left open.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,11 @@ from gradcheck_sym.symbolic.program import Program
 
 Floats = npt.NDArray[np.float64]
 
+Move = Mapping[int, float]  # instruction -> the share of itself that is added to its result
+
 _CELLS = 2**21  # numbers that are held at once
+_MOST_CELLS = 2**22  # of one point: beyond, moving each input takes too long
+_PATTERNS = 2  # in which all is moved at once: by one alone an output may happen to stay
 _LOPSIDED = 16.0  # up over down, or the other way round: at a bend they are alike
 _ALIKE = 2.0**-8  # of the slopes up and down; a sensitivity needs no more digits
 
@@ -36,17 +40,49 @@ def sensitivities(program: Program, rows: Floats, precision: int, carrier: Carri
         carrier: the format to compute in.
     """
     share = math.sqrt(carrier.unit)  # what is cut off and what is rounded are alike then
+    moves = _alone(program, precision, share)
+    if len(moves) * len(program.code) > _MOST_CELLS:  # one output after the other is quicker
+        return np.full((len(rows), len(program.outputs)), np.nan)
 
-    def slopes(part: Floats, outputs: Numbers) -> Floats:
+    def slopes(part: slice, outputs: Numbers) -> Floats:
         up, down = outputs[1::2] - outputs[0], outputs[0] - outputs[2::2]
         steepest = np.maximum(np.abs(up), np.abs(down))
         noise = np.abs(outputs[0]) * (carrier.unit * 2**_NOISE_BITS)
         alike = np.abs(up - down) <= steepest * _ALIKE + noise
         total = (steepest.sum(axis=0) / share).astype(np.float64)
-        clear = alike.all(axis=0) & _is_resolved(program, part, outputs[0], total, carrier)
+        clear = alike.all(axis=0) & _is_resolved(program, rows[part], outputs[0], total, carrier)
         return np.where(clear, total * 2.0**-precision, np.nan)
 
-    return _in_parts(program, rows, _movable(program, precision), share, carrier, slopes)
+    return _in_parts(program, rows, moves, carrier, slopes)
+
+
+def least_sensitivities(
+    program: Program, rows: Floats, precision: int, carrier: Carrier, noise: Floats
+) -> Floats:
+    """Bounds from below on the sensitivities, (points, outputs); 0 where none is told.
+
+    All inputs and constants are moved at once, each by a part of its share, drawn once: no output
+    moves farther then than by what each of them alone moves it, summed. A few evaluations tell,
+    however many inputs there are.
+
+    Args:
+        noise: what evaluating in the carrier may lose of each output, (points, outputs).
+        program, rows, precision, carrier: as of `sensitivities`.
+    """
+    share = math.sqrt(carrier.unit)
+
+    def steepest(part: slice, outputs: Numbers) -> Floats:
+        up, down = outputs[1::2] - outputs[0], outputs[0] - outputs[2::2]
+        sizes, lost = (np.abs(up), np.abs(down)), 2 * noise[part]
+        alike = np.abs(up - down) <= np.maximum(*sizes) * _ALIKE + 2 * lost
+        least = np.asarray((np.minimum(*sizes) - lost) / share, dtype=np.float64)
+        told = np.where(alike & (least > 0), least * 2.0**-precision, 0.0)
+        return np.asarray(told.max(axis=0))
+
+    movable = _movable(program, precision)
+    parts = np.random.default_rng(0).uniform(-share, share, (_PATTERNS, len(movable)))
+    moves = [dict(zip(movable, way, strict=True)) for part in parts for way in (part, -part)]
+    return _in_parts(program, rows, moves, carrier, steepest)
 
 
 def swings(program: Program, rows: Floats, precision: int, carrier: Carrier) -> Floats:
@@ -56,32 +92,31 @@ def swings(program: Program, rows: Floats, precision: int, carrier: Carrier) -> 
     Arguments as of `sensitivities`.
     """
 
-    def farther(part: Floats, outputs: Numbers) -> Floats:
+    def farther(part: slice, outputs: Numbers) -> Floats:
         up, down = np.abs(outputs[1::2] - outputs[0]), np.abs(outputs[0] - outputs[2::2])
         most, least = np.maximum(up, down), np.minimum(up, down)
         noise = np.abs(outputs[0]) * (carrier.unit * 2**_NOISE_BITS)
         near = (most <= least * _LOPSIDED + noise).all(axis=0)
         return np.where(near, most.sum(axis=0).astype(np.float64), np.nan)
 
-    share = 2.0**-precision
-    return _in_parts(program, rows, _movable(program, precision), share, carrier, farther)
+    moves = _alone(program, precision, 2.0**-precision)
+    return _in_parts(program, rows, moves, carrier, farther)
 
 
 def _in_parts(
     program: Program,
     rows: Floats,
-    movable: Sequence[int],
-    share: float,
+    moves: Sequence[Move],
     carrier: Carrier,
-    summed: Callable[[Floats, Numbers], Floats],
+    told: Callable[[slice, Numbers], Floats],
 ) -> Floats:
     """What comes of all moves, for as many points at a time as fit into memory."""
-    at_once = max(1, _CELLS // ((2 * len(movable) + 1) * max(1, len(program.code))))
+    at_once = max(1, _CELLS // ((len(moves) + 1) * max(1, len(program.code))))
     found = np.empty((len(rows), len(program.outputs)))
     for start in range(0, len(rows), at_once):
         part = slice(start, start + at_once)
         with np.errstate(invalid="ignore", over="ignore"):
-            found[part] = summed(rows[part], _moved(program, rows[part], movable, share, carrier))
+            found[part] = told(part, _moved(program, rows[part], moves, carrier))
     return found
 
 
@@ -95,22 +130,22 @@ def _movable(program: Program, precision: int) -> list[int]:
     ]
 
 
-def _moved(
-    program: Program, rows: Floats, movable: Sequence[int], share: float, carrier: Carrier
-) -> Numbers:
-    """The outputs as they are, then with each thing moved alone, up and down by a share of itself.
+def _alone(program: Program, precision: int, share: float) -> list[Move]:
+    """Each thing that is movable alone, up and down by a share of itself."""
+    return [{place: sign * share} for place in _movable(program, precision) for sign in (1.0, -1.0)]
 
-    (1 + 2*movable, points, outputs)
-    """
-    ways, lanes = 2 * len(movable) + 1, len(rows)
-    factors = {}
-    for number, place in enumerate(movable):
-        factor = np.ones((ways, lanes), dtype=carrier.format)
-        factor[2 * number + 1] += share
-        factor[2 * number + 2] -= share
-        factors[place] = factor.reshape(-1)
+
+def _moved(program: Program, rows: Floats, moves: Sequence[Move], carrier: Carrier) -> Numbers:
+    """The outputs as they are, then after each move: (1 + moves, points, outputs)."""
+    ways, lanes = len(moves) + 1, len(rows)
+    factors: dict[int, Numbers] = {}
+    for number, move in enumerate(moves):
+        for place, share in move.items():
+            factor = factors.setdefault(place, np.ones((ways, lanes), dtype=carrier.format))
+            factor[number + 1] += share
+    flat = {place: factor.reshape(-1) for place, factor in factors.items()}
     tiled = np.tile(rows.astype(carrier.format), (ways, 1))
-    outputs = np.stack(floats.evaluate(program, tiled, factors), axis=-1)
+    outputs = np.stack(floats.evaluate(program, tiled, flat), axis=-1)
     return outputs.reshape(ways, lanes, len(program.outputs))
 
 

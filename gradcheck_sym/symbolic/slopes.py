@@ -14,9 +14,9 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
-from flint import ctx
 
-from gradcheck_sym.symbolic.carriers import from_balls, to_balls
+from gradcheck_sym.symbolic.carriers import SMALLEST
+from gradcheck_sym.symbolic.tabulated import Tabulated
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,8 +30,6 @@ FUNCTION_ULPS = 8.0
 REACH_SHARE = 2.0**-12
 SLOPE_SLACK = 1 + 2.0**-10
 
-_PRECISION = 80  # bits of Arb, for a carrier of 64
-
 _CANCELLED = 2.0**-48  # bounds what is lost in 1 - f of a function that ends at 1
 
 
@@ -44,22 +42,19 @@ class Smooth:
     slope: Callable[[Floats, Floats], Floats]  # |f'(x)| from x and f(x); never too small
     reach: Callable[[Floats, Floats], Any]  # 1/|f''/f'| next to x, which does not exceed this
     bend: Callable[[Floats], Any] | None = None  # |f''|/2 next to x from f(x), where f' may vanish
+    lost: float = 0.0  # below float64's range, where the value has no more
     level: tuple[float, float] | None = None  # below and above, f varies by less than 2**-1021
 
 
 def _each(name: str) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
-    """A function on an array (lanes,): of float64 Python's, about 50 ns a number; else Arb's."""
+    """A function on an array (lanes,): of float64 Python's, about 50 ns a number."""
     plain: Callable[[float], float] = getattr(math, name)
+    tabulated = Tabulated(name)
 
     def mapped(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if x.dtype == np.float64:
             return np.fromiter(map(plain, x.tolist()), np.float64, len(x))
-        finite = np.isfinite(x)
-        found = np.full(len(x), np.nan, dtype=x.dtype)
-        with ctx.workprec(_PRECISION):
-            balls = [getattr(ball, name)() for ball in to_balls(x[finite])]
-            found[finite] = from_balls(balls, x.dtype.type)
-        return found
+        return tabulated(x)
 
     return mapped
 
@@ -115,5 +110,5 @@ SMOOTH: Mapping[str, Smooth] = {
         np.arctanh, lambda x, f: 1 / ((1 - x) * (1 + x)), lambda x, f: (1 - np.abs(x)) / 2
     ),
     "erf": Smooth(_each("erf"), _bell, _bell_reach, level=(-27, 27)),
-    "erfc": Smooth(_each("erfc"), _bell, _bell_reach, level=(-27, 27)),
+    "erfc": Smooth(_each("erfc"), _bell, _bell_reach, lost=SMALLEST, level=(-27, 27)),
 }

@@ -24,14 +24,12 @@ from flint import arb, ctx
 
 from gradcheck_sym.symbolic import balls, interpret
 from gradcheck_sym.symbolic.balls import SPARE, held, working_precision
-from gradcheck_sym.symbolic.carriers import PLAIN, Carrier, from_balls, to_balls
+from gradcheck_sym.symbolic.carriers import PLAIN, SMALLEST, Carrier, from_balls, to_balls, upwards
 from gradcheck_sym.symbolic.program import Instruction
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-# What an operation may lose below the normal range, however the library treats subnormals.
-SMALLEST = 2.0**-1020
 _SPARE_BITS = 16  # of Arb, where single functions are left to it
 _CONSTANT_BITS = 128
 
@@ -120,12 +118,12 @@ def by_balls(
         middle[list(sharp)] = from_balls(list(sharp.values()), carrier.format)
     for row, found in enumerate((sharp, wide)):
         spread[row, list(found)] = [float(ball.rad()) for ball in found.values()]
-    return middle, spread * [[1.0], [2.0**SPARE]]
+    return middle, spread * [[1.0], [2.0**SPARE]] + [[SMALLEST], [0.0]]
 
 
 def _rows(parts: Sequence[Floats], like: npt.NDArray[Any]) -> Floats:
     """Numbers of each argument as (lanes, arguments)."""
-    return np.stack([np.broadcast_to(part, len(like)) for part in parts], axis=-1)
+    return upwards(np.stack([np.broadcast_to(part, len(like)) for part in parts], axis=-1))
 
 
 def _evaluated(

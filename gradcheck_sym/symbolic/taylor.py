@@ -126,6 +126,11 @@ def _rounded(value: Series, dtype: Format) -> Series:
     return arb_series([level, slope + arb(0, 1) * lost, bend], prec=3)
 
 
+def one_step(step: Instruction, args: Sequence[Series]) -> Series:
+    """An operation without branches on series."""
+    return _series(step, args, None, {})
+
+
 def _series(
     step: Instruction, args: Sequence[Series], decision: Decision, given: dict[str, Series]
 ) -> Series:

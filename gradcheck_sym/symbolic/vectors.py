@@ -18,9 +18,9 @@ import numpy.typing as npt
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.arithmetic import Arithmetic
 from gradcheck_sym.symbolic.balls import AS_FLOAT, LARGEST_WHOLE, Enclosure
-from gradcheck_sym.symbolic.carriers import PLAIN, Carrier, Rounding
+from gradcheck_sym.symbolic.carriers import PLAIN, RANGED, Carrier, Rounding, upwards
 from gradcheck_sym.symbolic.magnitudes import Magnitudes
-from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, released
 from gradcheck_sym.symbolic.spreads import Quantity, combine
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ class Vectors:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._released = _released(program)
+        self._released = released(program)
         self._lanes = max(1, min(_LANES, _CELLS // max(1, _most_held(self._released))))
 
     def enclose(self, values: Floats, precision: int, carrier: Carrier) -> Enclosure:
@@ -62,8 +62,8 @@ class Vectors:
         found = self._carried(values, Arithmetic(precision, carrier))
         finite = np.isfinite(values).all(axis=1)
         far = np.flatnonzero(np.isnan(found.middle).any(axis=1) & finite)
-        if len(far) >= FEWEST and carrier is PLAIN:  # sizes are known too vaguely for more bits
-            sized = self._carried(values[far], Magnitudes(precision))
+        if len(far) >= FEWEST:
+            sized = self._carried(values[far], _farther(precision, carrier))
             open_ = np.isnan(found.middle[far])
             for every, other in zip(found, sized, strict=True):
                 every[far] = np.where(open_, other, every[far])
@@ -139,13 +139,11 @@ class Vectors:
         return numbers.power(*args)
 
 
-def _released(program: Program) -> tuple[tuple[int, ...], ...]:
-    """The instructions whose values nobody needs any more after each one."""
-    last = {arg: index for index, step in enumerate(program.code) for arg in step.args}
-    done: list[list[int]] = [[] for _ in program.code]
-    for arg in last.keys() - set(program.outputs):
-        done[last[arg]].append(arg)
-    return tuple(map(tuple, done))
+def _farther(precision: int, carrier: Carrier) -> Numbers:
+    """Numbers of a larger range, for what a carrier leaves open; more bits take more than sizes."""
+    if carrier is PLAIN or RANGED is None:
+        return Magnitudes(precision)
+    return Arithmetic(precision, RANGED)
 
 
 def _most_held(released: Sequence[Sequence[int]]) -> int:
@@ -160,5 +158,11 @@ def _settled(found: Quantity, numbers: Numbers) -> Enclosure:
     floor = _FLOOR if numbers.carrier is PLAIN else 0.0
     sharp = guarded <= moved + np.abs(middle) * 2.0**-numbers.precision + floor
     sharp &= np.isfinite(moved) | (np.isinf(middle) & (error == 0))
-    known = Enclosure(middle, moved, error + np.abs(middle) * AS_FLOAT)
+    error = error + (np.abs(middle) * AS_FLOAT if moved.dtype == np.float64 else _cast(found))
+    known = Enclosure(middle, upwards(moved), upwards(error))
     return Enclosure(*(np.where(sharp, part, np.nan) for part in known))
+
+
+def _cast(found: Quantity) -> npt.NDArray[Any]:
+    """How far a middle is from the float64 next to it."""
+    return np.asarray(np.abs(found.middle - np.asarray(found.middle, dtype=np.float64)))

@@ -17,15 +17,22 @@ from flint import arb, ctx
 from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.symbolic import arithmetic, interpret, spreads
 from gradcheck_sym.symbolic.arithmetic import Arithmetic
-from gradcheck_sym.symbolic.carriers import EXTENDED, PLAIN, Carrier, to_balls
+from gradcheck_sym.symbolic.carriers import (
+    EXTENDED,
+    PLAIN,
+    RANGED,
+    SMALLEST,
+    Carrier,
+    to_balls,
+)
 from gradcheck_sym.symbolic.program import Instruction
 from gradcheck_sym.symbolic.slopes import FUNCTION_ULPS, REACH_SHARE, SMOOTH
-from gradcheck_sym.symbolic.spreads import SMALLEST, Answer, Quantity
+from gradcheck_sym.symbolic.spreads import Answer, Quantity
 
 Floats = npt.NDArray[np.float64]
 
 LANES = 120
-CARRIERS = [PLAIN] if EXTENDED is None else [PLAIN, EXTENDED]
+CARRIERS = [carrier for carrier in (PLAIN, EXTENDED, RANGED) if carrier is not None]
 RANGES: Mapping[str, tuple[float, float]] = {  # where most of a function is, besides everywhere
     "exp": (-740, 700),
     "expm1": (-40, 700),
@@ -114,7 +121,9 @@ def _carried(name: str, args: Sequence[Quantity], carrier: Carrier = PLAIN) -> Q
         return numbers.function(Instruction(name), args)
 
 
-in_each = pytest.mark.parametrize("carrier", CARRIERS, ids=lambda each: each.format.__name__)
+in_each = pytest.mark.parametrize(
+    "carrier", CARRIERS, ids=lambda each: f"{each.format.__name__}-{each.bounds.__name__}"
+)
 
 
 @in_each

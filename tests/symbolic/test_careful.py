@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
-from gradcheck_sym.symbolic.careful import Truth
+from gradcheck_sym.symbolic import adjoints, balls
+from gradcheck_sym.symbolic.careful import Careful, Truth
 from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.places import Place
 
@@ -274,3 +275,41 @@ def test_ties_are_kinks_for_every_network(values: list[float], derived: Any) -> 
     every = derived("sort(x)", shapes).settle([*values, 1.0, 1.0, 1.0], FLOAT64)
     assert every.place is (Place.REGULAR if low < middle < high else Place.KINK)
     assert [truth.middle for truth in every.values] == [low, middle, high]
+
+
+@pytest.mark.parametrize(
+    "formula, point",
+    [
+        ("log(1 + exp(x*y))/y", (0.7, -1.2)),
+        ("where(x > y, x*y, sqrt(y - x))", (1.0, 4.0)),
+        ("maximum(x, y)**3 - minimum(x, y)", (1.0, 4.0)),
+        ("abs(x - y)*pi", (1.0, 4.0)),
+        ("x**y + atan2(y, x) + digamma(y)", (1.5, 4.25)),
+        ("maximum(x, y) + log1p(exp(-abs(x - y)))", (2.0, 2.0)),  # at a kink of abs
+        ("sqrt(x - y)", (2.0, 2.0)),  # at an infinite slope
+        ("floor(x)*y + detach(x*y)", (1.5, 4.25)),
+        ("erfinv(x)*lgamma(y) - 0.1", (0.25, 3.5)),
+        ("1/(x - y)", (2.0, 2.0)),
+    ],
+)
+def test_slopes_move_outputs_as_far_as_differences_do(
+    formula: str, point: tuple[float, float], derived: Any
+) -> None:
+    """One sweep back from an output tells what moving each input alone does, at kinks as well."""
+    careful = Careful(derived(formula, XY).joint, 1)
+    row = [*point, 1.5]
+    apart = careful._moved(row, FLOAT64, [2.0**-balls.SPARE])
+    wanted = [float(gap * 2**balls.SPARE) if gap.is_finite() else math.inf for gap in apart]
+    assert careful.sensitivities(row, FLOAT64) == pytest.approx(wanted, rel=1e-6, abs=1e-60)
+
+
+def test_one_output_costs_what_it_depends_on(derived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many inputs there are, none is moved alone; slopes of other outputs are not met."""
+    met: list[Any] = []
+    right = adjoints._along
+    monkeypatch.setattr(adjoints, "_along", lambda *a: met.append(a) or right(*a))
+    monkeypatch.setattr(Careful, "_moved", lambda *_: pytest.fail("moved one after the other"))
+    derivation = derived("exp(x)", {"x": (50,)})
+    sensitive = derivation.sensitive([0.5] * 50 + [1.0] * 50, FLOAT64)
+    assert sensitive(7) == pytest.approx(0.5 * math.exp(0.5) * 2.0**-53)
+    assert len(met) == 1

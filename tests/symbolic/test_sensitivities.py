@@ -44,8 +44,8 @@ def test_sensitivities_are_those_of_the_careful_way(formula: str, dtype: str, de
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("x", [-5.0, -8.0, -12.0, -20.0, -30.0])
 def test_what_cancels_is_left_open_or_right(x: float, dtype: str, derived: Any) -> None:
-    """1 + tanh(x) has no digit left in any format far below 0: then nothing is said."""
-    derivation, form = derived("x*(1 + tanh(x))"), format_of(dtype)
+    """3 + 3*tanh(x) has no digit left in any format far below 0: then nothing is said."""
+    derivation, form = derived("x*(3 + 3*tanh(x))"), format_of(dtype)
     found = derivation.sensitivities_of(np.array([[x, 1.0]]), form.precision)[0]
     wanted = np.array(derivation.sensitivities([x, 1.0], form))
     told = np.isfinite(found)
@@ -102,3 +102,39 @@ def test_many_points_are_looked_at_in_parts(derived: Any, monkeypatch: pytest.Mo
     at_once = derivation.sensitivities_of(rows, 24)
     monkeypatch.setattr(sensitivities_module, "_CELLS", 3)
     assert np.array_equal(at_once, derivation.sensitivities_of(rows, 24), equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_least_sensitivities_are_no_larger_and_quickly_told(
+    formula: str, dtype: str, derived: Any
+) -> None:
+    """All inputs moved at once move an output no farther than each alone; mostly they move it."""
+    derivation, form = derived(formula), format_of(dtype)
+    rows = _rows(dtype)
+    noise = np.abs(derivation.enclose(rows, form.precision).middle) * 2.0**-50 + 2.0**-50
+    found = derivation.least_sensitivities_of(rows, form.precision, noise)
+    sure = np.array([derivation.sensitivities(row.tolist(), form) for row in rows])
+    assert (found <= sure * 1.02).all()
+    assert (found > 0).mean() > 0.5
+
+
+def test_a_gradient_that_vanishes_is_moved_by_what_is_fed(derived: Any) -> None:
+    """Fed ones, softmax has no gradient: its bound from below is that of the cotangents."""
+    derivation, form = derived("softmax(x, 0)", {"x": (3,)}), format_of("float32")
+    row = np.array([[0.5, -0.25, 1.0, 1.0, 1.0, 1.0]])
+    found = derivation.least_sensitivities_of(row, form.precision, np.full((1, 6), 2.0**-50))
+    wanted = np.array(derivation.sensitivities(row[0].tolist(), form))
+    assert (found[0] > wanted / 100).all()
+    assert (found[0] <= wanted * 1.02).all()
+
+
+def test_what_has_too_many_inputs_is_left_to_single_outputs(derived: Any) -> None:
+    """Where moving each input alone takes too long, nothing is said; each output alone is quick."""
+    size = 1500
+    derivation, form = derived("sum(x*x, 0)", {"x": (size,)}), format_of("float32")
+    row = np.ones((1, size + 1))
+    assert np.isnan(derivation.sensitivities_of(row, form.precision)).all()
+    sensitive = derivation.sensitive(row[0].tolist(), form)
+    assert sensitive(0) == pytest.approx(2 * size * 2.0**-24)
+    assert sensitive(1) == pytest.approx(2 * 2 * 2.0**-24)  # 2*x*cotangent

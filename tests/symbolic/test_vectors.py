@@ -321,3 +321,20 @@ def test_programs_that_hold_many_numbers_take_fewer_lanes_at_once(
     cut = Vectors(program)
     assert 1 <= cut._lanes <= 6
     assert all(map(np.array_equal, whole, cut.enclose(rows, 11, PLAIN)))
+
+
+@pytest.mark.skipif(not WIDE, reason="C's long double is no wider here")
+@pytest.mark.parametrize("formula", ["tanh(x*y)", "x*y + y/3", "expm1(x)*y", "erf(x*y)*x"])
+def test_what_is_below_the_normal_range_is_settled_with_all_its_digits(
+    formula: str, derived: Any
+) -> None:
+    """Products of numbers of every size, down to what float64 has no number for."""
+    derivation = derived(formula, {"x": (), "y": ()})
+    rng = np.random.default_rng(0)
+    sizes = 2.0 ** rng.uniform(-700, -300, (200, 3))
+    rows = sizes * rng.choice([-1.0, 1.0], (200, 3))
+    rows[:, 2] = 1.5
+    found = _enclose(derivation.vectors, rows, "float64")
+    assert np.isfinite(found.middle).all(axis=1).mean() > 0.95
+    assert _contradictions(derivation.joint, rows, found) == []
+    assert (found.error <= np.abs(found.middle) * 2.0**-52 + 2.0**-1074).mean() > 0.9
