@@ -71,7 +71,9 @@ def _now() -> Mapping[str, Any]:
 # In words -> how it is set. Where algorithms are to be deterministic, torch.empty is full of NaN.
 _OTHERWISE: Mapping[str, Callable[[], Any]] = {
     "with deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
-    "with another number of threads": lambda: torch.set_num_threads(2 if torch.get_num_threads() == 1 else 1),
+    "with another number of threads": lambda: torch.set_num_threads(
+        2 if torch.get_num_threads() == 1 else 1
+    ),
 }
 
 
