@@ -23,7 +23,7 @@ from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=4)
-_MOST_NUMBERS = 16  # of all inputs together, at the largest sizes that are looked at
+_MOST_NUMBERS = 16  # of all inputs together, at larger sizes
 _OTHER_DTYPE = {"float64": "float32", "float32": "float64"}
 
 
@@ -34,9 +34,9 @@ def elsewhere(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Ev
     """
     if subject.implementation.kind != "user" or subject.options.point is not None:
         return
-    dims = max((subject.sizes[-1], middle(subject), *subject.sizes), key=_fits(subject))
-    *_, item = sampled(subject, made(dims), _SAMPLE, (dims,))
-    yield item
+    for dims in _large(subject):
+        *_, item = sampled(subject, made(dims), _SAMPLE, (dims,))
+        yield item
     yield from _in_layouts(item)
 
 
@@ -65,14 +65,17 @@ def wrong_in_other_dtype(
         yield from (r for r in judged(other, evidence) if r.verdict is Verdict.WRONG)
 
 
-def _fits(subject: Subject) -> Callable[[Dims], int]:
-    """How many numbers go in at some sizes; 0 for too many."""
+def _large(subject: Subject) -> list[Dims]:
+    """Sizes of few numbers at which one dim is as large as it gets; the largest of all last."""
 
     def numbers(dims: Dims) -> int:
-        count = sum(prod(entry.sizes(dims)) for entry in subject.function.space.free)
-        return count if count <= _MOST_NUMBERS else 0
+        return sum(prod(entry.sizes(dims)) for entry in subject.function.space.free)
 
-    return numbers
+    few = [dims for dims in subject.sizes if numbers(dims) <= _MOST_NUMBERS]
+    few = few or [min(subject.sizes, key=numbers)]
+    largest = [max(few, key=lambda dims: (dims[name], -numbers(dims))) for name in few[0]]
+    chosen = [dims for i, dims in enumerate(largest) if dims not in largest[:i]]
+    return sorted(chosen, key=numbers) or few[:1]
 
 
 def _claimed(chosen: Mapping[str, Layout], asked: Request) -> Claims:
