@@ -127,7 +127,7 @@ def through_map(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> F
     with torch.enable_grad():
         leaves = {name: mapped[name].requires_grad_() for name in job.wrt if name in mapped}
         result: Tensor = torch.func.vmap(lambda own: job.call({**common, **own}), (along,))(mapped)
-        found = _pulled(result, leaves, job.cotangents, batched=False)
+        found = _pulled(result, leaves, job.cotangents)
     return result.detach(), {k: gradient.movedim(along[k], 0) for k, gradient in found.items()}
 
 
@@ -149,38 +149,37 @@ def _map_of_maps(job: Job) -> Found:
         leaves = {name: mapped[name].requires_grad_() for name in job.wrt}
         function = torch.func.vmap(torch.func.vmap(lambda own: job.call({**common, **own})))
         result: Tensor = function(mapped)
-        found = _pulled(result, leaves, fed, batched=False)
+        found = _pulled(result, leaves, fed)
     return result.detach().flatten(0, 1), {
         k: gradient.flatten(0, 1) for k, gradient in found.items()
     }
 
 
 def _jacobian(job: Job) -> Found:
-    """All grad_outputs at once through one graph, at the first lane."""
-    with torch.enable_grad():
-        tensors = {name: batch[0].detach().clone() for name, batch in job.inputs.items()}
-        leaves = {name: tensors[name].requires_grad_() for name in job.wrt}
-        result = job.call(tensors)
-        fed = (
-            result.new_ones(job.lanes, *result.shape) if job.cotangents is None else job.cotangents
-        )
-        found = _pulled(result, leaves, fed, batched=True)
-    return result.detach().expand(job.lanes, *result.shape), found
+    """All grad_outputs at once through one graph, at the first lane, as jacrev does it."""
+    inputs = {name: batch[0].detach() for name, batch in job.inputs.items()}
+
+    def function(graded: Tensors) -> Tensor:
+        return job.call({**inputs, **graded})
+
+    with uncompiled():
+        result, pull, *_ = torch.func.vjp(function, {name: inputs[name] for name in job.wrt})
+        results = result.detach().expand(job.lanes, *result.shape)
+        fed = torch.ones_like(results) if job.cotangents is None else job.cotangents
+        (found,) = torch.func.vmap(pull)(fed)
+    return results, found
 
 
 def _pulled(
-    result: Tensor, leaves: Mapping[str, Tensor], fed: Tensor | None, *, batched: bool
+    result: Tensor, leaves: Mapping[str, Tensor], cotangents: Tensor | None
 ) -> dict[str, Tensor]:
     """The gradients of one backward; zeros where an input is not used."""
     found: tuple[Tensor | None, ...] = (None,) * len(leaves)
-    fed = torch.ones_like(result) if fed is None else fed
     if leaves and result.requires_grad:
-        found = torch.autograd.grad(
-            result, list(leaves.values()), fed, allow_unused=True, is_grads_batched=batched
-        )
-    before = fed.shape[:1] if batched else ()
+        fed = torch.ones_like(result) if cotangents is None else cotangents
+        found = torch.autograd.grad(result, list(leaves.values()), fed, allow_unused=True)
     return {
-        name: leaf.new_zeros(*before, *leaf.shape) if gradient is None else gradient
+        name: torch.zeros_like(leaf) if gradient is None else gradient
         for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
     }
 
