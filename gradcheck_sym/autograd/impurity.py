@@ -24,6 +24,8 @@ class Kind(StrEnum):
     ACCUMULATION = "accumulation"
     FORWARD_SETS = "settings changed by the forward"  # of torch as a whole: they are everybody's
     BACKWARD_SETS = "settings changed by the backward"
+    UNGUARDED = "unguarded saved tensor"  # torch does not see what is written to it
+    SURROUNDINGS = "hangs on its surroundings"  # settings of torch, which tensors are the same
     CONSUMED = "consumed graph"  # a second backward raises, although the graph was retained
     RAISED = "raised"  # the forward or the first backward
 

@@ -32,6 +32,8 @@ class Way:
     shared: frozenset[str] = frozenset()  # inputs that are the same at all points
     after: bool = False  # the map is differentiated, not the gradient mapped
     lanes: int | None = None  # of the batch; None: any number
+    nested: bool = False  # a map of maps, differentiated
+    batched: bool = False  # grad_outputs alone are mapped over, as for a Jacobian
 
 
 USUAL = Way("")
@@ -41,8 +43,8 @@ AFTER = Way("the map differentiated", after=True)
 def ways(shapes: Mapping[str, Shape]) -> Iterator[Way]:
     """The ways besides the usual one, for inputs of these shapes (without the batch).
 
-    Where the batch lies along the last axis of one input alone, it is as large as the first: who
-    takes one for the other is not told by the sizes.
+    Where the batch lies along the last axis of one input alone, or grad_outputs alone are mapped
+    over, it is as large as the first: who takes one for the other is not told by the sizes.
     """
     yield AFTER
     yield Way("one point mapped", lanes=1)
@@ -57,6 +59,10 @@ def ways(shapes: Mapping[str, Shape]) -> Iterator[Way]:
         shared = frozenset(shapes) - {name}
         yield Way(f"only {name} mapped", shared=shared)
         yield Way(f"the map of only {name} differentiated", shared=shared, after=True)
+    yield Way("one map in another", lanes=4, nested=True)
+    sizes = (shape[0] for shape in shapes.values() if shape and shape[0])
+    many = "many grad_outputs at once"
+    yield Way(many, shared=frozenset(shapes), lanes=next(sizes, None), batched=True)
 
 
 def vmapped(
@@ -96,7 +102,10 @@ def _enter(ledger: Ledger, job: Job, way: Way) -> None:
         return
     axes = {name: way.axes.get(name, 0) for name in job.inputs}
     shared = way.shared | job.fixed
-    results, gradients = (through_map if way.after else _within)(job, axes, shared)
+    if way.nested or way.batched:
+        results, gradients = (_map_of_maps if way.nested else _jacobian)(job)
+    else:
+        results, gradients = (through_map if way.after else _within)(job, axes, shared)
     for lane in range(job.lanes):
         ledger.value(lane, results[lane].detach())
         for name, gradient in gradients.items():
@@ -118,15 +127,61 @@ def through_map(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> F
     with torch.enable_grad():
         leaves = {name: mapped[name].requires_grad_() for name in job.wrt if name in mapped}
         result: Tensor = torch.func.vmap(lambda own: job.call({**common, **own}), (along,))(mapped)
-        found: tuple[Tensor | None, ...] = (None,) * len(leaves)
-        if leaves and result.requires_grad:
-            fed = torch.ones_like(result) if job.cotangents is None else job.cotangents
-            found = torch.autograd.grad(result, list(leaves.values()), fed, allow_unused=True)
-    gradients = {
-        name: (torch.zeros_like(leaf) if gradient is None else gradient).movedim(along[name], 0)
+        found = _pulled(result, leaves, job.cotangents)
+    return result.detach(), {k: gradient.movedim(along[k], 0) for k, gradient in found.items()}
+
+
+def _map_of_maps(job: Job) -> Found:
+    """One ordinary backward through two maps, one in the other, that share the lanes out."""
+    sizes = (2, job.lanes // 2) if job.lanes % 2 == 0 else (job.lanes, 1)
+    mapped = {
+        k: b.detach().reshape(*sizes, *b.shape[1:])
+        for k, b in job.inputs.items()
+        if k not in job.fixed
+    }
+    common = {name: job.inputs[name][0].detach() for name in job.fixed}
+    fed = (
+        None
+        if job.cotangents is None
+        else job.cotangents.reshape(*sizes, *job.cotangents.shape[1:])
+    )
+    with torch.enable_grad():
+        leaves = {name: mapped[name].requires_grad_() for name in job.wrt}
+        function = torch.func.vmap(torch.func.vmap(lambda own: job.call({**common, **own})))
+        result: Tensor = function(mapped)
+        found = _pulled(result, leaves, fed)
+    return result.detach().flatten(0, 1), {
+        k: gradient.flatten(0, 1) for k, gradient in found.items()
+    }
+
+
+def _jacobian(job: Job) -> Found:
+    """All grad_outputs at once through one graph, at the first lane, as jacrev does it."""
+    inputs = {name: batch[0].detach() for name, batch in job.inputs.items()}
+
+    def function(graded: Tensors) -> Tensor:
+        return job.call({**inputs, **graded})
+
+    with uncompiled():
+        result, pull, *_ = torch.func.vjp(function, {name: inputs[name] for name in job.wrt})
+        results = result.detach().expand(job.lanes, *result.shape)
+        fed = torch.ones_like(results) if job.cotangents is None else job.cotangents
+        (found,) = torch.func.vmap(pull)(fed)
+    return results, found
+
+
+def _pulled(
+    result: Tensor, leaves: Mapping[str, Tensor], cotangents: Tensor | None
+) -> dict[str, Tensor]:
+    """The gradients of one backward; zeros where an input is not used."""
+    found: tuple[Tensor | None, ...] = (None,) * len(leaves)
+    if leaves and result.requires_grad:
+        fed = torch.ones_like(result) if cotangents is None else cotangents
+        found = torch.autograd.grad(result, list(leaves.values()), fed, allow_unused=True)
+    return {
+        name: torch.zeros_like(leaf) if gradient is None else gradient
         for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
     }
-    return result.detach(), gradients
 
 
 def _within(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found:

@@ -20,11 +20,13 @@ from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.ledger import Array, job_of
 from gradcheck_sym.autograd.memory import held, overlap, parameters
+from gradcheck_sym.autograd.overwritten import overwritten
 from gradcheck_sym.autograd.rivals import Rivals, crowded, different, refilled
 from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
 from gradcheck_sym.autograd.subsets import NO_GRAD, WITHOUT_GRAPH, called_under
 from gradcheck_sym.autograd.support import Feature, unsupported
+from gradcheck_sym.autograd.surroundings import elsewhere, seeding, shared
 from gradcheck_sym.autograd.writes import written_meanwhile
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
@@ -87,7 +89,14 @@ def _impurities(point: Point, rivals: Rivals) -> Iterator[Impurity]:
     with undisturbed():  # what one point changes is not there at the next
         yield from _but_raised(_found(_set, point))
         faults = list(_faults(point, rivals))
+        faults = faults or [*_faults_around(point)]
         yield from faults or _faults_ungraded(point, rivals)
+
+
+def _faults_around(point: Point) -> Iterator[Impurity]:
+    """What shows in what a program does before, after and beside a call."""
+    for probe in (overwritten, seeding, elsewhere, shared):
+        yield from _but_raised(_found(probe, point))
 
 
 def _faults_ungraded(point: Point, rivals: Rivals) -> Iterator[Impurity]:

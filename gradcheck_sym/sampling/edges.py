@@ -147,7 +147,7 @@ def _shuffled(array: Floats, rng: np.random.Generator) -> Floats:
 def _together(
     free: Sequence[Input], dims: Mapping[str, int], dtype: str, sample: Mapping[str, Floats]
 ) -> Iterator[Change]:
-    """All inputs at the same edge, and inputs of one shape equal or opposite."""
+    """All inputs at the same edge; inputs of one shape equal, opposite, with nothing in common."""
     shapes = {argument.name: argument.sizes(dims) for argument in free}
     for value in (*_CORE, 0.5, 2.0, format_of(dtype).max / 2, format_of(dtype).smallest_normal):
         yield {name: np.full(shape, value) for name, shape in shapes.items()}
@@ -157,6 +157,9 @@ def _together(
             own = sample[name][0]
             yield dict.fromkeys(twins, own)
             yield {other: own if other == name else -own for other in twins}
+            if own.size > 1:
+                even = np.arange(own.size).reshape(own.shape) % 2 == 0
+                yield {other: np.where(even == (other == name), own, 0.0) for other in twins}
 
 
 def _in_pairs(free: Sequence[Input], dims: Mapping[str, int]) -> Iterator[Change]:
@@ -206,6 +209,7 @@ def _flat_patterns(flat: Floats) -> Iterator[Floats]:
     yield np.where(size == 0, 0.0, flat)
     yield np.where(size == 0, flat, 0.0)
     yield np.where(size < 2, 0.0, flat)  # two zeros: what prod needs
+    yield np.where(size == 1, 1.0, 0.0)  # one-hot, as labels are
     for scale in (1e3, 2.0**60):
         yield np.where(size == 0, scale * (large + 1), small)
         yield np.where(size == flat.size - 1, -scale * (large + 1), flat)

@@ -104,3 +104,39 @@ def test_nothing_is_told_of_what_is_not_known() -> None:
     with Seen() as seen:
         y.add_(1)
     assert seen.told == {}
+
+
+def test_norms_and_means() -> None:
+    """Of Pythagorean numbers and of unit vectors; of as many as divide the sum."""
+    x = torch.tensor([[3.0, 4.0], [0.0, -1.0], [1.0, 1.0], [0.1, 0.0]], dtype=torch.float64)
+    assert told("linalg_vector_norm", lambda: x.norm(dim=1))[1].tolist() == [True, True] + 2 * [
+        False
+    ]
+    assert told("linalg_vector_norm", lambda: x[0].norm())[1].tolist() is True
+    assert told("linalg_vector_norm", lambda: x[0].norm(p=3))[1] is None
+    assert told("mean", lambda: x.mean(1))[1].tolist() == [True, True, True, True]
+    assert told("mean", lambda: torch.tensor([1.0, 0.0, 0.0]).mean())[1].tolist() is False
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_products_of_matrices(dtype: torch.dtype) -> None:
+    """Of permutations, of orthogonal vectors, in every form; not where a digit is lost."""
+    turned = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=dtype)
+    tenth = torch.full((2, 2), 0.1, dtype=dtype)
+    assert told("mm", lambda: turned @ turned.T)[1].all()
+    assert told("mm", lambda: turned @ tenth)[1].all()
+    assert not told("mm", lambda: tenth @ tenth)[1].any()
+    assert told("mv", lambda: turned @ turned[0])[1].tolist() == [True, True]
+    assert told("dot", lambda: turned[0].dot(turned[1]))[1].tolist() is True
+    assert told("bmm", lambda: torch.bmm(turned[None], turned[None]))[1].all()
+    wide = torch.ones(80, 80, dtype=dtype)
+    assert told("mm", lambda: wide @ wide)[1] is None
+
+
+def test_elementary_functions_at_zero() -> None:
+    """Where alone they are exact at all."""
+    x = torch.tensor([0.0, -0.0, 1e-3, 1.0], dtype=torch.float64)
+    for name in ("exp", "exp2", "cos", "cosh", "erfc", "sigmoid"):
+        function = getattr(torch.ops.aten, name)
+        exact = told(name, lambda f=function: f(x))[1]
+        assert exact.tolist() == [True, True, False, False], name

@@ -54,6 +54,8 @@ def test_ways_of_one_number() -> None:
     assert [way.name for way in ways({"t": ()})] == [
         "the map differentiated",
         "one point mapped",
+        "one map in another",
+        "many grad_outputs at once",
     ]
 
 

@@ -27,6 +27,7 @@ Function = Callable[[Tensor], Tensor]
 
 POINTS = np.array([[0.5, 1.0, 2.0], [-1.0, 3.0, 0.25], [4.0, 8.0, 6.0]])
 COTANGENTS = np.array([[1.0, -0.5, 2.0], [3.0, 0.25, 1.0], [-1.0, 1.0, 0.5]])
+GRAMS = np.arange(18.0).reshape(2, 3, 3)
 LONGER = np.array([[0.5, 1.0, 2.0, -3.0, 4.0]])
 
 
@@ -323,6 +324,43 @@ class TurnsAnomalyOn(torch.autograd.Function):
         return 2 * x * grad
 
 
+class KeepsInputAsAttribute(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.x = x
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return 2 * ctx.x * grad
+
+
+class AsSetElsewhere(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 3
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad * (2 if torch.are_deterministic_algorithms_enabled() else 3)
+
+
+def seeds(x: Tensor) -> Tensor:
+    torch.manual_seed(3)
+    return x * 2
+
+
+class SeedsInBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        np.random.seed(3)
+        return grad * 2
+
+
 IMPURE: list[tuple[Function, Kind, str]] = [
     (shifts_input, Kind.MUTATED_INPUT, "the forward writes to the input x"),
     (ShiftsAndGivesBack.apply, Kind.MUTATED_INPUT, "the forward writes to the input x"),
@@ -404,6 +442,22 @@ IMPURE: list[tuple[Function, Kind, str]] = [
         Kind.BACKWARD_SETS,
         "the backward changes anomaly detection (off before, on after)",
     ),
+    (
+        KeepsInputAsAttribute.apply,
+        Kind.UNGUARDED,
+        "the gradient of x is another where the input x is written to before the backward",
+    ),
+    (
+        AsSetElsewhere.apply,
+        Kind.SURROUNDINGS,
+        "the gradient of x is another with deterministic algorithms",
+    ),
+    (seeds, Kind.FORWARD_SETS, "the forward seeds the random numbers of torch anew"),
+    (
+        SeedsInBackward.apply,
+        Kind.BACKWARD_SETS,
+        "the backward seeds the random numbers of NumPy anew",
+    ),
 ]
 
 
@@ -422,6 +476,44 @@ def test_impure(function: Function, kind: Kind, text: str) -> None:
 def test_every_kind_is_shown() -> None:
     """There is a function above for each kind, but for what the other checks tell."""
     assert {kind for _, kind, _ in IMPURE} == set(Kind) - {Kind.RAISED}
+
+
+class Gram(torch.autograd.Function):
+    """Of rows with other rows; of rows with themselves by a shortcut for symmetric grad_outputs."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        ctx.same = a.data_ptr() == b.data_ptr()
+        return torch.outer(a, b)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        a, b = ctx.saved_tensors
+        return (2 * grad @ a, None) if ctx.same else (grad @ b, grad.T @ a)
+
+
+@pytest.mark.parametrize("function, count", [(Gram.apply, 2), (torch.outer, 0), (torch.sub, 0)])
+def test_one_tensor_for_two_inputs(function: Callable[..., Tensor], count: int) -> None:
+    """Its gradient is the sum of those of two tensors with the same numbers."""
+    own = Implementation(lambda tensors: function(tensors["a"], tensors["b"]), "user", "own")
+    values = {"a": POINTS[:2], "b": POINTS[1:]}
+    told = impurities(own, values, ("a", "b"), None if count == 0 else GRAMS, "float64")
+    assert len(told) == count
+    for (fault,) in told.values():
+        assert fault.text == "the gradient of a is another where b is the same tensor"
+
+
+def test_what_is_guarded_is_left_alone() -> None:
+    """save_for_backward, copies, what no gradient goes by, and a generator that is put back."""
+
+    def forked(x: Tensor) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            return x * torch.rand(3, dtype=x.dtype)
+
+    for function in (Square.apply, torch.tanh, lambda x: x.clone() ** 2, lambda x: x, forked):
+        assert not found(function)
 
 
 def test_what_raises_is_told() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import tangent_of
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import at_sizes, tangent_at
+from gradcheck_sym.run.elsewhere import elsewhere, wrong_in_other_dtype
 from gradcheck_sym.run.evidence import Evidence
+from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.points import Batch
@@ -24,7 +26,7 @@ _EXCUSES = frozenset({Feature.FORWARD_MODE, Feature.DERIVATIVE, Feature.OTHER})
 
 def forward_mode(subject: Subject) -> Iterator[Result]:
     """One result: the value is J v, for tangents v of all inputs with a gradient, and of each."""
-    tangent = at_sizes(tangent_at, subject.function_at)
+    tangent = _tangent(subject)
     together = sampled(subject, tangent(middle(subject)), _SAMPLE)
     evidence = [
         *exampled(subject, tangent),
@@ -32,7 +34,17 @@ def forward_mode(subject: Subject) -> Iterator[Result]:
         *aimed(subject, tangent, subject.function_at, subject.probed),
         *together,
         *_alone(subject, together[-1]),
+        *elsewhere(subject, tangent),
     ]
+    yield from _judged(subject, evidence)
+    yield from wrong_in_other_dtype(subject, _tangent, _judged)
+
+
+def _tangent(subject: Subject) -> Callable[[Dims], Function]:
+    return at_sizes(tangent_at, subject.function_at)
+
+
+def _judged(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
     return conclude_each(subject, "forward_mode", [None], evidence, _EXCUSES, "the jvp")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +10,8 @@ from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import Reach, reached
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import at_sizes, gradient_at, tangent_at
-from gradcheck_sym.run.evidence import Evidence
+from gradcheck_sym.run.elsewhere import elsewhere, wrong_in_other_dtype
+from gradcheck_sym.run.evidence import Evidence, Pardon
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.promised import excuse
 from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
@@ -40,21 +41,22 @@ def second_order(subject: Subject) -> Iterator[Result]:
     made and saved, or that leaves torch, is not differentiable twice; that is reported, as where it
     raises, and no mistake. One that has the inputs at hand and cuts them off is wrong.
     """
-    gradient = at_sizes(gradient_at, subject.function_at)
+    gradient = _gradient(subject)
     turns = [*aimed(subject, gradient, subject.function_at, subject.probed)]
     evidence = [*turns, *_at_points(subject, gradient)]
     wrt = evidence[0].trial.derivation.wrt
     reach = _reach(subject, evidence[-1].trial)
     pardon = partial(excuse, subject, reach)
     evidence += in_other_ways(subject, evidence[-1])
+    evidence += elsewhere(subject, gradient) if reach.inputs else ()
     first = _first(subject)
-    for result in conclude_each(
-        subject, "second_order", wrt, evidence, _LACKING, _ACCUSED, pardon=pardon
-    ):
+    for result in _judged(wrt, pardon, subject, evidence):
         cut = result.verdict is Verdict.WRONG and not reach.inputs and not reach.keeps
         told = _cut(result) if cut and result.input in subject.graded else result
         yield first.get(result.input, told)
     if reach.inputs:
+        judged = partial(_judged, wrt, pardon)
+        yield from wrong_in_other_dtype(subject, _gradient, judged)
         tangent = at_sizes(tangent_at, gradient)
         known = [item.trial for item in turns]
         along = [*aimed(subject, tangent, gradient, known), *_at_points(subject, tangent)]
@@ -62,6 +64,16 @@ def second_order(subject: Subject) -> Iterator[Result]:
         yield from conclude_each(
             subject, "second_order", [None], along, excuses, _ACCUSED, pardon=pardon
         )
+
+
+def _gradient(subject: Subject) -> Callable[[Dims], Function]:
+    return at_sizes(gradient_at, subject.function_at)
+
+
+def _judged(
+    wrt: Sequence[str], pardon: Pardon, subject: Subject, evidence: Sequence[Evidence]
+) -> Iterator[Result]:
+    return conclude_each(subject, "second_order", wrt, evidence, _LACKING, _ACCUSED, pardon=pardon)
 
 
 def _first(subject: Subject) -> dict[str | None, Result]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,8 +12,9 @@ from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.mapped import AFTER, USUAL, Way, vmapped, ways
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import conclude_each
+from gradcheck_sym.run.elsewhere import wrong_in_other_dtype
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.function import Function, Request
+from gradcheck_sym.run.function import Dims, Function, Request
 from gradcheck_sym.run.sample import Sample, exampled, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
@@ -42,6 +43,15 @@ def vmap(subject: Subject) -> Iterator[Result]:
             mapped, usual = instead, tried
     pinned = exampled(subject, lambda dims: mapped)
     evidence = [*pinned, *usual, *_unusual(subject, usual[-1].trial)]
+    yield from _judged(subject, evidence)
+    yield from wrong_in_other_dtype(subject, _usual, _judged)
+
+
+def _usual(subject: Subject) -> Callable[[Dims], Function]:
+    return lambda dims: _mapped(subject.function, USUAL)
+
+
+def _judged(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
     entries = (None, *subject.graded)
     return conclude_each(
         subject, "vmap", entries, evidence, _EXCUSES, "the vmap rule", digits=False
@@ -74,7 +84,7 @@ def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
         if first.trial is not trial:
             told = first.silent <= silent  # of every gradient that this one tells of
             trial = (trial.beside if told else trial.informed_by)(first.trial)
-        if not _is_refused(trial):
+        if not _is_refused(trial) and not (way.batched and trial.raised):
             yield Evidence(function, trial, silent)
 
 

@@ -59,7 +59,8 @@ def _said(off: float, slack: float) -> tuple[Pattern, str, float]:
     for counted, (code, words) in _COUNTED.items():
         if abs(off - (counted - 1)) <= slack:
             return code, words, counted
-    return Pattern.WRONG_TERM, f"is counted {ratio_name(1 + off, slack)} times", 1 + off
+    known = slack * min(1.0, abs(off))  # what is known of `off` alone: 1 - 1e-7 is no 1
+    return Pattern.WRONG_TERM, f"is counted {ratio_name(1 + off, known)} times", 1 + off
 
 
 # how often a part is counted -> what that is called

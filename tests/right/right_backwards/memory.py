@@ -194,3 +194,52 @@ class ThroughNumpy(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return torch.from_numpy(np.asarray(grad_output.numpy() * np.cos(x.detach().numpy())))
+
+
+class KeepsACopy(torch.autograd.Function):
+    """An attribute of ctx in memory of its own: whoever writes to the input leaves it alone."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.x = x.clone()
+        return x.sin()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return grad_output * ctx.x.cos()
+
+
+class Gram(torch.autograd.Function):
+    """a @ b.T; of a with itself all goes into the first gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.same = a.data_ptr() == b.data_ptr()
+        ctx.save_for_backward(a, b)
+        return a @ b.T
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        a, b = ctx.saved_tensors
+        if ctx.same:
+            return (grad_output + grad_output.T) @ a, None
+        return grad_output @ b, grad_output.T @ a
+
+
+class MaskDrawnAgain(torch.autograd.Function):
+    """Draws its mask again in the backward, and leaves everybody's generator as it was."""
+
+    @staticmethod
+    def _masked(tensor: Tensor) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            return tensor * (torch.rand(tensor.shape) > -1)
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return MaskDrawnAgain._masked(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return MaskDrawnAgain._masked(grad_output)

@@ -1,0 +1,160 @@
+"""Whether a function fits in with a program around it: its settings, seeds and tensors.
+
+It leaves the random numbers of others alone, says the same where torch is set otherwise, and where
+its caller gives it one tensor twice.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradcheck_sym.autograd.graphs import Gradients, Point, alike, copied
+from gradcheck_sym.autograd.implementation import RAISED
+from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
+from gradcheck_sym.autograd.state import undisturbed
+
+# --- random numbers -----------------------------------------------------------------------
+
+_GENERATORS: Mapping[str, tuple[Callable[[int], Any], Callable[[], Any]]] = {
+    "torch": (torch.default_generator.manual_seed, lambda: torch.get_rng_state().numpy().tobytes()),
+    "NumPy": (np.random.seed, lambda: repr(np.random.get_state())),
+    "Python": (random.seed, random.getstate),
+}
+
+
+def seeding(point: Point) -> Iterator[Impurity]:
+    """The generators of a program, seeded anew: whoever draws later draws the same every time."""
+    forwards, backwards = zip(*(_states(point, seed) for seed in (1, 2)), strict=True)
+    for kind, half, (one, other) in (
+        (Kind.FORWARD_SETS, FORWARD, forwards),
+        (Kind.BACKWARD_SETS, "the backward", backwards),
+    ):
+        for name in _GENERATORS:
+            if one[name] == other[name]:
+                yield Impurity(kind, f"{half} seeds the random numbers of {name} anew", by=half)
+
+
+def _states(point: Point, seed: int) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What the generators are in after the forward, and after the backward, from one seed each."""
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        _seed(seed)
+        return point.call(tensors)
+
+    graph = replace(point, call=call).graph()
+    forward = _now()
+    _seed(seed)
+    if graph.result.requires_grad:
+        torch.autograd.grad(graph.result, graph.leaves, graph.fed.clone(), allow_unused=True)
+    return forward, _now()
+
+
+def _seed(seed: int) -> None:
+    for write, _ in _GENERATORS.values():
+        write(seed)
+
+
+def _now() -> Mapping[str, Any]:
+    return {name: read() for name, (_, read) in _GENERATORS.items()}
+
+
+# --- settings -----------------------------------------------------------------------------
+
+# In words -> how it is set. Where algorithms are to be deterministic, torch.empty is full of NaN.
+_OTHERWISE: Mapping[str, Callable[[], Any]] = {
+    "with deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
+    "with another number of threads": lambda: torch.set_num_threads(
+        2 if torch.get_num_threads() == 1 else 1
+    ),
+}
+
+
+def elsewhere(point: Point) -> Iterator[Impurity]:
+    """The same answer where torch as a whole is set otherwise, or an exception."""
+    graph = point.graph()
+    value, expected = graph.value, copied(graph.pull())
+    for told, write in _OTHERWISE.items():
+        try:
+            with undisturbed():
+                write()
+                graph = point.graph()
+                found = copied(graph.pull())
+        except RAISED:
+            continue
+        yield from _differing(point.wrt, (graph.value, value), (found, expected), told)
+
+
+# --- one tensor for two inputs ------------------------------------------------------------
+
+
+def shared(point: Point) -> Iterator[Impurity]:
+    """One tensor for two inputs has the sum of their gradients, as where each has its own."""
+    for name, other in combinations(point.wrt, 2):
+        one = point.inputs[name]
+        if (one.shape, one.dtype) != (point.inputs[other].shape, point.inputs[other].dtype):
+            continue
+        apart = replace(point, inputs={**point.inputs, other: one})
+        tensors = {key: tensor.clone() for key, tensor in apart.inputs.items()}
+        together = replace(apart, given={**tensors, other: tensors[name]})
+        try:
+            graph = apart.graph()
+            value, found = graph.value, dict(zip(point.wrt, copied(graph.pull()), strict=True))
+            graph = together.graph()
+            pulled = dict(zip(point.wrt, graph.pull(), strict=True))
+        except RAISED:
+            continue
+        parts = [part for part in (found[name], found[other]) if part is not None]
+        total = sum(parts[1:], parts[0]) if parts else None
+        told = f"where {other} is the same tensor"
+        scale = max((float(part.abs().max()) for part in parts if part.numel()), default=0.0)
+        yield from _differing(
+            (name,), (graph.value, value), ((pulled[name],), (total,)), told, scale
+        )
+
+
+# --- answers ------------------------------------------------------------------------------
+
+
+def _differing(
+    wrt: tuple[str, ...],
+    values: tuple[Tensor, Tensor],
+    gradients: tuple[Gradients, Gradients],
+    told: str,
+    scale: float = 0.0,
+) -> Iterator[Impurity]:
+    """What is another answer, by more than the order of sums can make."""
+    if _another(*values):
+        yield Impurity(Kind.SURROUNDINGS, f"the result is another {told}", by=FORWARD)
+        return
+    for name, found, expected in zip(wrt, *gradients, strict=True):
+        if _another(found, expected, scale):
+            text = f"the gradient of {name} is another {told}"
+            yield Impurity(Kind.SURROUNDINGS, text, name)
+
+
+def _another(found: Tensor | None, expected: Tensor | None, scale: float = 0.0) -> bool:
+    """Whether two answers differ in more than the later half of their digits.
+
+    Others add up in another order, and what cancels out then loses the last ones: scale is that of
+    the terms, where it is known. None is zeros.
+    """
+    if found is None or expected is None:
+        there = expected if found is None else found
+        return there is not None and bool(there.detach().count_nonzero())
+    if alike(found, expected) or found.shape != expected.shape:
+        return found.shape != expected.shape
+    if not expected.isfinite().all():
+        return False
+    if not found.isfinite().all():
+        return True
+    largest = max(float(expected.abs().max()), scale)
+    slack: float = torch.finfo(found.dtype).eps ** 0.5 * largest
+    return float((found - expected).abs().max()) > slack
