@@ -25,7 +25,6 @@ _PATIENCE = 0.4  # seconds that a run may take, as far as two smaller ones tell
 class _Effort:
     """What one run, forward and backward, took."""
 
-    operations: int
     largest: int  # elements of the largest tensor
     seconds: float  # of this thread
 
@@ -40,9 +39,9 @@ def is_affordable(
 ) -> bool:
     """Whether a run at the target takes little, as far as runs at two smaller sizes tell.
 
-    few, more, target: one lane each, alike but for their sizes. What runs as many operations,
-    on tensors that grow as the inputs do, goes on like that; a loop over elements does not, nor
-    what holds every element against every other. False where something is raised.
+    few, more, target: one lane each, alike but for their sizes. What holds every element against
+    every other makes tensors that outgrow the inputs; a loop over elements takes its time. False
+    where something is raised.
     """
     try:
         with undisturbed():
@@ -52,8 +51,7 @@ def is_affordable(
     small, large, final_size = (_elements(values) for values in (few, more, target))
     slope = max(two.seconds - one.seconds, 0.0) / max(large - small, 1)
     return (
-        one.operations == two.operations
-        and two.largest * small <= _SLACK * one.largest * large
+        two.largest * small <= _SLACK * one.largest * large
         and two.seconds + slope * (final_size - large) <= _PATIENCE
     )
 
@@ -72,22 +70,20 @@ def _effort(job: Job) -> _Effort:
         result = job.call(tensors)
         if leaves and result.requires_grad:
             torch.autograd.backward(result, torch.ones_like(result))
-    return _Effort(counting.operations, counting.largest, thread_time() - begun)
+    return _Effort(counting.largest, thread_time() - begun)
 
 
 @final
 class _Counting(EagerMode):
-    """Counts operations, and the elements of what they make."""
+    """Counts the elements of what operations make."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.operations = 0
         self.largest = 1
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation as it is."""
         made = func(*args, **(kwargs or {}))
-        self.operations += 1
         sizes = (part.numel() for part in tree_leaves(made) if isinstance(part, Tensor))
         self.largest = max(self.largest, *sizes, 1)
         return made
