@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType
 from typing import Any, final
@@ -259,14 +259,14 @@ def _check_home(found: Any, module: str, allow_import: Collection[str]) -> None:
     """Refuse a function or class of Python's library, or of an installed package not permitted."""
     owner = found.__self__ if isinstance(found, MethodType) else found  # of Function.apply: whose
     home = getattr(owner, "__module__", None) if isinstance(owner, _DEFINED) else None
-    if not isinstance(home, str) or not _is_installed(home):
+    if not isinstance(home, str) or not is_installed(home):
         return
     if not permitted(home, (module.partition(".")[0], *_MATHEMATICS, *allow_import)):
         name = found.__name__
         raise ImplementationError(f"{name} is from {home!r}; --allow-import {home} permits it")
 
 
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
     """Whether a module is Python's own or an installed one, and no file of the project's."""
     top = module.partition(".")[0]
     if top == "__main__":
@@ -311,11 +311,13 @@ def _in_dtype_of_inputs(module: nn.Module) -> Callable[..., Any]:
     if not module.state_dict():
         return module
 
-    @cache
+    copies: dict[torch.dtype, nn.Module] = {}
+
     def converted(dtype: torch.dtype) -> nn.Module:
-        copied = copy.deepcopy(module)
-        copied._apply(lambda tensor: in_precision_of(tensor, dtype))  # type: ignore[no-untyped-call]
-        return copied
+        if dtype not in copies:
+            copies[dtype] = copy.deepcopy(module)
+            copies[dtype]._apply(lambda tensor: in_precision_of(tensor, dtype))  # type: ignore[no-untyped-call]
+        return copies[dtype]
 
     def call(*arguments: Any, **options: Any) -> Any:
         tensors = [value for value in (*arguments, *options.values()) if isinstance(value, Tensor)]

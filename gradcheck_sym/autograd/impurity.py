@@ -21,6 +21,7 @@ class Kind(StrEnum):
     STALE = "stale buffer"
     ALIASED = "aliased gradient"
     RANDOM = "not deterministic"
+    COUNTED = "depends on the number of calls"
     ACCUMULATION = "accumulation"
     FORWARD_SETS = "settings changed by the forward"  # of torch as a whole: they are everybody's
     BACKWARD_SETS = "settings changed by the backward"

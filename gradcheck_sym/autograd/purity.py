@@ -38,8 +38,11 @@ def impurities(
     cotangents: Array | None,
     dtype: str,
     others: Mapping[str, Array] | None = None,
+    judged: int | None = None,
 ) -> Mapping[int, tuple[Impurity, ...]]:
     """What is impure at each lane; lanes without fault are left out. Arguments as of `reverse`.
+
+    judged: so many lanes, the first ones; None: all.
 
     A result that is alive is tried beside one at the next lane, where there are several, and
     beside one of `others`, the same inputs at other shapes: (lanes of their own, *shape). Never
@@ -51,7 +54,7 @@ def impurities(
         strange = points_of(job_of(implementation, shaped, wrt, None, dtype))
         found = {
             lane: tuple(_impurities(point, _rivals(lane, points, strange)))
-            for lane, point in enumerate(points)
+            for lane, point in enumerate(points[:judged])
         }
     return MappingProxyType({lane: faults for lane, faults in found.items() if faults})
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from gradcheck_sym.autograd.probe import compared, probe
+from gradcheck_sym.autograd.subsets import NO_GRAD, WITHOUT_GRAPH, called_under
 from gradcheck_sym.run.function import Dims, Floats, Function
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.bulk import bulk, cotangents
@@ -74,6 +76,31 @@ def beyond(base: Function, derived: Function, dims: Dims) -> Trial | None:
     if not all(map(len, changes.values())):
         return None
     return _at(derived, dims, _past(derived, start, changes), everyday=True)
+
+
+def unwanted(function: Function, dims: Dims) -> Trial | None:
+    """The points around changes that there are only where nobody wants a gradient, run as usual.
+
+    Where no more is compared than in forward and backward, nothing is searched for.
+    """
+    if not function.space.free:
+        return None
+    start = bulk(function.space, dims, 2, function.stream("probe", dims)).batch.take([0]).values
+    dtype, wrt = function.dtype.name, function.derivation(dims).wrt
+    base = function.implementation
+    free = replace(base, call=called_under(WITHOUT_GRAPH[NO_GRAD], base.call))
+    if compared(free, start, (), None, dtype) <= compared(base, start, wrt, None, dtype):
+        return None
+    ends = _bounds(function)
+    bounds = {entry.name: ends[entry.name] for entry in function.space.free}
+    found = probe(free, start, (), None, dtype, bounds, _RUNS)
+    changes = {name: array[:_MOST] for name, array in found.points.items()}
+    points = _past(function, start, changes)
+    lanes = len(next(iter(points.values())))
+    if not lanes:
+        return None
+    stream = function.stream("probe fed", dims)
+    return _at(function, dims, points, cotangents(stream, function.out_shape(dims), lanes, dtype))
 
 
 def again(derived: Function, trial: Trial) -> Trial | None:

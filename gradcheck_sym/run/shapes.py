@@ -13,6 +13,7 @@ Dims = Mapping[str, int]
 
 _LARGER = (5, 8, 33, 130, 1030)  # around the widths of vectors and the sizes of blocks
 _LARGEST_ELEMENTWISE = 33  # beyond, an elementwise function meets sizes in its long vectors
+_LARGEST_UNKNOWN = 2_000  # numbers of an input where nothing is worked out
 _MOST_OPERATIONS = 2_000  # of a program at a larger size,
 _MOST_OF_A_USERS = 16_000  # and where the implementation is a user's own
 _ROWS = "rows of the others"  # no name that a spec can use
@@ -43,6 +44,22 @@ def empty_sizes(subject: Subject) -> Iterator[Dims]:
     free = _free(subject)
     for dim in free:
         yield {**_all_at(subject, free, 2), dim.name: 0}
+
+
+def large_size(subject: Subject) -> Dims | None:
+    """The largest choice of such sizes for a run of which nobody works out what is true.
+
+    None where all sizes have a stated range.
+    """
+    free = _free(subject)
+    found = [_all_at(subject, free, size) for size in _LARGER if free]
+    inputs = subject.space.inputs
+    fits = [
+        dims
+        for dims in found
+        if all(math.prod(entry.sizes(dims)) <= _LARGEST_UNKNOWN for entry in inputs)
+    ]
+    return fits[-1] if fits else None
 
 
 def _free(subject: Subject) -> list[Dim]:

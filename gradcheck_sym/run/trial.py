@@ -646,19 +646,7 @@ class Trial:
 
     def unjudged(self, lane: int, reason: str) -> Case:
         """A point at which there is no claim to judge, and why."""
-        return Case(
-            point={name: nested(array[lane]) for name, array in self.values.items()},
-            cotangent=nested(self.cotangents[lane]),
-            index=(),
-            symbolic=Measured(np.nan, np.inf),
-            autograd=None,
-            numerical=None,
-            error_ulp=np.inf,
-            error_abs=np.inf,
-            allowed=0.0,
-            reason=reason,
-            setting=self.setting,
-        )
+        return unjudged(self.values, self.cotangents, lane, reason, self.setting)
 
     def index(self, column: int) -> tuple[int, ...]:
         """Which element of the value, or of an input's gradient, a column is."""
@@ -666,6 +654,25 @@ class Trial:
             return _unravel(column, self.derivation.out_shape)
         name, part = self.input_of(column)
         return _unravel(column - part.start, self.derivation.shapes[name])
+
+
+def unjudged(
+    values: Mapping[str, Floats], cotangents: Floats, lane: int, reason: str, setting: str = ""
+) -> Case:
+    """One of several points, (lanes, *shape) by name, of which no truth is known, and why."""
+    return Case(
+        point={name: nested(array[lane]) for name, array in values.items()},
+        cotangent=nested(cotangents[lane]),
+        index=(),
+        symbolic=Measured(np.nan, np.inf),
+        autograd=None,
+        numerical=None,
+        error_ulp=np.inf,
+        error_abs=np.inf,
+        allowed=0.0,
+        reason=reason,
+        setting=setting,
+    )
 
 
 def _unravel(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -137,7 +137,8 @@ def _alone(
             mixed = _shuffled(own, rng)
             mixed[number % own.size] = value
             yield mixed.reshape(own.shape)
-    yield from (round_to(space.dtype, pattern) for pattern in patterns(own))
+    telling = (*patterns(own), *(_of_complex_numbers(own) if argument.complex else ()))
+    yield from (round_to(space.dtype, pattern) for pattern in telling)
 
 
 def _shuffled(array: Floats, rng: np.random.Generator) -> Floats:
@@ -216,6 +217,21 @@ def _flat_patterns(flat: Floats) -> Iterator[Floats]:
     yield np.where(size == 0, 1.0, 1e-3 * flat)
     yield 1.0 + 2.0**-6 * np.sign(flat) * (size + 1)  # close together: cancellation
     yield size + 1.0  # distinct small integers
+
+
+def _of_complex_numbers(sample: Floats) -> Iterator[Floats]:
+    """All numbers of an array of [re, im] on one line at once, where formulas simplify.
+
+    Real, positive and negative, imaginary, on both diagonals, and a Hermitian matrix.
+    """
+    re, im = sample[..., 0], sample[..., 1]
+    zero = np.zeros_like(re)
+    lines = [(re, zero), (np.abs(re), zero), (-np.abs(re), zero), (-np.abs(re), -zero)]
+    lines += [(zero, im), (re, re), (re, -re)]
+    if re.ndim >= 2 and re.shape[-1] == re.shape[-2]:
+        turned, opposite = (np.swapaxes(part, -1, -2) for part in (re, im))
+        lines.append(((re + turned) / 2, (im - opposite) / 2))
+    yield from (np.stack(line, axis=-1) for line in lines)
 
 
 def _row_patterns(sample: Floats) -> Iterator[Floats]:

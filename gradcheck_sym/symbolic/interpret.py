@@ -6,7 +6,8 @@ can be followed again at any precision, exactly or with every step rounded as a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, final
 
 from flint import arb
@@ -104,7 +105,7 @@ class Run:
         for index in changed[1:]:
             step, args = program.code[index], [found[arg] for arg in program.code[index].args]
             if step.op in DECIDING:
-                found[index] = _follow(step, args, self.decisions[index])
+                found[index] = follow(step, args, self.decisions[index])
             else:
                 found[index] = evaluate(step, args, {})
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain, combinations, islice, product
 
@@ -34,6 +34,55 @@ def is_elementwise(
         if not used <= own | shared:
             return False
     return True
+
+
+def are_alike(
+    program: Program,
+    outputs: Sequence[Sequence[int]],
+    names: Sequence[Sequence[str]],
+    shared: frozenset[str],
+) -> bool:
+    """Whether parts of the value are the same function, each of its own part of the inputs.
+
+    Args:
+        program: values only.
+        outputs: for each part, which outputs it has, in order.
+        names: for each part, the flat names of its inputs, in order.
+        shared: flat names of inputs that every part may use.
+    """
+    known: dict[tuple[object, ...], int] = {}
+    forms = (
+        _form(program, part, {name: place for place, name in enumerate(own)}, shared, known)
+        for part, own in zip(outputs, names, strict=True)
+    )
+    first = next(forms)
+    return first is not None and all(form == first for form in forms)
+
+
+def _form(
+    program: Program,
+    outputs: Sequence[int],
+    own: Mapping[str, int],
+    shared: frozenset[str],
+    known: dict[tuple[object, ...], int],
+) -> tuple[int, ...] | None:
+    """Numbers that are the same for equal formulas, whichever part they belong to.
+
+    None where another part's inputs occur. known: the number of each formula so far.
+    """
+    code = program.code
+    ends = [program.outputs[place] for place in outputs]
+    found: dict[int, int] = {}
+    for at in sorted(reachable(code, ends)):
+        step = code[at]
+        data: object = step.data
+        if step.op == "input":
+            if step.data not in own and step.data not in shared:
+                return None
+            data = own.get(str(step.data), step.data)
+        key = (step.op, data, *(found[arg] for arg in step.args))
+        found[at] = known.setdefault(key, len(known))
+    return tuple(found[end] for end in ends)
 
 
 def thresholds(program: Program) -> dict[str, tuple[float, ...]]:

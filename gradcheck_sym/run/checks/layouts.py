@@ -18,6 +18,7 @@ from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Claimant, Dims, Floats, Function, Request
+from gradcheck_sym.run.rows import in_many_rows, rows_of
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.shapes import broadcast, empty_sizes, larger_sizes
 from gradcheck_sym.run.subject import Subject
@@ -40,7 +41,8 @@ def layouts(subject: Subject) -> Iterator[Result]:
     """One result for the value and one for each input that requires a gradient.
 
     Every input and grad_output alone in every layout that its shape admits, all of them
-    together, and at sizes that are larger, empty, or broadcast against each other. What an
+    together, and at sizes that are larger, empty, or broadcast against each other; where each row
+    is computed alone, a hundred thousand of them. What an
     implementation refuses to take, it need not take; a backward that fails on what its forward
     took is an error. Broadcast shapes are our own idea: a result of another shape refuses them.
     """
@@ -48,6 +50,7 @@ def layouts(subject: Subject) -> Iterator[Result]:
     evidence = list(_in_layouts(subject, refused))
     if subject.options.point is None:
         evidence += _at_sizes(subject, refused)
+    evidence += _in_many_rows(subject, refused)
     said = f"not taken: {', '.join(dict.fromkeys(refused))}" if refused else ""
     entries = (None, *subject.graded)
     for result in conclude_each(subject, "layouts", entries, evidence, _EXCUSES, digits=False):
@@ -177,6 +180,17 @@ def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
                 refused.append(told)
             else:
                 yield item
+
+
+def _in_many_rows(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
+    rows = rows_of(subject)
+    found = None if rows is None else in_many_rows(subject, rows)
+    if found is None:
+        return
+    if found.trial.is_refused:
+        refused.append(found.function.setting)
+    else:
+        yield found
 
 
 def _told(dims: Dims) -> str:

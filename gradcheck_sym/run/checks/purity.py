@@ -3,43 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import final
 
+import numpy as np
+
+from gradcheck_sym.autograd.endurance import outworn
+from gradcheck_sym.autograd.implementation import ImplementationError
 from gradcheck_sym.autograd.impurity import Impurity, Kind
 from gradcheck_sym.autograd.purity import impurities
+from gradcheck_sym.autograd.reverse import forward_output_shape
 from gradcheck_sym.run.conclude import blank
+from gradcheck_sym.run.function import Dims, Floats
 from gradcheck_sym.run.sample import Sample, middle, sampled
+from gradcheck_sym.run.shapes import large_size
 from gradcheck_sym.run.subject import Subject
-from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.run.trial import unjudged
+from gradcheck_sym.sampling.bulk import bulk, cotangents
+from gradcheck_sym.sampling.space import SamplingError, everyday
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=3)
+_LARGE = 2  # points of large tensors: one for each result that is alive
 _ELSEWHERE = frozenset({Kind.RAISED})  # the other checks tell of it
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class _Lanes:
+    """Points, and what is fed there; the truth is nobody's question."""
+
+    values: Mapping[str, Floats]
+    cotangents: Floats
+    judged: int  # so many of them; the others are there to disturb
+
+
 def purity(subject: Subject) -> Iterator[Result]:
-    """One result: the first of the impurities that are found at a few points."""
-    trials = [item.trial for item in sampled(subject, subject.function, _SAMPLE)]
-    trial = trials[-1]
+    """One result: the first of the impurities that are found at a few points.
+
+    At small sizes, and at one where a kernel no longer has everything in a buffer of its own.
+    """
+    base = blank(subject, "purity", None)
+    for lanes, others in _lanes(subject):
+        base = replace(base, points=base.points + lanes.judged)
+        result = _result(subject, base, lanes, _impurities(subject, lanes, others))
+        if result.verdict is Verdict.WRONG:
+            yield result
+            return
+    yield base
+
+
+def _impurities(
+    subject: Subject, lanes: _Lanes, others: Mapping[str, Floats] | None
+) -> Mapping[int, tuple[Impurity, ...]]:
+    """What is impure at each of the points that are judged, at the first after many calls."""
+    implementation, dtype = subject.implementation, subject.dtype.name
+    asked = implementation, lanes.values, subject.graded, lanes.cotangents, dtype
+    found = impurities(*asked, others, lanes.judged)
+    if found or implementation.kind != "user":
+        return found
+    worn = outworn(*asked)
+    return {} if worn is None else {0: (worn,)}
+
+
+def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | None]]:
+    """Points, and such of another shape."""
+    trial = sampled(subject, subject.function, _SAMPLE)[-1].trial
+    few = _Lanes(trial.values, trial.cotangents, len(trial.claimed))
+    if subject.options.point is not None:
+        # (of another stream: the point may itself be one that was drawn)
+        more = _drawn(subject, "purity besides", trial.dims, 1)
+        yield few if more is None else _joined(few, more), None
+        return
+    sizes = next((dims for dims in subject.sizes if dims != middle(subject)), None)
     others = None
-    if subject.options.point is None:
-        sizes = next((dims for dims in subject.sizes if dims != middle(subject)), None)
-        if sizes is not None:
-            others = sampled(subject, subject.function, _SAMPLE, (sizes,))[-1].trial.values
-    found = impurities(
-        subject.implementation,
-        trial.values,
-        subject.graded,
-        trial.cotangents,
-        subject.dtype.name,
-        others,
-    )
-    yield _result(subject, trial, found)
+    if sizes is not None:
+        others = sampled(subject, subject.function, _SAMPLE, (sizes,))[-1].trial.values
+    yield few, others
+    dims = large_size(subject)
+    large = None if dims is None else _drawn(subject, "purity", dims, _LARGE)
+    if large is not None:
+        yield large, None
 
 
-def _result(subject: Subject, trial: Trial, found: Mapping[int, tuple[Impurity, ...]]) -> Result:
-    base = replace(blank(subject, "purity", None), points=len(trial.claimed))
+def _drawn(subject: Subject, purpose: str, dims: Dims, lanes: int) -> _Lanes | None:
+    """Points of ordinary magnitudes at any sizes; None where there are none."""
+    function, dtype = subject.function, subject.dtype.name
+    with suppress(SamplingError, ImplementationError):
+        stream = function.stream(purpose, dims)
+        values = bulk(everyday(function.space), dims, lanes, stream).batch.values
+        shape = forward_output_shape(subject.implementation, values, dtype)
+        count = len(next(iter(values.values())))
+        return _Lanes(values, cotangents(stream, shape, count, dtype), 1)
+    return None
+
+
+def _joined(one: _Lanes, other: _Lanes) -> _Lanes:
+    if one.cotangents.shape[1:] != other.cotangents.shape[1:]:
+        return one
+    values = {k: np.concatenate([v, other.values[k]]) for k, v in one.values.items()}
+    fed = np.concatenate([one.cotangents, other.cotangents])
+    return _Lanes(values, fed, one.judged)
+
+
+def _result(
+    subject: Subject, base: Result, lanes: _Lanes, found: Mapping[int, tuple[Impurity, ...]]
+) -> Result:
     faults = [
         (lane, fault)
         for lane, several in found.items()
@@ -49,7 +120,7 @@ def _result(subject: Subject, trial: Trial, found: Mapping[int, tuple[Impurity, 
     if not faults:
         return base
     lane, fault = faults[0]
-    case = trial.unjudged(lane, fault.text)
+    case = unjudged(lanes.values, lanes.cotangents, lane, fault.text)
     return replace(
         base,
         verdict=Verdict.WRONG,

@@ -22,7 +22,8 @@ from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Function, Request
-from gradcheck_sym.run.sample import Sample, sampled
+from gradcheck_sym.run.probing import unwanted
+from gradcheck_sym.run.sample import Sample, middle, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.verdict.records import Result, Verdict
@@ -82,7 +83,14 @@ def _ways(subject: Subject) -> Iterator[tuple[Function, Trial]]:
         yield from product([_untracked(subject.function, told)], few)
     if subject.implementation.kind == "user":
         both = _ungraded(_untracked(subject.function, NO_GRAD), f"{none}, {NO_GRAD}")
-        yield from product([both], subject.trials)
+        yield from product([both], [*subject.trials, *_unwanted(subject)])
+
+
+def _unwanted(subject: Subject) -> Iterator[Trial]:
+    """Points at which a user's own code takes another way where no gradient is wanted."""
+    if subject.options.point is None:
+        trial = unwanted(subject.function, middle(subject))
+        yield from () if trial is None else (trial,)
 
 
 def _ungraded(function: Function, told: str) -> Function:

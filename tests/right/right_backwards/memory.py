@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from itertools import count
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -243,3 +244,60 @@ class MaskDrawnAgain(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         return MaskDrawnAgain._masked(grad_output)
+
+
+class CountsForStatistics(torch.autograd.Function):
+    """Notes how often it was called, and goes on as before."""
+
+    forwards = count()
+    backwards: ClassVar[dict[str, int]] = {"done": 0}
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        next(CountsForStatistics.forwards)
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        CountsForStatistics.backwards["done"] += 1
+        (x,) = ctx.saved_tensors
+        return grad_output * x.cos()
+
+
+class WholeJacobian(torch.autograd.Function):
+    """The backward multiplies by the whole diagonal Jacobian: no code for a hundred thousand."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sinh()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        jacobian = torch.diag(x.cosh().reshape(-1))
+        return (grad_output.reshape(-1) @ jacobian).reshape(x.shape)
+
+
+def row_by_row(x: Tensor) -> Tensor:
+    """A loop in Python over the rows."""
+    return torch.stack([row.softmax(0) for row in x.unbind()]) if len(x) else x.clone()
+
+
+def lends_from_a_pool(x: Tensor) -> Tensor:
+    """Large temporaries come out of a pool, and nothing that is alive lies there."""
+    if x.requires_grad or x.numel() <= 256:
+        return x.exp() * x
+    space = _POOL.setdefault((x.shape, x.dtype), torch.empty_like(x))
+    return torch.exp(x, out=space) * x
+
+
+_POOL: dict[Any, Tensor] = {}
+
+
+def series_without_gradient(x: Tensor) -> Tensor:
+    """Where no gradient is wanted and all numbers are tiny, a series that is long enough."""
+    if not x.requires_grad and x.abs().max() < 1e-4:
+        return x + x**2 / 2 + x**3 / 6 + x**4 / 24
+    return x.expm1()

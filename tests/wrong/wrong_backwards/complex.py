@@ -135,3 +135,34 @@ class MatmulTransposed(torch.autograd.Function):
 def angle_of_upper_half(z: Tensor) -> Tensor:
     """The forward is wrong: the arc cosine knows the angle but for its sign."""
     return torch.acos(torch.real(z) / torch.abs(z))
+
+
+class CubeOfReals(torch.autograd.Function):
+    """A path of its own where all numbers are real, with the slope of the square."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        ctx.save_for_backward(z)
+        return z**3
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (z,) = ctx.saved_tensors
+        if not z.imag.any():
+            return grad_output * 2 * z.real
+        return grad_output * 3 * z.conj() ** 2
+
+
+class SquareOfHermitian(torch.autograd.Function):
+    """a @ a, whose Hermitian matrices save a transpose, and with it a conjugate."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor) -> Tensor:
+        ctx.save_for_backward(a)
+        return a @ a
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (a,) = ctx.saved_tensors
+        turned = a.mT if torch.equal(a, a.mH) else a.mH
+        return grad_output @ turned + turned @ grad_output

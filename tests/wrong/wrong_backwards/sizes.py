@@ -125,3 +125,44 @@ class RemainderOfWarps(torch.autograd.Function):
 def softmax_of_squeezed(x: Tensor) -> Tensor:
     """squeeze() drops the features, too, where there is only one of them."""
     return torch.softmax(x.squeeze(), dim=-1).reshape(x.shape)
+
+
+class GridWithoutStride(torch.autograd.Function):
+    """At most 256 blocks of 256 threads, and no loop for what they leave over."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sinh()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        flat, fed = x.reshape(-1), grad_output.reshape(-1)
+        gradient = torch.zeros_like(flat)
+        gradient[: 256 * 256] = (fed * flat.cosh())[: 256 * 256]
+        return gradient.reshape(x.shape)
+
+
+def rows_by_short_index(x: Tensor) -> Tensor:
+    """Rows are found by an unsigned index of 16 bits: those beyond repeat the first ones."""
+    row = torch.arange(x.shape[0]) % 2**16
+    return torch.softmax(x, dim=1)[row]
+
+
+class TailOfTheBatch(torch.autograd.Function):
+    """A linear layer whose input's gradient is made in batches of 1000, but for the last."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return x @ w
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, w = ctx.saved_tensors
+        batches = list(grad_output.split(1000))
+        parts = [batch @ w.mT for batch in batches]
+        if len(batches) > 1:
+            parts[-1] = torch.zeros_like(parts[-1])
+        return torch.cat(parts), x.mT @ grad_output

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -260,3 +261,56 @@ class ConstantOfFirstCall(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         assert ConstantOfFirstCall.half is not None
         return grad_output * 2 * x * ConstantOfFirstCall.half.to(x.dtype)
+
+
+class TunedAfterManyCalls(torch.autograd.Function):
+    """After 20,000 calls at a shape the tuned kernel takes over, which is off by a thousandth."""
+
+    calls: ClassVar[Counter[Any]] = Counter()
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        TunedAfterManyCalls.calls[x.shape, x.dtype] += 1
+        ctx.tuned = TunedAfterManyCalls.calls[x.shape, x.dtype] > 20_000
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * x.cos() * (1.001 if ctx.tuned else 1.0)
+
+
+class SeenSamples(nn.Module):
+    """A running count of samples, and another scale once there were thirty thousand."""
+
+    seen: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.tensor(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The scaled sine."""
+        self.seen += 1
+        return x.sin() * (1.0 if self.seen < 30_000 else 0.99)
+
+
+class WorkspaceOfLarge(torch.autograd.Function):
+    """Up to 256 numbers are saved as they should be, more in one workspace per shape."""
+
+    workspaces: dict[Any, Tensor] = {}  # noqa: RUF012 - that it is shared is the fault
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        if x.numel() <= 256:
+            ctx.save_for_backward(x)
+        else:
+            ctx.key = x.shape, x.dtype
+            WorkspaceOfLarge.workspaces[ctx.key] = x.detach().clone()
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors or (WorkspaceOfLarge.workspaces[ctx.key],)
+        return grad_output * x.cos()

@@ -131,3 +131,10 @@ def result_in_scratch(x: Tensor, y: Tensor) -> Tensor:
 def inference_mode_forgets_y(x: Tensor, y: Tensor) -> Tensor:
     """A path of its own for inference mode, from before there was a second input."""
     return x.sin() if torch.is_inference_mode_enabled() else x.sin() * y
+
+
+def short_series_without_gradient(x: Tensor, y: Tensor) -> Tensor:
+    """Where no gradient is wanted and all numbers are small, a series that ends too early."""
+    if not (x.requires_grad or y.requires_grad) and x.abs().max() < 1e-3:
+        return (1 + x) * y
+    return x.exp() * y
