@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from gradcheck_sym.autograd.counters import counts, has_risen
+from gradcheck_sym.autograd.endurance import outworn
+from gradcheck_sym.autograd.implementation import Implementation
+from gradcheck_sym.autograd.impurity import Kind
 
 CALLS: dict[str, int] = {}
 NUMBERS = count()
@@ -50,6 +55,11 @@ class OnTheClass(torch.autograd.Function):
         OnTheClass.calls += 1
         return x.clone()
 
+    @staticmethod
+    def backward(ctx: object, grad_output: Tensor) -> Tensor:
+        """What comes."""
+        return grad_output
+
 
 class InABuffer(nn.Module):
     """In a tensor of a module."""
@@ -73,6 +83,34 @@ def test_a_count_is_found(function: Callable[[Tensor], Tensor]) -> None:
     before = counts(function)
     function(torch.zeros(2))
     assert has_risen(before, counts(function))
+
+
+class Tuned(torch.autograd.Function):
+    """Another slope from the thousandth call on."""
+
+    calls = 0
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Twice x."""
+        Tuned.calls += 1
+        ctx.slope = 2.0 if Tuned.calls < 1000 else 2.002
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        """The slope of that call."""
+        return ctx.slope * grad_output  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("function, told", [(Tuned.apply, True), (OnTheClass.apply, False)])
+def test_what_counting_changes(function: Any, told: bool) -> None:
+    """Only a number that the answer depends on is a fault."""
+    values = {"x": np.ones((1, 2))}
+    own = Implementation(lambda tensors: function(tensors["x"]), "user", "own")
+    fault = outworn(own, values, ("x",), None, "float64")
+    assert (fault is not None) is told
+    assert fault is None or (fault.kind, fault.name) == (Kind.COUNTED, "x")
 
 
 def test_without_a_count() -> None:
