@@ -90,6 +90,7 @@ class Function:
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
     # input -> axes along which its elements are one in memory: of their gradient the sum counts
     shared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    is_dear: bool = False  # a run takes so long that failing points are left as they are
     weights: Floats | None = None  # of cotangents: 0 for what is not asked for, 1 for the rest
 
     @property

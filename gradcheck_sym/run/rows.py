@@ -76,6 +76,7 @@ def in_many_rows(subject: Subject, rows: Rows) -> Evidence | None:
         claimant=_Claimant(rows),
         setting=f"{rows.dim} = {MANY:,}, of the same rows over and over",
         together="each",
+        is_dear=True,
     )
     shared = frozenset(name for name in first.derivation.wrt if name not in rows.axes)
     return Evidence(large, large.again(first, "each"), shared)

@@ -23,7 +23,11 @@ def smallest(asked: Question, start: Finding) -> Finding:
     Where another check came to a simplest point, and the fault shows there, it is that one.
     """
     settled = asked.subject.options.point is not None or elements(start) > _LARGE
-    if settled or start.fault.ruling.verdict is not Verdict.WRONG:
+    if (
+        settled
+        or start.evidence.function.is_dear
+        or start.fault.ruling.verdict is not Verdict.WRONG
+    ):
         return start
     kind = _Kind(asked.columns, start)
     shrunk, key = asked.subject.shrunk_to, (asked.accused, asked.entry)
