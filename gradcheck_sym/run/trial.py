@@ -148,16 +148,17 @@ class Trial:
         return some
 
     def at_threshold(self, lane: int) -> Trial | None:
-        """A regular point alone, where constants as the dtype has them put it on a kink; else None.
+        """A regular point alone, where constants as the dtype has them make it special; else None.
 
-        Code compares with the double that is called 0.9. That one is beyond 9/10, and the threshold
-        of the code all the same. Where 1 + 1e-8 is 1, and 1 a pole, that is no excuse.
+        Code compares with the double that is called 0.9, and subtracts it. That one is beyond 9/10,
+        and the threshold or pole of the code all the same. Where 1 + 1e-8 is 1, and 1 a pole, that
+        is no excuse.
         """
         derivation = self.derivation.with_constants_of(self.dtype)
         if derivation is None or self.settled(lane).place is not Place.REGULAR:
             return None
         alone = replace(self.take([lane]), derivation=derivation)
-        return alone if alone.settled(0).place is Place.KINK else None
+        return alone if alone.settled(0).place in (Place.KINK, Place.SINGULAR) else None
 
     def thinned(self, most: int) -> Trial:
         """So many of the points at most, spread evenly over all."""

@@ -134,8 +134,12 @@ def _binade(form: Format, values: Floats) -> NDArray[np.int32]:
 
 
 def _inner(dtype: str, end: float, closed: bool, inward: int) -> int:
-    """The ordinal of the outermost number on the inner side of an interval's end."""
+    """The ordinal of the outermost number on the inner side of an interval's end.
+
+    An open end does not belong to it as the dtype has that end, either: x - 0.3 is 0 there.
+    """
     form = format_of(dtype)
-    nearest = float(np.clip(round_to(dtype, end), -form.max, form.max))
-    outside = (end - nearest) * inward > 0 or (end == nearest and not closed)
+    rounded = float(round_to(dtype, end))
+    nearest = float(np.clip(rounded, -form.max, form.max))
+    outside = (end - nearest) * inward > 0 or (rounded == nearest and not closed)
     return int(ordinals(dtype, nearest)) + inward * outside

@@ -14,6 +14,7 @@ from itertools import islice, product
 from flint import arb, ctx
 
 from gradcheck_sym.spec.dtypes import Format
+from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import (
     DECIDING,
@@ -26,6 +27,7 @@ from gradcheck_sym.symbolic.interpret import (
     given_by,
 )
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+from gradcheck_sym.symbolic.rounded import rounded
 
 _MOST = 64  # ways through a program that are followed
 _FINE = 8  # times the dtype's precision, in which a way is evaluated
@@ -71,18 +73,32 @@ def _key(step: Instruction) -> _Key:
 def _doubts(program: Program, row: Sequence[float], usual: Run, dtype: Format) -> _Doubts:
     """The decisions that rounding may change, and what they may be."""
     values, known = given_by(program, row), list[Ball]([None] * len(program.code))
+    constants = _constants(program, usual, dtype)
     small, doubts = arb(0, dtype.underflow), dict[_Key, Sequence[Decision]]()
     for index, step in enumerate(program.code):
         args = [known[arg] for arg in step.args]
         choices = _choices(step, args)
         if len(choices) > 1:
             doubts[_key(step)] = choices
-        if step.op in DECIDING:
+        if index in constants:
+            known[index] = constants[index]
+        elif step.op in DECIDING:
             known[index] = follow(step, args, usual.decisions[index])
         elif step.op not in CONDITIONS:
             ball = evaluate(step, args, values)
             known[index] = ball if step.op in EXACT else ball + small
     return doubts
+
+
+def _constants(program: Program, usual: Run, dtype: Format) -> Mapping[int, Ball]:
+    """What depends on no input, anywhere from the number itself to that of the dtype."""
+    changed = rounded(program, dtype) or program
+    with ctx.workprec(_FINE * dtype.precision):
+        return {
+            index: usual.balls[index].union(balls.constant(step))
+            for index, (step, before) in enumerate(zip(changed.code, program.code, strict=True))
+            if step != before
+        }
 
 
 def _choices(step: Instruction, args: Sequence[Ball]) -> Sequence[Decision]:

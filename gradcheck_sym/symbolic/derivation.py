@@ -265,10 +265,11 @@ class Derivation:
         return exact(self.joint, row)[self.values :]
 
     def with_constants_of(self, dtype: Format) -> Derivation | None:
-        """Itself with constants rounded to a dtype; None where they are all numbers of it."""
+        """Itself with its constants rounded to a dtype; None where they are all numbers of it."""
         known = self._with_constants
         if dtype.name not in known:
-            joint, forward = rounded(self.joint, dtype), rounded(self.forward, dtype)
+            joint = rounded(self.joint, dtype, folded=False)
+            forward = rounded(self.forward, dtype, folded=False)
             changed = replace(self, joint=joint or self.joint, forward=forward or self.forward)
             known[dtype.name] = changed if joint else None
         return known[dtype.name]

@@ -20,19 +20,23 @@ from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
 _PRECISION = 256  # bits; no dtype has nearly as many
 
 
-def rounded(program: Program, dtype: Format) -> Program | None:
-    """Every number that depends on no input, rounded to the dtype; None where all are of it."""
+def rounded(program: Program, dtype: Format, *, folded: bool = True) -> Program | None:
+    """Every number that depends on no input, rounded to the dtype; None where all are of it.
+
+    folded: or else only those that stand in the formula, not what is computed of them.
+    """
     with ctx.workprec(_PRECISION):
-        code = tuple(_rounded(program, dtype))
+        code = tuple(_rounded(program, dtype, folded=folded))
     return replace(program, code=code) if code != program.code else None
 
 
-def _rounded(program: Program, dtype: Format) -> Iterator[Instruction]:
+def _rounded(program: Program, dtype: Format, *, folded: bool) -> Iterator[Instruction]:
     known: dict[int, Ball] = {}
     for index, step in enumerate(program.code):
         if _is_constant(step, known):
             known[index] = evaluate(step, [known[arg] for arg in step.args], {})
-            number = _nearest(known[index], dtype)
+            is_meant = folded or not step.args
+            number = _nearest(known[index], dtype) if is_meant else None
             yield step if number is None else Instruction("const", data=number)
         else:
             yield step

@@ -17,8 +17,8 @@ FLOAT64, FLOAT32 = format_of("float64"), format_of("float32")
     "formula, x, others",
     [
         ("where(x > 0.1, x, 20)", 0.1, [20.0]),
-        ("where(x > 0.1, x, 20)", 0.1 + 2.0**-55, []),
-        ("where(x > 0.1, x, 20)", 0.1 - 2.0**-55, []),
+        ("where(x > 0.1, x, 20)", math.nextafter(0.1, 1), []),
+        ("where(x > 0.1, x, 20)", math.nextafter(0.1, 0), []),
         ("where(x > 20, x, 3)", 20.0, []),
         ("where(x > 20, x, 3)", math.nextafter(20, 30), []),
         ("where(1.5*x > 2.1 and x < 7, x, 3)", 1.4, [1.4]),
