@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.autograd.support import Unsupported
+from gradcheck_sym.run.gaps import Gaps
 from gradcheck_sym.sampling.ordinals import ulp
 from gradcheck_sym.sampling.points import Batch, nested
 from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.balls import Enclosure
-from gradcheck_sym.symbolic.careful import Loss, Settled, Truth
+from gradcheck_sym.symbolic.careful import Settled, Truth
 from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.places import Place
-from gradcheck_sym.verdict.bound import allowed, roundings, tolerated
+from gradcheck_sym.verdict.bound import allowed, roundings
 from gradcheck_sym.verdict.records import Case, Measured, Verdict
 from gradcheck_sym.verdict.ruling import Gap, Ruling, rule
 
@@ -43,38 +44,6 @@ class Fault:
     def order(self) -> tuple[int, float]:
         """Worse verdicts are larger, then larger errors."""
         return self.ruling.verdict.rank, self.error_ulp
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Moves:
-    """What roundings move numbers by: quickly for many points, with care for one in doubt."""
-
-    quickly: Callable[[list[int]], Floats]  # lanes -> (lanes, outputs), NaN in doubt
-    carefully: Callable[[int], Callable[[int], float]]  # lane -> output -> its move
-    known: dict[int, Sequence[float]] = field(default_factory=dict)
-    sure: dict[int, Callable[[int], float]] = field(default_factory=dict)
-
-    def look_at(self, lanes: Sequence[int]) -> None:
-        """Works out what is not known yet of some lanes, in one batch."""
-        fresh = [lane for lane in lanes if lane not in self.known]
-        if fresh:
-            self.known.update(zip(fresh, self.quickly(fresh).tolist(), strict=True))
-
-    def quick(self, lanes: Sequence[int]) -> Floats:
-        """What is quickly known of some lanes, (lanes, outputs); NaN in doubt."""
-        self.look_at(lanes)
-        return np.array([self.known[lane] for lane in lanes])
-
-    def of(self, lane: int, column: int) -> float:
-        """One number's move."""
-        self.look_at([lane])
-        quick = self.known[lane][column]
-        if np.isfinite(quick):
-            return quick
-        if lane not in self.sure:
-            self.sure[lane] = cache(self.carefully(lane))
-        return self.sure[lane](column)
 
 
 # Which errors, (lanes, outputs), rounding alone may have made at some lanes.
@@ -248,11 +217,11 @@ class Trial:
         sensitivities that are never too small, but too large where a formula uses an input
         more than once.
         """
-        known, step = self._enclosed, self._steps[:, None]
+        known, step = self._enclosed, self.steps[:, None]
         with np.errstate(invalid="ignore", over="ignore"):
             most = (self.errors + known.error) * (1 + 2.0**-50)
-            tight = self._bound(0.0, self._norms, step) + _PLAINLY_CLOSE * self._norms
-            loose = self._bound(known.moved, self._norms, step)
+            tight = self.bound(0.0, self.norms, step) + _PLAINLY_CLOSE * self.norms
+            loose = self.bound(known.moved, self.norms, step)
             shares = most / np.minimum(tight, loose), most / loose
         for share in shares:
             share[self._infinite_rightly] = 0.0
@@ -277,14 +246,14 @@ class Trial:
         NaN where sensitivities are not plain, or so large that no digit counts.
         """
         chosen = list(lanes)
-        moved = self._sensitive.quick(chosen)
+        moved = self._gaps.sensitive.quick(chosen)
         with np.errstate(invalid="ignore", over="ignore"):
             share = self._share_of_sound(chosen, moved)
             return np.where(self._vague(chosen, moved), np.nan, share)
 
     def _share_of_sound(self, lanes: list[int], moved: Floats) -> Floats:
         """Each error at some points as a share of what is sound, by what a rounding moves it."""
-        bound = self._bound(moved, self._norms[lanes], self._steps[lanes, None])
+        bound = self.bound(moved, self.norms[lanes], self.steps[lanes, None])
         return np.asarray((self.errors[lanes] + self._enclosed.error[lanes]) / bound)
 
     def _vague(self, lanes: list[int], moved: Floats) -> npt.NDArray[np.bool_]:
@@ -301,7 +270,7 @@ class Trial:
         lost = self.derivation.losses_of(self.rows[chosen], self.dtype)
         known = self._enclosed
         with np.errstate(invalid="ignore", over="ignore"):
-            sound = self._bound(known.moved[chosen], self._norms[chosen], self._steps[chosen, None])
+            sound = self.bound(known.moved[chosen], self.norms[chosen], self.steps[chosen, None])
             near = self.errors[chosen] + known.error[chosen] <= lost + sound
         return np.asarray(near & ~self.vanishing[chosen])
 
@@ -315,7 +284,7 @@ class Trial:
         return np.asarray(beyond & same)
 
     @cached_property
-    def _norms(self) -> Floats:
+    def norms(self) -> Floats:
         """One unit in the last place of each value, and of the largest element of each gradient.
 
         The elements of a gradient, and the parts of a complex value, are computed together: what
@@ -352,17 +321,17 @@ class Trial:
         known = np.isfinite(self.errors[lane, columns]).all() and self.valued_plainly[lane]
         return bool(known) and lane not in self.problems
 
-    def _bound(self, sensitivity: Any, spacing: Any, step: Any) -> Any:
+    def bound(self, sensitivity: Any, spacing: Any, step: Any) -> Any:
         """What a sound evaluation may lose."""
         return allowed(sensitivity, spacing, self.derivation.depth, step)
 
     @cached_property
-    def _steps(self) -> Floats:
+    def steps(self) -> Floats:
         """What underflow may lose, for slopes that are scaled by cotangents."""
-        return self.dtype.underflow * self._fed
+        return self.dtype.underflow * self.fed
 
     @cached_property
-    def _fed(self) -> Floats:
+    def fed(self) -> Floats:
         """What slopes are multiplied by, all in all, and at least 1.
 
         Of a derivative as a function that is also what was fed to it, or its tangents.
@@ -432,161 +401,41 @@ class Trial:
         return rule(gap, self.dtype.max)
 
     @cached_property
-    def _gaps(self) -> dict[tuple[int, int], Gap]:
-        return {}
+    def _gaps(self) -> Gaps:
+        return Gaps(self)
 
     def gap(self, lane: int, column: int) -> Gap:
         """How far one claim is from the truth, and how far it may be; worked out once."""
-        known = self._gaps
-        if (lane, column) not in known:
-            known[lane, column] = self._gap(lane, column)
-        return known[lane, column]
+        return self._gaps.of(lane, column)
 
-    def _gap(self, lane: int, column: int) -> Gap:
-        truth = self.truth(lane, column)
-        assert truth is not None
-        claim = float(self.claimed[lane, column])
-        least, most = truth.distance(claim)
-        spacing = float(np.fmax(self._norms[lane, column], self.spacing(truth.middle)))
-        step = float(self._steps[lane])
-        bound = float(self._bound(0.0, spacing, step))
-        if most <= bound:
-            return Gap(claim, truth.middle, least, most, bound, bound)
-        sensitivity = self._sensitive.of(lane, column)
-        bound = float(self._bound(sensitivity, spacing, step))
-        if most > bound:
-            sensitivity = max(sensitivity, self._swung.of(lane, column))
-            bound = float(self._bound(sensitivity, spacing, step))
-        vague = roundings(self.derivation.depth) * sensitivity >= abs(truth.middle) > 0
-        if most <= bound:
-            return Gap(claim, truth.middle, least, most, bound, bound, vague)
-        row = self.rows[lane].tolist()
-        loss = self._loss(lane, column, least, bound)
-        if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded
-            bound = tolerated(loss.radius, bound)
-        return Gap(
-            claim,
-            truth.middle,
-            least,
-            most,
-            bound,
-            tolerated(loss.radius, bound, self.dtype.smallest_normal * float(self._fed[lane])),
-            vague,
-            loss.overflow,
-            self.bounded,
-            self._crowded(lane, column),
-            vague and not np.isfinite(claim) and self.derivation.outsized(row, self.dtype),
-            self._subnormal(lane),
-        )
-
-    def _subnormal(self, lane: int) -> bool:
-        """Whether an input is below the normal range, which hardware may be set to take for 0."""
-        given = np.concatenate([array[lane].reshape(-1) for array in self.values.values()])
-        small = (given != 0) & (np.abs(given) < self.dtype.smallest_normal)
-        return self.dtype.flushed and bool(small.any())
-
-    def _crowded(self, lane: int, column: int) -> bool:
-        """Whether an infinite claim about a gradient may come of the order of multiplications."""
-        if column < self.derivation.values or np.isfinite(self.claimed[lane, column]):
-            return False
-        return self.derivation.crowded(self.rows[lane].tolist(), self.dtype)
+    @property
+    def gaps(self) -> Mapping[tuple[int, int], Gap]:
+        """Those that were worked out already, by lane and column."""
+        return self._gaps.known
 
     def look_at(self, lanes: Sequence[int]) -> None:
         """Works out together what single points are asked for next."""
-        self._sensitive.look_at(lanes)
+        self._gaps.sensitive.look_at(lanes)
 
     def look_beyond(self, lanes: Sequence[int]) -> None:
         """Works out together what points are asked for whose errors exceed a bound."""
         if lanes:
             beyond = np.flatnonzero((self.exact_shares(lanes) > 1).any(axis=1))
-            self._swung.look_at([lanes[place] for place in beyond.tolist()])
-
-    @cached_property
-    def _sensitive(self) -> _Moves:
-        """What one rounding of every input moves each number by, to first order."""
-        return _Moves(
-            lambda lanes: self.derivation.sensitivities_of(self.rows[lanes], self.dtype.precision),
-            lambda lane: self.derivation.sensitive(self.rows[lane].tolist(), self.dtype),
-        )
-
-    @cached_property
-    def _swung(self) -> _Moves:
-        """What a whole rounding of every input moves each number by."""
-        return _Moves(
-            lambda lanes: self.derivation.swings_of(self.rows[lanes], self.dtype.precision),
-            lambda lane: self.derivation.swings(self.rows[lane].tolist(), self.dtype).__getitem__,
-        )
-
-    def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
-        """What unstable evaluations may lose of one number: as written, or with values recomputed.
-
-        The second is dearer, and looked at only where the first does not explain the error. It
-        counts where the backward can be seen to work with what its forward kept and rounded.
-        """
-        row = self.rows[lane].tolist()
-        if lane not in self._lost:
-            self._lost[lane] = self.derivation.losses(row, self.dtype)
-        written = self._lost[lane][column]
-        if error <= tolerated(written.radius, bound) or column < self.derivation.values:
-            return written
-        recomputed = self.derivation.recomputed_loss(row, column, self.dtype, written)
-        explained = error <= tolerated(recomputed.radius, bound)
-        return recomputed if explained and error <= self._kept(lane)[column] + bound else written
-
-    def _kept(self, lane: int) -> Floats:
-        """What rounding of what the forward kept may move each number by at a point."""
-        known = self._kept_at
-        if lane not in known:
-            known[lane] = self.recalled(self, lane)
-        return known[lane]
-
-    @cached_property
-    def _kept_at(self) -> dict[int, Floats]:
-        return {}
-
-    @cached_property
-    def _lost(self) -> dict[int, Sequence[Loss]]:
-        return {}
-
-    @property
-    def gaps(self) -> Mapping[tuple[int, int], Gap]:
-        """Those that were worked out already, by lane and column."""
-        return self._gaps
+            self._gaps.swung.look_at([lanes[place] for place in beyond.tolist()])
 
     def is_on_other_branch(self, lane: int, column: int) -> bool:
         """Whether a claim is right on another side of a comparison that rounding leaves open.
 
         Or between the sides, as a convention at a tie may be.
         """
-        others = self._other_branches(lane)
-        if not others:
-            return False
-        gap = self.gap(lane, column)
-        sides = [gap.truth, *(way[column] for way in others)]
-        step = roundings(self.derivation.depth) * self.unit
-        low, high = (
-            side + sign * step * abs(side) for side, sign in ((min(sides), -1), (max(sides), 1))
-        )
-        return low - gap.allowed <= gap.claim <= high + gap.allowed
-
-    def _other_branches(self, lane: int) -> list[list[float]]:
-        known = self._branches_at
-        if lane not in known:
-            found = self.derivation.other_branches(self.rows[lane].tolist(), self.dtype)
-            numbers = [[float(ball) for ball in way] for way in found]
-            known[lane] = [way for way in numbers if np.isfinite(way).all()]
-        return known[lane]
-
-    @cached_property
-    def _branches_at(self) -> dict[int, list[list[float]]]:
-        return {}
+        return self._gaps.is_on_other_branch(lane, column)
 
     def allowance(self, lane: int, column: int) -> float:
         """What a sound evaluation may lose of one number, in ulps of its truth."""
         truth = self.truth(lane, column)
         own = self.spacing(float(self.truths[lane, column]) if truth is None else truth.middle)
-        spacing = float(np.fmax(self._norms[lane, column], own))
-        return self.sound(lane, self._sensitive.of(lane, column), spacing) / own
+        spacing = float(np.fmax(self.norms[lane, column], own))
+        return self.sound(lane, self._gaps.sensitive.of(lane, column), spacing) / own
 
     def error_ulp(self, lane: int, column: int) -> float:
         """The error of one claim in units in the last place of its truth."""
@@ -602,7 +451,7 @@ class Trial:
 
     def sound(self, lane: int, sensitivity: float, spacing: float) -> float:
         """What a sound evaluation may lose of a number at a point."""
-        return float(self._bound(sensitivity, spacing, float(self._steps[lane])))
+        return float(self.bound(sensitivity, spacing, float(self.steps[lane])))
 
     def input_of(self, column: int) -> tuple[str, slice]:
         """The input whose gradient a column belongs to, and all columns of that.

@@ -1,0 +1,183 @@
+"""How far claims are from the truth, and how far they may be, number by number and with care."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck_sym.symbolic.careful import Loss
+from gradcheck_sym.verdict.bound import roundings, tolerated
+from gradcheck_sym.verdict.ruling import Gap
+
+if TYPE_CHECKING:
+    from gradcheck_sym.run.trial import Trial
+
+Floats = npt.NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What roundings move numbers by: quickly for many points, with care for one in doubt."""
+
+    quickly: Callable[[list[int]], Floats]  # lanes -> (lanes, outputs), NaN in doubt
+    carefully: Callable[[int], Callable[[int], float]]  # lane -> output -> its move
+    known: dict[int, Sequence[float]] = field(default_factory=dict)
+    sure: dict[int, Callable[[int], float]] = field(default_factory=dict)
+
+    def look_at(self, lanes: Sequence[int]) -> None:
+        """Works out what is not known yet of some lanes, in one batch."""
+        fresh = [lane for lane in lanes if lane not in self.known]
+        if fresh:
+            self.known.update(zip(fresh, self.quickly(fresh).tolist(), strict=True))
+
+    def quick(self, lanes: Sequence[int]) -> Floats:
+        """What is quickly known of some lanes, (lanes, outputs); NaN in doubt."""
+        self.look_at(lanes)
+        return np.array([self.known[lane] for lane in lanes])
+
+    def of(self, lane: int, column: int) -> float:
+        """One number's move."""
+        self.look_at([lane])
+        quick = self.known[lane][column]
+        if np.isfinite(quick):
+            return quick
+        if lane not in self.sure:
+            self.sure[lane] = cache(self.carefully(lane))
+        return self.sure[lane](column)
+
+
+@final
+@dataclass(frozen=True)
+class Gaps:
+    """The gaps of one trial, each worked out once."""
+
+    trial: Trial
+    known: dict[tuple[int, int], Gap] = field(default_factory=dict)  # by lane and column
+    _lost: dict[int, Sequence[Loss]] = field(default_factory=dict)  # as written, by lane
+    _kept: dict[int, Floats] = field(default_factory=dict)  # moves by what is kept, by lane
+    _ways: dict[int, list[list[float]]] = field(default_factory=dict)  # other branches, by lane
+
+    def of(self, lane: int, column: int) -> Gap:
+        """How far one claim is from the truth, and how far it may be."""
+        if (lane, column) not in self.known:
+            self.known[lane, column] = self._of(lane, column)
+        return self.known[lane, column]
+
+    def _of(self, lane: int, column: int) -> Gap:
+        trial, truth = self.trial, self.trial.truth(lane, column)
+        assert truth is not None
+        claim = float(trial.claimed[lane, column])
+        least, most = truth.distance(claim)
+        spacing = float(np.fmax(trial.norms[lane, column], trial.spacing(truth.middle)))
+        bound = trial.sound(lane, 0.0, spacing)
+        if most <= bound:
+            return Gap(claim, truth.middle, least, most, bound, bound)
+        sensitivity = self.sensitive.of(lane, column)
+        bound = trial.sound(lane, sensitivity, spacing)
+        if most > bound:
+            sensitivity = max(sensitivity, self.swung.of(lane, column))
+            bound = trial.sound(lane, sensitivity, spacing)
+        vague = roundings(trial.derivation.depth) * sensitivity >= abs(truth.middle) > 0
+        if most <= bound:
+            return Gap(claim, truth.middle, least, most, bound, bound, vague)
+        row, dtype = trial.rows[lane].tolist(), trial.dtype
+        loss = self._loss(lane, column, least, bound)
+        if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded
+            bound = tolerated(loss.radius, bound)
+        return Gap(
+            claim,
+            truth.middle,
+            least,
+            most,
+            bound,
+            tolerated(loss.radius, bound, dtype.smallest_normal * float(trial.fed[lane])),
+            vague,
+            loss.overflow,
+            trial.bounded,
+            self._crowded(lane, column),
+            vague and not np.isfinite(claim) and trial.derivation.outsized(row, dtype),
+            self._subnormal(lane),
+        )
+
+    def _subnormal(self, lane: int) -> bool:
+        """Whether an input is below the normal range, which hardware may be set to take for 0."""
+        values, dtype = self.trial.values, self.trial.dtype
+        given = np.concatenate([array[lane].reshape(-1) for array in values.values()])
+        small = (given != 0) & (np.abs(given) < dtype.smallest_normal)
+        return dtype.flushed and bool(small.any())
+
+    def _crowded(self, lane: int, column: int) -> bool:
+        """Whether an infinite claim about a gradient may come of the order of multiplications."""
+        trial = self.trial
+        if column < trial.derivation.values or np.isfinite(trial.claimed[lane, column]):
+            return False
+        return trial.derivation.crowded(trial.rows[lane].tolist(), trial.dtype)
+
+    @cached_property
+    def sensitive(self) -> Moves:
+        """What one rounding of every input moves each number by, to first order."""
+        derivation, rows, dtype = self.trial.derivation, self.trial.rows, self.trial.dtype
+        return Moves(
+            lambda lanes: derivation.sensitivities_of(rows[lanes], dtype.precision),
+            lambda lane: derivation.sensitive(rows[lane].tolist(), dtype),
+        )
+
+    @cached_property
+    def swung(self) -> Moves:
+        """What a whole rounding of every input moves each number by."""
+        derivation, rows, dtype = self.trial.derivation, self.trial.rows, self.trial.dtype
+        return Moves(
+            lambda lanes: derivation.swings_of(rows[lanes], dtype.precision),
+            lambda lane: derivation.swings(rows[lane].tolist(), dtype).__getitem__,
+        )
+
+    def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:
+        """What unstable evaluations may lose of one number: as written, or with values recomputed.
+
+        The second is dearer, and looked at only where the first does not explain the error. It
+        counts where the backward can be seen to work with what its forward kept and rounded.
+        """
+        derivation, dtype = self.trial.derivation, self.trial.dtype
+        row = self.trial.rows[lane].tolist()
+        if lane not in self._lost:
+            self._lost[lane] = derivation.losses(row, dtype)
+        written = self._lost[lane][column]
+        if error <= tolerated(written.radius, bound) or column < derivation.values:
+            return written
+        recomputed = derivation.recomputed_loss(row, column, dtype, written)
+        explained = error <= tolerated(recomputed.radius, bound)
+        kept = explained and error <= self._moved_by_kept(lane)[column] + bound
+        return recomputed if kept else written
+
+    def _moved_by_kept(self, lane: int) -> Floats:
+        """What rounding of what the forward kept may move each number by at a point."""
+        if lane not in self._kept:
+            self._kept[lane] = self.trial.recalled(self.trial, lane)
+        return self._kept[lane]
+
+    def is_on_other_branch(self, lane: int, column: int) -> bool:
+        """Whether a claim is right on, or between, other sides of what rounding leaves open."""
+        others = self._other_branches(lane)
+        if not others:
+            return False
+        gap = self.of(lane, column)
+        sides = [gap.truth, *(way[column] for way in others)]
+        share = roundings(self.trial.derivation.depth) * self.trial.unit
+        low, high = min(sides), max(sides)
+        above, below = (gap.allowed + share * abs(side) for side in (high, low))
+        return low - below <= gap.claim <= high + above
+
+    def _other_branches(self, lane: int) -> list[list[float]]:
+        """The numbers along each other way that rounding may take, where all are finite."""
+        if lane not in self._ways:
+            trial = self.trial
+            found = trial.derivation.other_branches(trial.rows[lane].tolist(), trial.dtype)
+            numbers = [[float(ball) for ball in way] for way in found]
+            self._ways[lane] = [way for way in numbers if np.isfinite(way).all()]
+        return self._ways[lane]
