@@ -196,10 +196,12 @@ class Function:
     ) -> Mask:
         """Which errors that rounding explains are those of single points, as far as is looked at.
 
-        Only where hardly a digit is left, and at the first such points.
+        Only where hardly a digit is left, of numbers that are not lost in the noise, which may be 0
+        at the neighbours; and at the first such points.
         """
         found: Mask = np.zeros(errors.shape, dtype=np.bool_)
-        large = explained & (errors > np.abs(trial.truths[lanes]) / _HARDLY_RIGHT) & (errors > 0)
+        size = np.abs(trial.truths[lanes])
+        large = explained & (errors > size / _HARDLY_RIGHT) & (errors <= size * _HARDLY_RIGHT)
         for place in np.flatnonzero(large.any(axis=1)).tolist()[:_EXCEPTIONS]:
             found[place] = large[place] & stands_out(self, trial, lanes[place], errors[place])
         return found

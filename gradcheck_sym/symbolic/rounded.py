@@ -6,6 +6,7 @@ no reader of the mathematics would call that another function.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -18,12 +19,14 @@ from gradcheck_sym.symbolic.interpret import DECIDING, evaluate
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
 
 _PRECISION = 256  # bits; no dtype has nearly as many
+_LONGEST = 400  # decimals that a literal may have
 
 
 def rounded(program: Program, dtype: Format, *, folded: bool = True) -> Program | None:
     """Every number that depends on no input, rounded to the dtype; None where all are of it.
 
-    folded: or else only those that stand in the formula, not what is computed of them.
+    folded: or else only those that stand in the formula, not what is computed of them, and with no
+    more digits than the dtype keeps: there is no 1 + 1e-8 in single precision.
     """
     with ctx.workprec(_PRECISION):
         code = tuple(_rounded(program, dtype, folded=folded))
@@ -35,11 +38,20 @@ def _rounded(program: Program, dtype: Format, *, folded: bool) -> Iterator[Instr
     for index, step in enumerate(program.code):
         if _is_constant(step, known):
             known[index] = evaluate(step, [known[arg] for arg in step.args], {})
-            is_meant = folded or not step.args
+            is_meant = folded or (not step.args and _is_kept(step.data, dtype))
             number = _nearest(known[index], dtype) if is_meant else None
             yield step if number is None else Instruction("const", data=number)
         else:
             yield step
+
+
+def _is_kept(number: object, dtype: Format) -> bool:
+    """Whether a dtype keeps all digits of a decimal; of what is none, there are always more."""
+    if not isinstance(number, Fraction):
+        return True
+    digits = int((dtype.precision - 1) * math.log10(2))
+    scaled = abs(number) * Fraction(10) ** _LONGEST
+    return scaled.denominator > 1 or len(str(scaled.numerator).strip("0")) <= digits
 
 
 def _is_constant(step: Instruction, known: dict[int, Ball]) -> bool:

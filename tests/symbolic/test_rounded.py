@@ -43,6 +43,27 @@ def test_what_needs_no_rounding_is_left(program_of: ProgramOf) -> None:
 
 
 @pytest.mark.parametrize(
+    "formula, dtype, changes",
+    [
+        ("x - 0.3", "float32", True),
+        ("x - 1.00000001", "float32", False),
+        ("1 + 1e-8 - x", "float32", False),
+        ("1 + 1e-8 - x", "float64", True),
+        ("x - 2/3", "float16", True),
+        ("x - pi", "bfloat16", True),
+        ("x - 0.31", "bfloat16", True),
+        ("x - 0.313", "bfloat16", False),
+    ],
+)
+def test_literals_of_no_more_digits_than_are_kept(
+    formula: str, dtype: str, changes: bool, program_of: ProgramOf
+) -> None:
+    """Who writes more than that has another number in mind, or a dtype that is none for it."""
+    found = rounded(program_of(formula, X), format_of(dtype), folded=False)
+    assert (found is not None) is changes
+
+
+@pytest.mark.parametrize(
     "threshold, named",
     [
         ("0.9", 0.9),
