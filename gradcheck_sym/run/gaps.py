@@ -162,16 +162,35 @@ class Gaps:
         return self._kept[lane]
 
     def is_on_other_branch(self, lane: int, column: int) -> bool:
-        """Whether a claim is right on, or between, other sides of what rounding leaves open."""
-        others = self._other_branches(lane)
-        if not others:
+        """Whether a claim is right on another side of what rounding leaves open, or between them.
+
+        Where the value jumps, it must be claimed of that side, too; where it does not, any number
+        between the slopes of the sides is a convention.
+        """
+        sides = [self.of(lane, column).truth]
+        for way in self._other_branches(lane):
+            if all(
+                self._is_near(lane, at, way[at], self.of(lane, at).truth) for at in self._values
+            ):
+                sides.append(way[column])
+            elif all(self._is_claimed(lane, at, way[at]) for at in (*self._values, column)):
+                return True
+        if len(sides) == 1:
             return False
-        gap = self.of(lane, column)
-        sides = [gap.truth, *(way[column] for way in others)]
+        between = sorted([min(sides), self.of(lane, column).claim, max(sides)])[1]
+        return self._is_claimed(lane, column, between)
+
+    @property
+    def _values(self) -> range:
+        return range(self.trial.derivation.values)
+
+    def _is_claimed(self, lane: int, column: int, number: float) -> bool:
+        return self._is_near(lane, column, self.of(lane, column).claim, number)
+
+    def _is_near(self, lane: int, column: int, one: float, other: float) -> bool:
+        """Whether two numbers are the same, for all that a sound evaluation may lose of them."""
         share = roundings(self.trial.derivation.depth) * self.trial.unit
-        low, high = min(sides), max(sides)
-        above, below = (gap.allowed + share * abs(side) for side in (high, low))
-        return low - below <= gap.claim <= high + above
+        return abs(one - other) <= self.of(lane, column).allowed + share * abs(other)
 
     def _other_branches(self, lane: int) -> list[list[float]]:
         """The numbers along each other way that rounding may take, where all are finite."""
