@@ -92,7 +92,6 @@ def _in_layouts(item: Evidence) -> Iterator[Evidence]:
     }
     for layout in LAYOUTS:
         chosen = {name: layout for name, found in fits.items() if layout in found}
-
         if chosen:
             function = replace(
                 item.function,

@@ -16,18 +16,8 @@ from flint import arb, ctx
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import Ball
-from gradcheck_sym.symbolic.interpret import (
-    DECIDING,
-    EXACT,
-    Decision,
-    Run,
-    compare,
-    evaluate,
-    follow,
-    given_by,
-)
+from gradcheck_sym.symbolic.interpret import DECIDING, Decision, Run, compare
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
-from gradcheck_sym.symbolic.rounded import rounded
 
 _MOST = 64  # ways through a program that are followed
 _FINE = 8  # times the dtype's precision, in which a way is evaluated
@@ -36,18 +26,28 @@ _Key = tuple[str, Sequence[int]]  # what is decided, and between which numbers
 _Doubts = Mapping[_Key, Sequence[Decision]]
 
 
-def other_branches(program: Program, row: Sequence[float], dtype: Format) -> list[list[Ball]]:
+def other_branches(
+    program: Program, rounded: Program, row: Sequence[float], dtype: Format
+) -> list[list[Ball]]:
     """The outputs along each other way that rounding may take at a point; none where it has none.
 
     Inputs are exact, constants and operations rounded in the dtype. A decision that is open then
     may be taken either way, alike wherever it is taken. Most points leave no decision open.
+
+    rounded: the program with its constants as the dtype has them.
     """
     if not any(step.op in DECIDING for step in program.code):
         return []
     with ctx.workprec(_FINE * dtype.precision):
         usual = Run.exact(program, row)
+        constants = {
+            index: usual.balls[index].union(balls.constant(step))
+            for index, (step, before) in enumerate(zip(rounded.code, program.code, strict=True))
+            if step != before
+        }
     with ctx.workprec(dtype.precision):
-        doubts = _doubts(program, row, usual, dtype)
+        small = arb(0, dtype.underflow)
+        doubts = _doubts(program, Run.decided(program, row, usual.decisions, constants, small))
     places = {at: _key(step) for at, step in enumerate(program.code) if _key(step) in doubts}
     found = []
     with ctx.workprec(_FINE * dtype.precision):
@@ -70,35 +70,12 @@ def _key(step: Instruction) -> _Key:
     return kind, tuple(step.args)
 
 
-def _doubts(program: Program, row: Sequence[float], usual: Run, dtype: Format) -> _Doubts:
-    """The decisions that rounding may change, and what they may be."""
-    values, known = given_by(program, row), list[Ball]([None] * len(program.code))
-    constants = _constants(program, usual, dtype)
-    small, doubts = arb(0, dtype.underflow), dict[_Key, Sequence[Decision]]()
-    for index, step in enumerate(program.code):
-        args = [known[arg] for arg in step.args]
-        choices = _choices(step, args)
-        if len(choices) > 1:
-            doubts[_key(step)] = choices
-        if index in constants:
-            known[index] = constants[index]
-        elif step.op in DECIDING:
-            known[index] = follow(step, args, usual.decisions[index])
-        elif step.op not in CONDITIONS:
-            ball = evaluate(step, args, values)
-            known[index] = ball if step.op in EXACT else ball + small
-    return doubts
-
-
-def _constants(program: Program, usual: Run, dtype: Format) -> Mapping[int, Ball]:
-    """What depends on no input, anywhere from the number itself to that of the dtype."""
-    changed = rounded(program, dtype) or program
-    with ctx.workprec(_FINE * dtype.precision):
-        return {
-            index: usual.balls[index].union(balls.constant(step))
-            for index, (step, before) in enumerate(zip(changed.code, program.code, strict=True))
-            if step != before
-        }
+def _doubts(program: Program, run: Run) -> _Doubts:
+    """The decisions that are open between the balls of a run, and what they may be."""
+    found = (
+        (_key(step), _choices(step, [run.balls[arg] for arg in step.args])) for step in program.code
+    )
+    return {key: choices for key, choices in found if len(choices) > 1}
 
 
 def _choices(step: Instruction, args: Sequence[Ball]) -> Sequence[Decision]:

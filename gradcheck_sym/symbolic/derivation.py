@@ -253,7 +253,10 @@ class Derivation:
 
     def other_branches(self, row: Sequence[float], dtype: Format) -> list[list[Ball]]:
         """The outputs along each other way that rounding may take at a point."""
-        return other_branches(self.joint, row, dtype)
+        known = self._rounded
+        if dtype.name not in known:
+            known[dtype.name] = rounded(self.joint, dtype) or self.joint
+        return other_branches(self.joint, known[dtype.name], row, dtype)
 
     def moving(self) -> list[int]:
         """The places among the forward program's inputs of those with a gradient, in its order."""
@@ -273,6 +276,10 @@ class Derivation:
             changed = replace(self, joint=joint or self.joint, forward=forward or self.forward)
             known[dtype.name] = changed if joint else None
         return known[dtype.name]
+
+    @cached_property
+    def _rounded(self) -> dict[str, Program]:
+        return {}
 
     @cached_property
     def _with_constants(self) -> dict[str, Derivation | None]:

@@ -55,7 +55,7 @@ class Run:
         forced: by instruction, what is decided already, whatever the numbers say.
         """
         run = Run(len(program.code))
-        given = given_by(program, row)
+        given = _inputs(program, row)
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 run._condition(index, step)
@@ -65,7 +65,7 @@ class Run:
                 condition = run.decisions[step.args[0]] if step.op == "select" else None
                 decision = DECIDING[step.op](step, args, condition)
                 run.decisions[index] = forced.get(index, decision)
-                run.balls[index] = follow(step, args, run.decisions[index])
+                run.balls[index] = _follow(step, args, run.decisions[index])
             else:
                 run.balls[index] = evaluate(step, [run.balls[arg] for arg in step.args], given)
         return run
@@ -81,18 +81,32 @@ class Run:
             self.strict[index] = balls._CALLS[step.op](a, b)
 
     @staticmethod
-    def decided(program: Program, row: Sequence[float], decisions: Sequence[Decision]) -> Run:
-        """Evaluates along branches already taken."""
+    def decided(
+        program: Program,
+        row: Sequence[float],
+        decisions: Sequence[Decision],
+        known: Mapping[int, Ball] = MappingProxyType({}),
+        step_size: Ball | None = None,
+    ) -> Run:
+        """Evaluates along branches already taken.
+
+        known: the balls of instructions that are not evaluated. step_size: what underflow adds to
+        an operation that rounds.
+        """
         run = Run(len(program.code))
-        given = given_by(program, row)
+        given = _inputs(program, row)
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 continue
             args = [run.balls[arg] for arg in step.args]
-            if step.op in DECIDING:
-                run.balls[index] = follow(step, args, decisions[index])
+            if index in known:
+                run.balls[index] = known[index]
+            elif step.op in DECIDING:
+                run.balls[index] = _follow(step, args, decisions[index])
             else:
                 run.balls[index] = evaluate(step, args, given)
+                if step_size is not None and step.op not in _EXACT:
+                    run.balls[index] += step_size
         return run
 
     def moved(self, program: Program, changed: Sequence[int], factor: Ball) -> list[Ball]:
@@ -105,7 +119,7 @@ class Run:
         for index in changed[1:]:
             step, args = program.code[index], [found[arg] for arg in program.code[index].args]
             if step.op in DECIDING:
-                found[index] = follow(step, args, self.decisions[index])
+                found[index] = _follow(step, args, self.decisions[index])
             else:
                 found[index] = evaluate(step, args, {})
         return found
@@ -122,16 +136,16 @@ class Run:
         overflows: dict[int, str] = {}
         unit = arb(1, 2.0**-dtype.precision)
         step_size = arb(0, dtype.underflow)
-        given = {name: ball * unit for name, ball in given_by(program, row).items()}
+        given = {name: ball * unit for name, ball in _inputs(program, row).items()}
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 continue
             args = [run.balls[arg] for arg in step.args]
             if step.op in DECIDING:
-                run.balls[index] = follow(step, args, decisions[index])
+                run.balls[index] = _follow(step, args, decisions[index])
                 continue
             ball = evaluate(step, args, given)
-            if step.op not in EXACT:
+            if step.op not in _EXACT:
                 ball = ball + step_size
             if said := _overflow(step, args, ball, dtype):
                 overflows[index] = said
@@ -176,12 +190,11 @@ def _sources(step: Instruction, decision: Decision) -> Sequence[int]:
     return () if step.op in ("wins", "sign") else step.args
 
 
-EXACT = frozenset({"input", "const", "neg", "add", "sub", "inf", "detach"})
+_EXACT = frozenset({"input", "const", "neg", "add", "sub", "inf", "detach"})
 INFINITE = arb(2) ** (2**20)  # stands for an infinity: beyond the range of every dtype
 
 
-def given_by(program: Program, row: Sequence[float]) -> dict[str, Ball]:
-    """The inputs at a point, exact."""
+def _inputs(program: Program, row: Sequence[float]) -> dict[str, Ball]:
     return {name: arb(value) for name, value in zip(program.inputs, row, strict=True)}
 
 
@@ -279,8 +292,7 @@ DECIDING: dict[str, Callable[[Instruction, Sequence[Ball], Decision], Decision]]
 }
 
 
-def follow(step: Instruction, args: Sequence[Ball], decision: Decision) -> Ball:
-    """The value of a branching operation, once it is decided."""
+def _follow(step: Instruction, args: Sequence[Ball], decision: Decision) -> Ball:
     if decision is None:
         return NAN
     match step.op:

@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 from gradcheck_sym.spec.dtypes import format_of
-from gradcheck_sym.symbolic.branches import other_branches
+from gradcheck_sym.symbolic import branches
+from gradcheck_sym.symbolic.rounded import rounded
 
 FLOAT64, FLOAT32 = format_of("float64"), format_of("float32")
+
+
+def other_branches(program: Any, row: list[float], dtype: Any) -> list[list[Any]]:
+    """The ways that rounding may take, with the constants as the dtype has them."""
+    return branches.other_branches(program, rounded(program, dtype) or program, row, dtype)
 
 
 @pytest.mark.parametrize(
