@@ -201,7 +201,7 @@ class Function:
         """
         found: Mask = np.zeros(errors.shape, dtype=np.bool_)
         size = np.abs(trial.truths[lanes])
-        large = explained & (errors > size / _HARDLY_RIGHT) & (errors <= size * _HARDLY_RIGHT)
+        large = explained & (errors > size / _HARDLY_RIGHT) & (errors / _HARDLY_RIGHT <= size)
         for place in np.flatnonzero(large.any(axis=1)).tolist()[:_EXCEPTIONS]:
             found[place] = large[place] & stands_out(self, trial, lanes[place], errors[place])
         return found
