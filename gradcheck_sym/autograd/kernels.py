@@ -73,9 +73,8 @@ _PLAIN = frozenset(
 _PRODUCTS = frozenset(("bmm", "mm"))
 _OWN = frozenset(("aten", "prim", "prims"))  # torch's namespaces of operations
 
-_OF_MODULUS = frozenset(
-    ("abs", "sgn")
-)  # exact of a real number, a root of squares of a complex one
+# Exact of a real number, made of a root of squares of a complex one.
+_OF_MODULUS = frozenset(("abs", "sgn"))
 _REDUCING = frozenset(("index_reduce", "scatter_reduce"))  # the fifth argument says how
 
 # Multiplications of some kind: where no operand is 0 and the result is, it is not, but rounded.

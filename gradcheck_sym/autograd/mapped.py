@@ -7,9 +7,9 @@ a rule for vmap.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -157,17 +157,22 @@ def _map_of_maps(job: Job) -> Found:
 
 def _jacobian(job: Job) -> Found:
     """All grad_outputs at once through one graph, at the first lane, as jacrev does it."""
-    inputs = {name: batch[0].detach() for name, batch in job.inputs.items()}
-
-    def function(graded: Tensors) -> Tensor:
-        return job.call({**inputs, **graded})
-
     with uncompiled():
-        result, pull, *_ = torch.func.vjp(function, {name: inputs[name] for name in job.wrt})
+        result, pull = _vjp(job, {name: batch[0].detach() for name, batch in job.inputs.items()})
         results = result.detach().expand(job.lanes, *result.shape)
         fed = torch.ones_like(results) if job.cotangents is None else job.cotangents
         (found,) = torch.func.vmap(pull)(fed)
     return results, found
+
+
+def _vjp(job: Job, inputs: Tensors) -> tuple[Tensor, Callable[[Tensor], tuple[Any]]]:
+    """The result at some inputs, and what pulls a cotangent back to those with a gradient."""
+
+    def function(graded: Tensors) -> Tensor:
+        return job.call({**inputs, **graded})
+
+    result, pull, *_ = torch.func.vjp(function, {name: inputs[name] for name in job.wrt})
+    return result, pull
 
 
 def _pulled(
@@ -189,12 +194,7 @@ def _within(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found
     mapped, common, along = _placed(job, axes, shared)
 
     def one(own: Tensors, fed: Tensor | None) -> Found:
-        inputs = {**common, **own}
-
-        def function(graded: Tensors) -> Tensor:
-            return job.call({**inputs, **graded})
-
-        result, pull, *_ = torch.func.vjp(function, {name: inputs[name] for name in job.wrt})
+        result, pull = _vjp(job, {**common, **own})
         return result, pull(torch.ones_like(result) if fed is None else fed)[0]
 
     fed_along = None if job.cotangents is None else 0
