@@ -23,6 +23,7 @@ from gradcheck_sym.autograd.functions import compiled_spec, sizes
 from gradcheck_sym.autograd.operators import compiled_torch
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.trees import ambient_dtype
+from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.spec.records import Expression, Spec
 
@@ -52,6 +53,7 @@ class Implementation:
     dtypes: Mapping[str, str] = field(default_factory=dict)  # inputs with a dtype of their own
     complex: frozenset[str] = frozenset()  # the inputs that the function itself has as complex
     stated: Callable[[Mapping[str, Tensor]], Any] | None = None  # the same, not by parts
+    single: bool = False  # one operator of torch, which nobody composed
 
 
 Given = Mapping[str, Callable[..., Any]]
@@ -71,7 +73,21 @@ def implementation(
     paired = frozenset(item.name for item in spec.inputs if item.complex)
     kind, description, function = _stated(spec, allow_import, given)
     call = _checked(function, paired)
-    return Implementation(call, kind, description, MappingProxyType(dtypes), paired, function)
+    single = kind != "user" and _is_single(spec)
+    fixed = MappingProxyType(dtypes)
+    return Implementation(call, kind, description, fixed, paired, function, single)
+
+
+def _is_single(spec: Spec) -> bool:
+    """Whether torch is asked for one operator, and its result is the value."""
+    said = spec.torch or spec.expr
+    if said is None or (said is spec.expr and spec.let):
+        return False
+    working = [node for node in tree.walk(said.tree) if isinstance(node, _WORKING)]
+    return len(working) == 1
+
+
+_WORKING = (tree.Call, tree.Binary, tree.Unary, tree.Compare, tree.Index)
 
 
 def conjugating(judged: Implementation, lazy: Collection[str]) -> Implementation:

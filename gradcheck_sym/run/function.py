@@ -258,9 +258,10 @@ class Function:
     def _overflow(self, trial: Trial, lane: int) -> str:
         """What leaves the dtype's range in the backward at a point, out of what does not.
 
-        In float64, in which domains are thought, torch itself has room to avoid it.
+        In float64, in which domains are thought, one operator of torch's has room to avoid it; what
+        is composed of several has not.
         """
-        if self.dtype.bits >= _WIDE and self.implementation.kind != "user":
+        if self.dtype.bits >= _WIDE and self.implementation.single:
             return ""
         values = {name: array[[lane]] for name, array in trial.values.items()}
         fed = trial.cotangents[[lane]]

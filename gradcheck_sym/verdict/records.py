@@ -9,6 +9,8 @@ from typing import final
 
 from gradcheck_sym.verdict.pictures import Outline
 
+UNDERFLOW = "underflow"  # what left the range where a number became too small, and mattered
+
 
 @final
 class Verdict(StrEnum):

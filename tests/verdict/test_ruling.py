@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
+from gradcheck_sym.verdict.records import UNDERFLOW, Case, Measured, Result, Verdict
 from gradcheck_sym.verdict.ruling import Gap, Ruling, culprit, rule
 
 QUICK = settings(deadline=None, derandomize=True, max_examples=400)
@@ -56,6 +56,13 @@ def _off(least: float, most: float | None = None, **fields: object) -> Gap:
             "too sensitive",
         ),
         (replace(PLAIN, claim=math.nan, vague=True, overflow="log"), Verdict.WRONG, ""),
+        (replace(PLAIN, claim=math.nan, overflow=UNDERFLOW), Verdict.WRONG, ""),
+        (
+            replace(PLAIN, claim=math.nan, overflow=UNDERFLOW, tolerated=math.inf),
+            Verdict.INACCURATE,
+            "",
+        ),
+        (replace(PLAIN, overflow=UNDERFLOW, tolerated=math.inf), Verdict.AGREES, ""),
         (replace(PLAIN, claim=math.inf, least=math.inf, most=math.inf), Verdict.WRONG, ""),
         (replace(PLAIN, claim=-math.inf, least=math.inf, most=math.inf), Verdict.WRONG, ""),
     ],
