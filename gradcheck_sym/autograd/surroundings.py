@@ -25,7 +25,7 @@ from gradcheck_sym.autograd.state import undisturbed
 
 _GENERATORS: Mapping[str, tuple[Callable[[int], Any], Callable[[], Any]]] = {
     "torch": (torch.default_generator.manual_seed, lambda: torch.get_rng_state().numpy().tobytes()),
-    "NumPy": (np.random.seed, lambda: repr(np.random.get_state())),
+    "NumPy": (np.random.seed, lambda: _hashable(np.random.get_state())),
     "Python": (random.seed, random.getstate),
 }
 
@@ -55,6 +55,11 @@ def _states(point: Point, seed: int) -> tuple[Mapping[str, Any], Mapping[str, An
     if graph.result.requires_grad:
         torch.autograd.grad(graph.result, graph.leaves, graph.fed.clone(), allow_unused=True)
     return forward, _now()
+
+
+def _hashable(state: Any) -> tuple[Any, ...]:
+    """What NumPy tells of its generator; arrays, which have no plain equality, as bytes."""
+    return tuple(part.tobytes() if isinstance(part, np.ndarray) else part for part in state)
 
 
 def _seed(seed: int) -> None:

@@ -203,9 +203,7 @@ def _told(dropped: dict[str, int]) -> str:
 
 
 def _passing(base: Result, judged: Sequence[_Judged]) -> Result:
-    found = [Finding(item.evidence, item.made.worst) for item in judged if item.made.worst]
-    worst = max(found, key=lambda finding: finding.fault.error_ulp, default=None)
-    case = None if worst is None else worst.evidence.trial.case(worst.fault)
+    case = _largest(judged)
     drawn = base.points + sum(sum(item.made.dropped.values()) for item in judged)
     if base.points < LEAST_SHARE * drawn:
         message = f"only {base.points} points were decided{_told(dict(base.dropped))}"
@@ -214,6 +212,15 @@ def _passing(base: Result, judged: Sequence[_Judged]) -> Result:
     if members:
         return replace(base, verdict=Verdict.SUBGRADIENT, worst=case, message=_membership(members))
     return replace(base, worst=case)
+
+
+def _largest(judged: Sequence[_Judged]) -> Case | None:
+    """The largest error of all: by estimates, of which only the first is worked out."""
+    found = [(item.evidence.trial, item.made.worst) for item in judged if item.made.worst]
+    for trial, fault in sorted(found, key=lambda pair: -pair[1].error_ulp):
+        if exact := trial.worked_out(fault):
+            return trial.case(exact)
+    return None
 
 
 def _membership(members: Sequence[str]) -> str:

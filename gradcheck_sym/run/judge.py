@@ -46,7 +46,7 @@ class Judgement:
     decided: int
     dropped: Mapping[str, int]
     faults: tuple[Fault, ...]
-    worst: Fault | None  # the largest error in ulps, agreeing or not
+    worst: Fault | None  # the largest error in ulps; an estimate, where all agree
     members: tuple[str, ...] = ()  # of generalized gradients, one for each point at a kink
 
     @property
@@ -316,18 +316,15 @@ class _Judging:
         return Place.UNDECIDED.value if regular else settled.place.value
 
     def largest(self) -> Fault | None:
-        """The largest error among numbers that agree."""
+        """The largest error among numbers that agree, as far as shows without care."""
         trial = self.trial
-        with np.errstate(invalid="ignore", over="ignore"):
-            error = (trial.errors / trial.ulps)[:, self.columns]
-        error[~np.isfinite(error)] = -1
+        estimates = trial.estimates[:, self.columns]
+        error = np.where(np.isfinite(estimates), estimates, -1)
         if not error.size or error.max() < 0:
             return None
         lane, place = (int(k) for k in np.unravel_index(int(error.argmax()), error.shape))
         column = place + self.columns.start
-        if trial.truth(lane, column) is None:
-            return None
-        return Fault(lane, column, Ruling(Verdict.AGREES), trial.error_ulp(lane, column))
+        return Fault(lane, column, Ruling(Verdict.AGREES), float(error[lane, place]))
 
 
 def _counts(ruling: Ruling) -> bool:

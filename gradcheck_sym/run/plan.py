@@ -186,7 +186,8 @@ def _score(function: Function, fails: Callable[[Trial], bool]) -> Judge:
     def judge(dims: Dims, values: Mapping[str, Floats], cotangent: Floats) -> Score:
         batch = Batch(dims, function.dtype.name, values, ("search",))
         trial = function.trial(batch, "each", cotangent)
-        worst = function.judge(trial, trial.every_column).worst
+        found = function.judge(trial, trial.every_column).worst
+        worst = found and trial.worked_out(found)
         return Score(np.nan if worst is None else worst.error_ulp, fails(trial))
 
     return judge

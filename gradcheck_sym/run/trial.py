@@ -444,6 +444,14 @@ class Trial:
         least, _ = truth.distance(float(self.claimed[lane, column]))
         return least / self.spacing(truth.middle)
 
+    def worked_out(self, fault: Fault) -> Fault | None:
+        """The fault with its error as it is, not an estimate; None where there is no truth."""
+        if fault.nearest is not None:
+            return fault
+        if self.truth(fault.lane, fault.column) is None:
+            return None
+        return replace(fault, error_ulp=self.error_ulp(fault.lane, fault.column))
+
     def spacing(self, value: float) -> float:
         """One unit in the last place of a number, in the dtype; 1 beyond its range."""
         step = float(ulp(self.dtype.name, np.float64(value)))

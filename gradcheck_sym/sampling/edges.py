@@ -131,18 +131,15 @@ def _alone(
     """One input's edges: in all elements, in one element, and its patterns."""
     own = sample[argument.name][0]
     values = edge_values(argument.domain, space.dtype, space.thresholds.get(argument.name, ()))
-    for number, value in enumerate(values):
-        yield np.full(own.shape, value)
-        if own.size > 1:
-            mixed = _shuffled(own, rng)
-            mixed[number % own.size] = value
-            yield mixed.reshape(own.shape)
+    rows = np.repeat(values[:, None], own.size, axis=1)
+    if own.size > 1:
+        number = np.arange(len(values))
+        mixed = rng.permuted(np.broadcast_to(own.ravel(), rows.shape), axis=1)
+        mixed[number, number % own.size] = values
+        rows = np.stack([rows, mixed], axis=1)
+    yield from rows.reshape(-1, *own.shape)
     telling = (*patterns(own), *(_of_complex_numbers(own) if argument.complex else ()))
     yield from (round_to(space.dtype, pattern) for pattern in telling)
-
-
-def _shuffled(array: Floats, rng: np.random.Generator) -> Floats:
-    return rng.permutation(array.ravel())
 
 
 def _together(
