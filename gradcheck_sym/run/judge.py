@@ -242,7 +242,9 @@ class _Judging:
         off = self._without_open(lane, [at for at, each in rulings.items() if _counts(each)])
         is_wrong = any(rulings[column].verdict is Verdict.WRONG for column in off)
         if is_wrong and (found := self._at_threshold(lane)) is not None:
-            return found
+            self.dropped.update(found.dropped)
+            self.members.extend(found.members)
+            return [replace(fault, lane=lane) for fault in found.faults]
         return [
             Fault(lane, column, rulings[column], trial.error_ulp(lane, column)) for column in off
         ]
@@ -254,22 +256,20 @@ class _Judging:
             self.dropped["within a rounding of a branch"] += 1
         return left
 
-    def _at_threshold(self, lane: int) -> list[Fault] | None:
-        """The faults at a point where rounded constants put it on a kink; None if it is wrong."""
+    def _at_threshold(self, lane: int) -> Judgement | None:
+        """Of the point alone, where rounded constants put it on a kink; None if it is wrong."""
         alone = self.trial.at_threshold(lane)
         if alone is None:
             return None
         found = judge(alone, self.columns, self.rounding, self.overflow, at_kinks=self.at_kinks)
-        if found.is_wrong:
-            return None
-        self.dropped.update(found.dropped)
-        self.members.extend(found.members)
-        return [replace(fault, lane=lane) for fault in found.faults]
+        return None if found.is_wrong else found
 
     def _is_open(self, lane: int, column: int) -> bool:
         """Whether rounding decides what a number is at a point, and either way it is right."""
-        on_other = self.trial.is_on_other_branch(lane, column)
-        return on_other or self._at_threshold(lane) == []
+        if self.trial.is_on_other_branch(lane, column):
+            return True
+        found = self._at_threshold(lane)
+        return found is not None and not found.faults
 
     def _rulings(self, lane: int) -> dict[int, Ruling]:
         """Rulings on the numbers in doubt at a point, the farthest off first, until it is wrong.

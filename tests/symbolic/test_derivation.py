@@ -191,3 +191,19 @@ def test_without_a_finer_format_nothing_is_told(
     answer = getattr(found, f"{told}_of")(rows, asked)
     assert answer.shape == (2, 3)
     assert np.isnan(answer).all()
+
+
+@pytest.mark.parametrize(
+    "formula, x, expected",
+    [
+        ("1000*x", 2.0, (1.0, 2000.0)),  # the slope of x, and the value
+        ("exp(x)*0", 3.0, (1.0, np.exp(3.0))),
+        ("x/2**10", 2.0, (2.0**-10, 2.0**10)),
+        ("where(x > 0, x, exp(-x**3))", 5.0, (np.exp(-125.0), 125.0)),
+    ],
+)
+def test_extent_is_of_values_and_slopes_on_the_way(
+    formula: str, x: float, expected: tuple[float, float], derived: Any
+) -> None:
+    """The smallest but 0, and the largest; both branches are computed, whichever is taken."""
+    assert derived(formula, {"x": ()}).extent([x, 1.0]) == pytest.approx(expected)

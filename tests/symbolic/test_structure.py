@@ -112,3 +112,26 @@ def test_constants_are_floats(program_of: Any) -> None:
     """Those beyond their range are infinite, with their sign."""
     assert structure.constants_of(program_of("x*0.5 + y*10**400 + pi", XY)) == (0.5, math.inf)
     assert structure.constants_of(program_of("x + y*(-10**400)", XY)) == (-math.inf,)
+
+
+@pytest.mark.parametrize(
+    "formula, expected",
+    [
+        ("2*x", True),
+        ("exp(x)/sum(exp(x), dim=1, keepdim=true)", True),
+        ("x*s", True),
+        ("x - [[1, 2], [3, 4]]", False),
+        ("x*[[1], [2]]", False),
+        ("exp(x)/sum(exp(x), dim=0, keepdim=true)", False),
+        ("flip(x, 0)", False),
+        ("flip(x, 1)", True),
+        ("where([[1], [2]] > 1, x + 1, x + 1 + 1)", False),
+    ],
+)
+def test_rows_are_alike_if_each_is_the_same_function_of_its_own(
+    formula: str, expected: bool, program_of: Any
+) -> None:
+    """The same operations of the same elements in the same order; all may use what is shared."""
+    program = program_of(formula, {"x": (2, 2), "s": ()})
+    names = [["x[0,0]", "x[0,1]"], ["x[1,0]", "x[1,1]"]]
+    assert structure.are_alike(program, [[0, 1], [2, 3]], names, frozenset({"s"})) is expected
