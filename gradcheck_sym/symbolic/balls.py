@@ -168,9 +168,8 @@ def smallest(*args: Ball) -> Ball:
     return NAN if best is None else args[best]
 
 
-def wins(op: str, place: int, *args: Ball) -> Ball:
-    """1 where the argument at that place alone is the max (or min), 0 where another is."""
-    best = extreme(op, args)
+def wins(best: int | None, place: int) -> Ball:
+    """1 where the argument at that place is the extreme one, 0 where another alone is."""
     return NAN if best is None else arb(1 if best == place else 0)
 
 
@@ -241,28 +240,37 @@ class Kernel:
     gets into it.
     """
 
-    __slots__ = ("_constants", "_prepare", "program")
+    __slots__ = ("_constants", "_leaders", "_prepare", "program")
 
     def __init__(self, program: Program) -> None:
         self.program = program
         fixed = [step for step in program.code if step.op in ("const", "pi", "e", "inf")]
         self._constants = {step: f"k{number}" for number, step in enumerate(fixed)}
+        self._leaders: dict[tuple[str, tuple[int, ...]], str] = {}  # of a max's many wins
+        for index, step in enumerate(program.code):
+            if step.op == "wins":
+                self._leaders.setdefault(step.contest, f"b{index}")
         namespace: dict[str, Any] = {f"f_{name}": call for name, call in _CALLS.items()}
-        namespace |= {"f_whole": whole_power, "f_polygamma": polygamma, "f_wins": wins}
+        namespace |= {"f_whole": whole_power, "f_polygamma": polygamma}
+        namespace |= {"f_extreme": extreme, "f_wins": wins}
         exec(compile(self._source(), "<kernel>", "exec"), namespace)  # noqa: S102
         self._prepare: Callable[..., Callable[..., tuple[Ball, ...]]] = namespace["prepare"]
 
     def _source(self) -> str:
         """What depends on constants alone is computed once a batch, all else once a point."""
-        once, each = [], []
+        once: list[str] = []
+        each: list[str] = []
         fixed: set[int] = set()
         for index, step in enumerate(self.program.code):
-            line = f"x{index} = {self._operation(index, step)}"
+            lines = [f"x{index} = {self._operation(index, step)}"]
+            if self._leaders.get(step.contest) == f"b{index}":
+                among = "".join(f"x{arg}, " for arg in step.args)
+                lines.insert(0, f"b{index} = f_extreme({step.decider!r}, ({among}))")
             if step.op != "input" and fixed.issuperset(step.args):
                 fixed.add(index)
-                once.append(f"    {line}")
+                once += (f"    {line}" for line in lines)
             else:
-                each.append(f"        {line}")
+                each += (f"        {line}" for line in lines)
         at = self.program.inputs_at
         given = [f"x{place}" if place >= 0 else f"unused{k}" for k, place in enumerate(at)]
         results = "".join(f"x{index}, " for index in self.program.outputs)
@@ -293,8 +301,7 @@ class Kernel:
             base = args[0]
             return f"{base}*{base}" if exponent == 2 else f"f_whole({base}, {exponent})"
         if step.op == "wins":
-            op, _, place = str(step.data).partition(":")
-            return f"f_wins({op!r}, {int(place)}, {', '.join(args)})"
+            return f"f_wins({self._leaders[step.contest]}, {step.place})"
         if step.op == "polygamma":
             return f"f_polygamma({int(step.data or 0)}, {args[0]})"
         if step.op in _CALLS:

@@ -48,7 +48,8 @@ def other_branches(
     with ctx.workprec(dtype.precision):
         small = arb(0, dtype.underflow)
         doubts = _doubts(program, Run.decided(program, row, usual.decisions, constants, small))
-    places = {at: _key(step) for at, step in enumerate(program.code) if _key(step) in doubts}
+    code = enumerate(program.code)
+    places = {at: step.contest for at, step in code if step.contest in doubts}
     found = []
     with ctx.workprec(_FINE * dtype.precision):
         for chosen in islice(_ways(doubts), _MOST if doubts else 0):
@@ -64,16 +65,11 @@ def _ways(doubts: _Doubts) -> Iterator[dict[_Key, Decision]]:
         yield dict(zip(doubts, chosen, strict=True))
 
 
-def _key(step: Instruction) -> _Key:
-    """The same for decisions that are one: which is the largest, and whether this one is."""
-    kind = str(step.data).partition(":")[0] if step.op == "wins" else step.op
-    return kind, tuple(step.args)
-
-
 def _doubts(program: Program, run: Run) -> _Doubts:
     """The decisions that are open between the balls of a run, and what they may be."""
     found = (
-        (_key(step), _choices(step, [run.balls[arg] for arg in step.args])) for step in program.code
+        (step.contest, _choices(step, [run.balls[arg] for arg in step.args]))
+        for step in program.code
     )
     return {key: choices for key, choices in found if len(choices) > 1}
 
@@ -84,7 +80,7 @@ def _choices(step: Instruction, args: Sequence[Ball]) -> Sequence[Decision]:
         return ()
     if step.op in CONDITIONS:
         return (True, False) if compare(step.op, *args) is None else ()
-    match _key(step)[0] if step.op in DECIDING else "":
+    match step.decider if step.op in DECIDING else "":
         case "max":
             return [k for k, arg in enumerate(args) if not any(arg < other for other in args)]
         case "min":

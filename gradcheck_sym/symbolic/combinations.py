@@ -87,20 +87,15 @@ def _choices(step: Instruction, base: Run) -> Iterator[Decision]:
     elif step.op == "sign":
         yield from [s for s in (1, -1) if not (args[0] < 0 if s > 0 else args[0] > 0)]
     else:
-        largest = _operation(step) == "max"
+        largest = step.decider == "max"
         for place, arg in enumerate(args):
             if not any(arg < other if largest else arg > other for other in args):
                 yield place
 
 
-def _operation(step: Instruction) -> str:
-    """max or min, of an extreme and of its wins."""
-    return str(step.data).partition(":")[0] if step.op == "wins" else step.op
-
-
 def _key(step: Instruction, index: int) -> object:
     """What decides at an instruction: an extreme and its wins decide together."""
-    return (_operation(step), step.args) if step.op in ("max", "min", "wins") else index
+    return step.contest if step.op in ("max", "min", "wins") else index
 
 
 def _decisions(approach: Approach, choice: Choice) -> list[Decision]:

@@ -62,7 +62,7 @@ def _operation(step: Instruction, args: Sequence[Any], columns: dict[str, Floats
         case "max" | "min":
             return reduce(np.maximum if step.op == "max" else np.minimum, args)
         case "wins":
-            return _wins(str(step.data), args)
+            return _wins(step, args)
     if step.op in ("erf", "erfc"):
         return SMOOTH[step.op].value(np.atleast_1d(_floating(args[0])))
     if step.op in _NUMPY:
@@ -92,10 +92,10 @@ def _nearest(value: Fraction) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def _wins(data: str, args: Sequence[Any]) -> Any:
-    op, _, place = data.partition(":")
-    best = (np.argmax if op == "max" else np.argmin)(np.stack(np.broadcast_arrays(*args)), axis=0)
-    return np.where(best == int(place), 1.0, 0.0)
+def _wins(step: Instruction, args: Sequence[Any]) -> Any:
+    leader = np.argmax if step.decider == "max" else np.argmin
+    best = leader(np.stack(np.broadcast_arrays(*args)), axis=0)
+    return np.where(best == step.place, 1.0, 0.0)
 
 
 _NUMPY: dict[str, Callable[..., Any]] = {

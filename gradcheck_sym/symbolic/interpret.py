@@ -57,15 +57,17 @@ class Run:
         """
         run = Run(len(program.code))
         given = _inputs(program, row)
+        known: dict[tuple[str, tuple[int, ...]], Decision] = {}
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 run._condition(index, step)
                 run.decisions[index] = forced.get(index, run.decisions[index])
             elif step.op in DECIDING:
                 args = [run.balls[arg] for arg in step.args]
-                condition = run.decisions[step.args[0]] if step.op == "select" else None
-                decision = DECIDING[step.op](step, args, condition)
-                run.decisions[index] = forced.get(index, decision)
+                if step.contest not in known:
+                    condition = run.decisions[step.args[0]] if step.op == "select" else None
+                    known[step.contest] = DECIDING[step.op](step, args, condition)
+                run.decisions[index] = forced.get(index, known[step.contest])
                 run.balls[index] = _follow(step, args, run.decisions[index])
             else:
                 run.balls[index] = evaluate(step, [run.balls[arg] for arg in step.args], given)
@@ -261,8 +263,7 @@ def tied(a: Ball, b: Ball) -> bool:
 
 def _decide_extreme(step: Instruction, args: Sequence[Ball], _: Decision) -> int | None:
     """The place of the extreme argument, the first of those that are exactly equal."""
-    op = str(step.data).partition(":")[0] if step.op == "wins" else step.op
-    best = 0
+    op, best = step.decider, 0
     for place in range(1, len(args)):
         ahead = args[place] > args[best] if op == "max" else args[place] < args[best]
         best = place if ahead else best
@@ -304,6 +305,6 @@ def _follow(step: Instruction, args: Sequence[Ball], decision: Decision) -> Ball
         case "max" | "min":
             return args[int(decision)]
         case "wins":
-            return arb(1 if decision == int(str(step.data).partition(":")[2]) else 0)
+            return arb(1 if decision == step.place else 0)
         case _:
             return arb(int(decision))

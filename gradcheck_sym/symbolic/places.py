@@ -73,8 +73,7 @@ def _visit(step: Instruction, index: int, run: Run) -> tuple[_Finding, Sequence[
         case "max" | "min":
             return _at_extreme(step.op, args, run.decisions[index]), _winner(step, run, index)
         case "wins":
-            op = str(step.data).partition(":")[0]
-            return _at_extreme(op, args, run.decisions[index]), step.args
+            return _at_extreme(step.decider, args, run.decisions[index]), step.args
         case "detach":
             return _REGULAR, ()
         case "div":

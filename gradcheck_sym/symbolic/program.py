@@ -42,6 +42,21 @@ class Instruction:
     args: tuple[int, ...] = ()
     data: Fraction | str | int | None = None
 
+    @property
+    def decider(self) -> str:
+        """The operation whose decision this follows: of a wins the max or min, else its own."""
+        return str(self.data).partition(":")[0] if self.op == "wins" else self.op
+
+    @property
+    def contest(self) -> tuple[str, tuple[int, ...]]:
+        """What is decided, and between which numbers: a max and its wins decide together."""
+        return self.decider, self.args
+
+    @property
+    def place(self) -> int:
+        """Of a wins: the argument that it is about."""
+        return int(str(self.data).partition(":")[2])
+
 
 @final
 class Scalar:

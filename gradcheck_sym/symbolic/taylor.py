@@ -146,8 +146,7 @@ def _series(
         case "sign" | "floor" | "ceil":
             return _UNKNOWN if decision is None else _constant(arb(int(decision)))
         case "wins":
-            winner = int(str(step.data).partition(":")[2])
-            return _UNKNOWN if decision is None else _constant(arb(decision == winner))
+            return _UNKNOWN if decision is None else _constant(arb(decision == step.place))
         case "polygamma":
             return _guarded(lambda x: _polygamma(int(step.data or 0), x), args)
         case "detach":

@@ -125,8 +125,7 @@ class Vectors:
             case "max" | "min":
                 return numbers.extreme(step.op, args)
             case "wins":
-                op, _, place = str(step.data).partition(":")
-                return numbers.wins(op, int(place), args)
+                return numbers.wins(step.decider, step.place, args)
         if step.op in CONDITIONS:
             return numbers.compare(step.op, *args)
         method = getattr(numbers, step.op, None) if step.op in _METHODS else None

@@ -276,7 +276,7 @@ def test_extremes_win_alone(args: list[Any], op: str) -> None:
         if all(bool(sign * arg > sign * other) for j, other in enumerate(args) if j != k)
     ]
     assert place == (clear[0] if clear else None)
-    shares = [balls.wins(op, k, *args) for k in range(len(args))]
+    shares = [balls.wins(place, k) for k in range(len(args))]
     value = (balls.largest if op == "max" else balls.smallest)(*args)
     if place is None:
         assert value.is_nan()

@@ -64,7 +64,7 @@ def _choices(scalars: Sequence[Scalar]) -> list[Scalar]:
         step = builder.code[index]
         if step.op == "wins":
             args = [Scalar(builder, arg) for arg in step.args]
-            found.append(builder.emit(str(step.data).partition(":")[0], args))
+            found.append(builder.emit(step.decider, args))
     return found
 
 
