@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -11,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.symbolic.careful import Loss
+from gradcheck_sym.symbolic.derivation import Leaving
 from gradcheck_sym.verdict.bound import roundings, tolerated
+from gradcheck_sym.verdict.records import CANCELLATION, UNDERFLOW
 from gradcheck_sym.verdict.ruling import Gap
 
 if TYPE_CHECKING:
@@ -60,6 +63,7 @@ class Gaps:
     trial: Trial
     known: dict[tuple[int, int], Gap] = field(default_factory=dict)  # by lane and column
     _lost: dict[int, Sequence[Loss]] = field(default_factory=dict)  # as written, by lane
+    _leaving: dict[int, Leaving] = field(default_factory=dict)  # the range, by lane
     _kept: dict[int, Floats] = field(default_factory=dict)  # moves by what is kept, by lane
     _ways: dict[int, list[list[float]]] = field(default_factory=dict)  # other branches, by lane
 
@@ -148,12 +152,33 @@ class Gaps:
         if lane not in self._lost:
             self._lost[lane] = derivation.losses(row, dtype)
         written = self._lost[lane][column]
-        if error <= tolerated(written.radius, bound) or column < derivation.values:
+        if math.isfinite(error) and error <= tolerated(written.radius, bound):
+            return written
+        if said := self._left(lane, float(self.trial.claimed[lane, column])):
+            return Loss(math.inf, said)
+        if column < derivation.values:
             return written
         recomputed = derivation.recomputed_loss(row, column, dtype, written)
         explained = error <= tolerated(recomputed.radius, bound)
         kept = explained and error <= self._moved_by_kept(lane)[column] + bound
         return recomputed if kept else written
+
+    def _left(self, lane: int, claim: float) -> str:
+        """What leaves the dtype's range in the value as written, and takes the claim with it.
+
+        The derivative may be written otherwise, so that nothing leaves it there; a backward works
+        with what its forward met. Overflow leaves 0, an infinity or NaN. It is an excuse where
+        no bounded domain is stated, or where only tiny inputs make it, by their reciprocals.
+        """
+        trial = self.trial
+        if lane not in self._leaving:
+            self._leaving[lane] = trial.derivation.leaving(trial.rows[lane].tolist(), trial.dtype)
+        leaving = self._leaving[lane]
+        if leaving.by_tiny or leaving.what == UNDERFLOW:
+            return UNDERFLOW
+        lost = claim == 0 or not math.isfinite(claim)
+        excused = leaving.what == CANCELLATION or not trial.bounded
+        return leaving.what if lost and excused else ""
 
     def _moved_by_kept(self, lane: int) -> Floats:
         """What rounding of what the forward kept may move each number by at a point."""

@@ -129,8 +129,7 @@ class _Judging:
         left = self._not_all(self.trial.plainly_sound, lanes)
         left = self._not_all(lambda some: self.trial.exact_shares(some) <= 1, left)
         self.trial.look_beyond(left[:_MOST_CLOSE])
-        for lane in left[:_MOST_CLOSE]:
-            self.faults.extend(self._look(lane))
+        self._add(left[:_MOST_CLOSE])
 
     def _not_all(self, sound: Callable[[list[int]], Mask], lanes: list[int]) -> list[int]:
         """Those of some points at which not every number is sound."""
@@ -164,7 +163,11 @@ class _Judging:
         """The faults at some points in doubt: first those that rounding plainly explains."""
         left = self._without_rounding(lanes) if len(lanes) > _AT_ONCE else lanes
         self.trial.look_at(left)
-        found = [fault for lane in left for fault in self._look(lane)]
+        self._add(left)
+
+    def _add(self, lanes: list[int]) -> None:
+        """The faults at some points, but for what rounding and overflow excuse."""
+        found = [fault for lane in lanes for fault in self._look(lane)]
         eased = excused(self.trial, found, self.rounding)
         self.faults += [outgrown(self.trial, fault, self.overflow) for fault in eased]
 

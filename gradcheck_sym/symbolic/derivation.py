@@ -39,6 +39,15 @@ COTANGENT = " cotangent"  # begins with a blank, so that no input can be called 
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What leaves a dtype's range at a point where the value is evaluated as it is written."""
+
+    what: str  # "arithmetic", a function, UNDERFLOW, CANCELLATION; "" where nothing does
+    by_tiny: bool = False  # only because of inputs that nobody has in mind
+
+
+@final
 @dataclass(frozen=True)
 class Derivation:
     """Value and gradient of sum(cotangent*expr) at one assignment of the dims."""
@@ -242,6 +251,21 @@ class Derivation:
         inputs = row[: len(self.forward.inputs)]
         ((values, _),) = self._met(inputs, [[0.0] * len(inputs)])
         return max(values, default=0.0) > dtype.max
+
+    def leaving(self, row: Sequence[float], dtype: Format) -> Leaving:
+        """What leaves the dtype's range where the value is evaluated as it is written.
+
+        Tiny are numbers that are lost beside 1, and those whose square has no reciprocal. It is
+        they, where nothing leaves the range with numbers from 1 to 2 in their place.
+        """
+        inputs = np.asarray(row[: len(self.forward.inputs)])
+        careful = Careful(self.forward, self.values)
+        what = careful.overflow(inputs.tolist(), dtype)
+        tiny = (inputs != 0) & (np.abs(inputs) < max(dtype.epsilon, dtype.max**-0.5))
+        if not what or not tiny.any():
+            return Leaving(what)
+        ordinary = np.copysign(np.linspace(1.0, 2.0, len(inputs), endpoint=False), inputs)
+        return Leaving(what, not careful.overflow(np.where(tiny, ordinary, inputs).tolist(), dtype))
 
     def _met(
         self, inputs: Sequence[float], directions: Sequence[Sequence[float]]
