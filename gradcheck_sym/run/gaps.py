@@ -80,7 +80,7 @@ class Gaps:
         least, most = truth.distance(claim)
         spacing = float(np.fmax(trial.norms[lane, column], trial.spacing(truth.middle)))
         bound = trial.sound(lane, 0.0, spacing)
-        if most <= bound:
+        if most <= bound and math.isfinite(most):
             return Gap(claim, truth.middle, least, most, bound, bound)
         sensitivity = self.sensitive.of(lane, column)
         bound = trial.sound(lane, sensitivity, spacing)
@@ -88,7 +88,7 @@ class Gaps:
             sensitivity = max(sensitivity, self.swung.of(lane, column))
             bound = trial.sound(lane, sensitivity, spacing)
         vague = roundings(trial.derivation.depth) * sensitivity >= abs(truth.middle) > 0
-        if most <= bound:
+        if most <= bound and math.isfinite(most):
             return Gap(claim, truth.middle, least, most, bound, bound, vague)
         row, dtype = trial.rows[lane].tolist(), trial.dtype
         loss = self._loss(lane, column, least, bound)
@@ -164,21 +164,22 @@ class Gaps:
         return recomputed if kept else written
 
     def _left(self, lane: int, claim: float) -> str:
-        """What leaves the dtype's range in the value as written, and takes the claim with it.
+        """What leaves the dtype's range in value or gradient as written, and takes the claim along.
 
-        The derivative may be written otherwise, so that nothing leaves it there; a backward works
-        with what its forward met. Overflow leaves 0, an infinity or NaN. It is an excuse where
-        no bounded domain is stated, or where only tiny inputs make it, by their reciprocals.
+        Whatever it is in: a backward works with what its forward met, and may be written otherwise.
+        Overflow leaves 0, an infinity or NaN. It is an excuse where no bounded domain is stated,
+        or where only tiny inputs make it, by their reciprocals.
         """
         trial = self.trial
+        if claim and math.isfinite(claim):
+            return ""
         if lane not in self._leaving:
             self._leaving[lane] = trial.derivation.leaving(trial.rows[lane].tolist(), trial.dtype)
         leaving = self._leaving[lane]
-        if leaving.by_tiny or leaving.what == UNDERFLOW:
+        if leaving.by_tiny:
             return UNDERFLOW
-        lost = claim == 0 or not math.isfinite(claim)
-        excused = leaving.what == CANCELLATION or not trial.bounded
-        return leaving.what if lost and excused else ""
+        excused = leaving.what in (UNDERFLOW, CANCELLATION) or not trial.bounded
+        return leaving.what if excused else ""
 
     def _moved_by_kept(self, lane: int) -> Floats:
         """What rounding of what the forward kept may move each number by at a point."""

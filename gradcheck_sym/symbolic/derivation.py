@@ -41,7 +41,7 @@ COTANGENT = " cotangent"  # begins with a blank, so that no input can be called 
 @final
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What leaves a dtype's range at a point where the value is evaluated as it is written."""
+    """What leaves a dtype's range at a point where all is evaluated as it is written."""
 
     what: str  # "arithmetic", a function, UNDERFLOW, CANCELLATION; "" where nothing does
     by_tiny: bool = False  # only because of inputs that nobody has in mind
@@ -253,19 +253,20 @@ class Derivation:
         return max(values, default=0.0) > dtype.max
 
     def leaving(self, row: Sequence[float], dtype: Format) -> Leaving:
-        """What leaves the dtype's range where the value is evaluated as it is written.
+        """What leaves the dtype's range where value and gradient are evaluated as written.
 
         Tiny are numbers that are lost beside 1, and those whose square has no reciprocal. It is
         they, where nothing leaves the range with numbers from 1 to 2 in their place.
         """
-        inputs = np.asarray(row[: len(self.forward.inputs)])
-        careful = Careful(self.forward, self.values)
-        what = careful.overflow(inputs.tolist(), dtype)
-        tiny = (inputs != 0) & (np.abs(inputs) < max(dtype.epsilon, dtype.max**-0.5))
+        careful = Careful(self.joint, self.values)
+        what = careful.overflow(row, dtype)
+        given = np.array(row)
+        tiny = (given != 0) & (np.abs(given) < max(dtype.epsilon, dtype.max**-0.5))
+        tiny[len(self.forward.inputs) :] = False  # what is fed
         if not what or not tiny.any():
             return Leaving(what)
-        ordinary = np.copysign(np.linspace(1.0, 2.0, len(inputs), endpoint=False), inputs)
-        return Leaving(what, not careful.overflow(np.where(tiny, ordinary, inputs).tolist(), dtype))
+        ordinary = np.copysign(np.linspace(1.0, 2.0, len(given), endpoint=False), given)
+        return Leaving(what, not careful.overflow(np.where(tiny, ordinary, given).tolist(), dtype))
 
     def _met(
         self, inputs: Sequence[float], directions: Sequence[Sequence[float]]
