@@ -336,6 +336,7 @@ def _assembled(
         valued=claims.valued if shape == derivation.out_shape else frozenset(),
         missing=frozenset(missing),
         bounded=function.bounded,
+        by_hand=function.implementation.kind == "user",
         setting=function.setting,
         smooth=function.smooth,
         unsupported=claims.unsupported,

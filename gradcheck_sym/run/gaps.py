@@ -63,7 +63,8 @@ class Gaps:
     trial: Trial
     known: dict[tuple[int, int], Gap] = field(default_factory=dict)  # by lane and column
     _lost: dict[int, Sequence[Loss]] = field(default_factory=dict)  # as written, by lane
-    _leaving: dict[int, Leaving] = field(default_factory=dict)  # the range, by lane
+    # what leaves the range, by lane, and whether in the value alone
+    _leaving: dict[tuple[int, bool], Leaving] = field(default_factory=dict)
     _kept: dict[int, Floats] = field(default_factory=dict)  # moves by what is kept, by lane
     _ways: dict[int, list[list[float]]] = field(default_factory=dict)  # other branches, by lane
 
@@ -102,7 +103,7 @@ class Gaps:
             bound,
             tolerated(loss.radius, bound, dtype.smallest_normal * float(trial.fed[lane])),
             vague,
-            loss.overflow,
+            "arithmetic" if trial.by_hand and loss.overflow == CANCELLATION else loss.overflow,
             trial.bounded,
             self._crowded(lane, column),
             vague and not np.isfinite(claim) and trial.derivation.outsized(row, dtype),
@@ -154,7 +155,7 @@ class Gaps:
         written = self._lost[lane][column]
         if math.isfinite(error) and error <= tolerated(written.radius, bound):
             return written
-        if said := self._left(lane, float(self.trial.claimed[lane, column])):
+        if said := self._left(lane, column):
             return Loss(math.inf, said)
         if column < derivation.values:
             return written
@@ -163,22 +164,28 @@ class Gaps:
         kept = explained and error <= self._moved_by_kept(lane)[column] + bound
         return recomputed if kept else written
 
-    def _left(self, lane: int, claim: float) -> str:
-        """What leaves the dtype's range in value or gradient as written, and takes the claim along.
+    def _left(self, lane: int, column: int) -> str:
+        """What leaves the dtype's range in the formula as written, and takes a claim along.
 
-        Whatever it is in: a backward works with what its forward met, and may be written otherwise.
-        Overflow leaves 0, an infinity or NaN. It is an excuse where no bounded domain is stated,
-        or where only tiny inputs make it, by their reciprocals.
+        For a gradient wherever it is: a backward works with what its forward met, and may be
+        written otherwise.
+        Overflow leaves 0, an infinity or NaN. It is an excuse where only tiny inputs make it, by
+        their reciprocals; and else of a formula in torch's operators, as it is written, where no
+        bounded domain is stated.
         """
-        trial = self.trial
+        trial, claim = self.trial, float(self.trial.claimed[lane, column])
         if claim and math.isfinite(claim):
             return ""
-        if lane not in self._leaving:
-            self._leaving[lane] = trial.derivation.leaving(trial.rows[lane].tolist(), trial.dtype)
-        leaving = self._leaving[lane]
+        alone, row = column < trial.derivation.values, trial.rows[lane].tolist()
+        if (lane, alone) not in self._leaving:
+            found = trial.derivation.leaving(row, trial.dtype, alone=alone)
+            self._leaving[lane, alone] = found
+        leaving = self._leaving[lane, alone]
         if leaving.by_tiny:
             return UNDERFLOW
-        excused = leaving.what in (UNDERFLOW, CANCELLATION) or not trial.bounded
+        excused = leaving.what == UNDERFLOW or (
+            not trial.by_hand and (leaving.what == CANCELLATION or not trial.bounded)
+        )
         return leaving.what if excused else ""
 
     def _moved_by_kept(self, lane: int) -> Floats:

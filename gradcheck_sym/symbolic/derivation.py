@@ -252,15 +252,17 @@ class Derivation:
         ((values, _),) = self._met(inputs, [[0.0] * len(inputs)])
         return max(values, default=0.0) > dtype.max
 
-    def leaving(self, row: Sequence[float], dtype: Format) -> Leaving:
+    def leaving(self, row: Sequence[float], dtype: Format, *, alone: bool = False) -> Leaving:
         """What leaves the dtype's range where value and gradient are evaluated as written.
 
+        alone: the value alone is looked at.
         Tiny are numbers that are lost beside 1, and those whose square has no reciprocal. It is
         they, where nothing leaves the range with numbers from 1 to 2 in their place.
         """
-        careful = Careful(self.joint, self.values)
-        what = careful.overflow(row, dtype)
-        given = np.array(row)
+        program = self.forward if alone else self.joint
+        careful = Careful(program, self.values)
+        given = np.array(row[: len(program.inputs)])
+        what = careful.overflow(given.tolist(), dtype)
         tiny = (given != 0) & (np.abs(given) < max(dtype.epsilon, dtype.max**-0.5))
         tiny[len(self.forward.inputs) :] = False  # what is fed
         if not what or not tiny.any():
