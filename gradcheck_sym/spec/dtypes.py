@@ -39,6 +39,11 @@ class Format:
         return 2.0**self.exponent_min
 
     @property
+    def tiny(self) -> float:
+        """Below it numbers are lost beside 1, or their squares have no reciprocal."""
+        return max(self.epsilon, self.max**-0.5)
+
+    @property
     def smallest_subnormal(self) -> float:
         """The smallest positive number: the spacing around zero."""
         return 2.0 ** (self.exponent_min + 1 - self.precision)

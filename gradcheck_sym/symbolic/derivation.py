@@ -155,8 +155,7 @@ class Derivation:
         sizes = [math.prod(shape) for shape in self.shapes.values()]
         scaled = np.repeat([name in self.scales for name in self.shapes], sizes)
         scaled = np.concatenate([scaled, np.ones(self.values, dtype=np.bool_)])
-        sizes_apart = np.linspace(1.0, 2.0, rows.shape[1], endpoint=False)
-        return np.where(scaled, np.copysign(sizes_apart, rows), rows)
+        return np.where(scaled, ordinary(rows), rows)
 
     @cached_property
     def depth(self) -> int:
@@ -256,19 +255,21 @@ class Derivation:
         """What leaves the dtype's range where value and gradient are evaluated as written.
 
         alone: the value alone is looked at.
-        Tiny are numbers that are lost beside 1, and those whose square has no reciprocal. It is
-        they, where nothing leaves the range with numbers from 1 to 2 in their place.
+        It is tiny numbers that make it, where nothing leaves the range with others in their place.
         """
         program = self.forward if alone else self.joint
         careful = Careful(program, self.values)
         given = np.array(row[: len(program.inputs)])
         what = careful.overflow(given.tolist(), dtype)
-        tiny = (given != 0) & (np.abs(given) < max(dtype.epsilon, dtype.max**-0.5))
+        others = self.without_tiny(given, dtype) if what else None
+        by_tiny = others is not None and not careful.overflow(others.tolist(), dtype)
+        return Leaving(what, by_tiny)
+
+    def without_tiny(self, row: Floats, dtype: Format) -> Floats | None:
+        """A point with numbers from 1 to 2 in place of tiny inputs; None where it has none."""
+        tiny = (row != 0) & (np.abs(row) < dtype.tiny)
         tiny[len(self.forward.inputs) :] = False  # what is fed
-        if not what or not tiny.any():
-            return Leaving(what)
-        ordinary = np.copysign(np.linspace(1.0, 2.0, len(given), endpoint=False), given)
-        return Leaving(what, not careful.overflow(np.where(tiny, ordinary, given).tolist(), dtype))
+        return np.where(tiny, ordinary(row), row) if tiny.any() else None
 
     def _met(
         self, inputs: Sequence[float], directions: Sequence[Sequence[float]]
@@ -315,6 +316,11 @@ class Derivation:
     def settle(self, row: Sequence[float], dtype: Format) -> Settled:
         """Place and truths of one point, with care."""
         return Careful(self.joint, self.values).settle(row, dtype)
+
+
+def ordinary(rows: Floats) -> Floats:
+    """Numbers from 1 to 2 in place of those given, of the same signs; no two of a row are equal."""
+    return np.copysign(np.linspace(1.0, 2.0, rows.shape[-1], endpoint=False), rows)
 
 
 def _contradict(one: Enclosure, other: Enclosure) -> bool:
