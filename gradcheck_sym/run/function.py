@@ -267,7 +267,7 @@ class Function:
     def _is_by_tiny(self, trial: Trial, lane: int) -> bool:
         """Whether what is composed of torch's operators fails because of tiny inputs alone.
 
-        With numbers from 1 to 2 in their place, all is finite.
+        With others in their place, all is finite.
         """
         if trial.by_hand or self.implementation.single:
             return False

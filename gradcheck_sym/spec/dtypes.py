@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -41,7 +42,7 @@ class Format:
     @property
     def tiny(self) -> float:
         """Below it numbers are lost beside 1, or their squares have no reciprocal."""
-        return max(self.epsilon, self.max**-0.5)
+        return max(self.epsilon, 1 / math.sqrt(self.max))
 
     @property
     def smallest_subnormal(self) -> float:

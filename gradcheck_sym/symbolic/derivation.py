@@ -266,10 +266,10 @@ class Derivation:
         return Leaving(what, by_tiny)
 
     def without_tiny(self, row: Floats, dtype: Format) -> Floats | None:
-        """A point with numbers from 1 to 2 in place of tiny inputs; None where it has none."""
+        """A point with numbers from 1/2 to 1 in place of tiny inputs; None where it has none."""
         tiny = (row != 0) & (np.abs(row) < dtype.tiny)
         tiny[len(self.forward.inputs) :] = False  # what is fed
-        return np.where(tiny, ordinary(row), row) if tiny.any() else None
+        return np.where(tiny, ordinary(row) / 2, row) if tiny.any() else None
 
     def _met(
         self, inputs: Sequence[float], directions: Sequence[Sequence[float]]
