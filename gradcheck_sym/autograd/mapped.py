@@ -7,7 +7,7 @@ a rule for vmap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
@@ -77,14 +77,15 @@ def vmapped(
 
     Inputs without gradient that are the same at all lanes are not mapped over; those that the way
     says are shared must be. Where the map of a shared input is differentiated, its gradient is
-    that of all lanes together, and no lane claims it. What is raised is a problem of all lanes.
+    that of all lanes together, and no lane claims it. What is raised is a problem of all lanes,
+    unless some raise alone, as at a matrix without an inverse: the others are mapped without them.
     Where an input is not used, there are zeros.
     """
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
         ledger, before = Ledger(job), job.watched()
         try:
-            _enter(ledger, job, way)
+            _enter_regular(ledger, job, way)
         except FormError as fault:
             for lane in range(job.lanes):
                 ledger.problem(lane, str(fault))
@@ -97,7 +98,35 @@ def vmapped(
         return replace(ledger.claims(), mode="vmap")
 
 
-def _enter(ledger: Ledger, job: Job, way: Way) -> None:
+def _enter_regular(ledger: Ledger, job: Job, way: Way) -> None:
+    """All lanes together; where that raises, those together that do not raise alone."""
+    try:
+        _enter(ledger, job, way, range(job.lanes))
+    except RAISED:
+        refused = _refused(job)
+        left = [lane for lane in range(job.lanes) if lane not in refused]
+        if not refused or not left:
+            raise
+        inputs = {name: batch[left] for name, batch in job.inputs.items()}
+        fed = None if job.cotangents is None else job.cotangents[left]
+        _enter(ledger, replace(job, inputs=inputs, cotangents=fed), way, left)
+        for lane, error in refused.items():
+            ledger.raised(lane, error)
+
+
+def _refused(job: Job) -> dict[int, BaseException]:
+    """What the forward raises at those lanes that it does not take alone."""
+    found: dict[int, BaseException] = {}
+    for lane in range(job.lanes):
+        try:
+            job.call({name: batch[lane].detach() for name, batch in job.inputs.items()})
+        except RAISED as error:
+            found[lane] = error
+    return found
+
+
+def _enter(ledger: Ledger, job: Job, way: Way, lanes: Sequence[int]) -> None:
+    """What is claimed of all points of a job, entered as that of those lanes of the ledger."""
     if not job.lanes:
         return
     axes = {name: way.axes.get(name, 0) for name in job.inputs}
@@ -106,10 +135,10 @@ def _enter(ledger: Ledger, job: Job, way: Way) -> None:
         results, gradients = (_map_of_maps if way.nested else _jacobian)(job)
     else:
         results, gradients = (through_map if way.after else _within)(job, axes, shared)
-    for lane in range(job.lanes):
-        ledger.value(lane, results[lane].detach())
+    for place, lane in enumerate(lanes):
+        ledger.value(lane, results[place].detach())
         for name, gradient in gradients.items():
-            ledger.gradient(lane, name, gradient[lane].detach(), job.inputs[name][lane])
+            ledger.gradient(lane, name, gradient[place].detach(), job.inputs[name][place])
 
 
 Found = tuple[Tensor, Mapping[str, Tensor]]  # results and gradients, the lanes in front

@@ -38,7 +38,7 @@ class Perturbed(EagerMode):
     """Moves what rounds, forward and backward; without a seed it only watches.
 
     lenient: a kernel of torch that has fewer digits than its dtype is moved by what it lacks, for
-    that is not the doing of who calls it. Where torch itself is under test, it is.
+    that is not the doing of who calls it. Where that kernel itself is under test, it is.
     """
 
     def __init__(self, seed: int | None, *, lenient: bool = False) -> None:

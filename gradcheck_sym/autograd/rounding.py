@@ -98,7 +98,7 @@ def spreads(
 def _run(
     seed: int | None, implementation: Implementation, *request: Any
 ) -> tuple[Claims, Perturbed]:
-    mode = Perturbed(seed, lenient=implementation.kind == "user")
+    mode = Perturbed(seed, lenient=not implementation.single)
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
         mode.begin(tensors.values())

@@ -7,7 +7,7 @@ its caller gives it one tensor twice.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -101,8 +101,14 @@ def elsewhere(point: Point) -> Iterator[Impurity]:
 
 
 def shared(point: Point) -> Iterator[Impurity]:
-    """One tensor for two inputs has the sum of their gradients, as where each has its own."""
-    for name, other in combinations(point.wrt, 2):
+    """One tensor for two inputs has the sum of their gradients, as where each has its own.
+
+    A correlation of x with itself is 1, and its gradient what rounding leaves of terms that are as
+    large as the gradients at the point as it is given.
+    """
+    pairs = list(combinations(point.wrt, 2))
+    usual = _largest(point.graph().pull()) if pairs else 0.0
+    for name, other in pairs:
         one = point.inputs[name]
         if (one.shape, one.dtype) != (point.inputs[other].shape, point.inputs[other].dtype):
             continue
@@ -119,10 +125,16 @@ def shared(point: Point) -> Iterator[Impurity]:
         parts = [part for part in (found[name], found[other]) if part is not None]
         total = sum(parts[1:], parts[0]) if parts else None
         told = f"where {other} is the same tensor"
-        scale = max((float(part.abs().max()) for part in parts if part.numel()), default=0.0)
+        scale = max(_largest(parts), usual)
         yield from _differing(
             (name,), (graph.value, value), ((pulled[name],), (total,)), told, scale
         )
+
+
+def _largest(gradients: Iterable[Tensor | None]) -> float:
+    """The largest finite magnitude in some gradients."""
+    sizes = [part.detach().abs() for part in gradients if part is not None]
+    return max((float(size.nan_to_num(0, 0).max()) for size in sizes if size.numel()), default=0.0)
 
 
 # --- answers ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -70,6 +71,7 @@ _HARDLY_RIGHT = 8  # a share of a number, such as an eighth
 _EXCEPTIONS = 4  # points beside which is looked, of those asked about at once
 _JUMPS = 4  # points whose neighbours are looked at, of those asked about at once
 _SINGLY = 4  # points that are run one by one before batching pays
+_TINY = "numbers are so small that others on the way underflow, or their reciprocals overflow"
 
 
 @final
@@ -255,7 +257,34 @@ class Function:
                 found[place] = otherwise & (errors[place] <= jumps(usual, trial, lane))
         return found
 
-    def _overflow(self, trial: Trial, lane: int) -> str:
+    def _overflow(self, trial: Trial, lane: int, column: int) -> str:
+        """Why a claim is no finite number where that is no mistake; else ""."""
+        said = column >= trial.derivation.values and self._overflowing(trial, lane)
+        if said:
+            return f"in the backward {said} is beyond the dtype's range"
+        return _TINY if self._is_by_tiny(trial, lane) else ""
+
+    def _is_by_tiny(self, trial: Trial, lane: int) -> bool:
+        """Whether what is composed of torch's operators fails because of tiny inputs alone.
+
+        With others in their place, all is finite.
+        """
+        if trial.by_hand or self.implementation.single:
+            return False
+        row = trial.derivation.without_tiny(trial.rows[lane], self.dtype)
+        if row is None:
+            return False
+        shapes = trial.derivation.shapes
+        parts = np.split(row, np.cumsum([math.prod(shape) for shape in shapes.values()]))
+        values = {
+            name: round_to(self.dtype.name, part.reshape(1, *shape))
+            for (name, shape), part in zip(shapes.items(), parts, strict=False)
+        }
+        batch = Batch(trial.dims, self.dtype.name, values, ("search",))
+        found = self.trial(batch, "each", trial.cotangents[[lane]])
+        return not found.problems and bool(np.isfinite(found.claimed).all())
+
+    def _overflowing(self, trial: Trial, lane: int) -> str:
         """What leaves the dtype's range in the backward at a point, out of what does not.
 
         In float64, in which domains are thought, one operator of torch's has room to avoid it; what
@@ -336,6 +365,7 @@ def _assembled(
         valued=claims.valued if shape == derivation.out_shape else frozenset(),
         missing=frozenset(missing),
         bounded=function.bounded,
+        by_hand=function.implementation.kind == "user",
         setting=function.setting,
         smooth=function.smooth,
         unsupported=claims.unsupported,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -11,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.symbolic.careful import Loss
+from gradcheck_sym.symbolic.derivation import Leaving
 from gradcheck_sym.verdict.bound import roundings, tolerated
+from gradcheck_sym.verdict.records import CANCELLATION, UNDERFLOW
 from gradcheck_sym.verdict.ruling import Gap
 
 if TYPE_CHECKING:
@@ -60,6 +63,8 @@ class Gaps:
     trial: Trial
     known: dict[tuple[int, int], Gap] = field(default_factory=dict)  # by lane and column
     _lost: dict[int, Sequence[Loss]] = field(default_factory=dict)  # as written, by lane
+    # what leaves the range, by lane, and whether in the value alone
+    _leaving: dict[tuple[int, bool], Leaving] = field(default_factory=dict)
     _kept: dict[int, Floats] = field(default_factory=dict)  # moves by what is kept, by lane
     _ways: dict[int, list[list[float]]] = field(default_factory=dict)  # other branches, by lane
 
@@ -76,7 +81,7 @@ class Gaps:
         least, most = truth.distance(claim)
         spacing = float(np.fmax(trial.norms[lane, column], trial.spacing(truth.middle)))
         bound = trial.sound(lane, 0.0, spacing)
-        if most <= bound:
+        if most <= bound and math.isfinite(most):
             return Gap(claim, truth.middle, least, most, bound, bound)
         sensitivity = self.sensitive.of(lane, column)
         bound = trial.sound(lane, sensitivity, spacing)
@@ -84,7 +89,7 @@ class Gaps:
             sensitivity = max(sensitivity, self.swung.of(lane, column))
             bound = trial.sound(lane, sensitivity, spacing)
         vague = roundings(trial.derivation.depth) * sensitivity >= abs(truth.middle) > 0
-        if most <= bound:
+        if most <= bound and math.isfinite(most):
             return Gap(claim, truth.middle, least, most, bound, bound, vague)
         row, dtype = trial.rows[lane].tolist(), trial.dtype
         loss = self._loss(lane, column, least, bound)
@@ -98,7 +103,7 @@ class Gaps:
             bound,
             tolerated(loss.radius, bound, dtype.smallest_normal * float(trial.fed[lane])),
             vague,
-            loss.overflow,
+            "arithmetic" if trial.by_hand and loss.overflow == CANCELLATION else loss.overflow,
             trial.bounded,
             self._crowded(lane, column),
             vague and not np.isfinite(claim) and trial.derivation.outsized(row, dtype),
@@ -148,12 +153,40 @@ class Gaps:
         if lane not in self._lost:
             self._lost[lane] = derivation.losses(row, dtype)
         written = self._lost[lane][column]
-        if error <= tolerated(written.radius, bound) or column < derivation.values:
+        if math.isfinite(error) and error <= tolerated(written.radius, bound):
+            return written
+        if said := self._left(lane, column):
+            return Loss(math.inf, said)
+        if column < derivation.values:
             return written
         recomputed = derivation.recomputed_loss(row, column, dtype, written)
         explained = error <= tolerated(recomputed.radius, bound)
         kept = explained and error <= self._moved_by_kept(lane)[column] + bound
         return recomputed if kept else written
+
+    def _left(self, lane: int, column: int) -> str:
+        """What leaves the dtype's range in the formula as written, and takes a claim along.
+
+        For a gradient wherever it is: a backward works with what its forward met, and may be
+        written otherwise.
+        Overflow leaves 0, an infinity or NaN. It is an excuse where only tiny inputs make it, by
+        their reciprocals; and else of a formula in torch's operators, as it is written, where no
+        bounded domain is stated.
+        """
+        trial, claim = self.trial, float(self.trial.claimed[lane, column])
+        if claim and math.isfinite(claim):
+            return ""
+        alone, row = column < trial.derivation.values, trial.rows[lane].tolist()
+        if (lane, alone) not in self._leaving:
+            found = trial.derivation.leaving(row, trial.dtype, alone=alone)
+            self._leaving[lane, alone] = found
+        leaving = self._leaving[lane, alone]
+        if leaving.by_tiny:
+            return UNDERFLOW
+        excused = leaving.what == UNDERFLOW or (
+            not trial.by_hand and (leaving.what == CANCELLATION or not trial.bounded)
+        )
+        return leaving.what if excused else ""
 
     def _moved_by_kept(self, lane: int) -> Floats:
         """What rounding of what the forward kept may move each number by at a point."""

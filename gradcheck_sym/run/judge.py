@@ -24,8 +24,8 @@ from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling
 
-# What arithmetic leaves the dtype's range in the backward at a lane; "" where none does.
-Overflow = Callable[[Trial, int], str]
+# Why a claim, by lane and column, is no finite number where that is no mistake; else "".
+Overflow = Callable[[Trial, int, int], str]
 
 _MOST_DOUBTS = 600  # points of one trial that are looked at with care
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
@@ -59,7 +59,7 @@ def judge(
     trial: Trial,
     columns: slice,
     rounding: Rounding,
-    overflow: Overflow = lambda trial, lane: "",
+    overflow: Overflow = lambda trial, lane, column: "",
     *,
     together: bool = False,
     at_kinks: Rounding | None = None,
@@ -129,8 +129,7 @@ class _Judging:
         left = self._not_all(self.trial.plainly_sound, lanes)
         left = self._not_all(lambda some: self.trial.exact_shares(some) <= 1, left)
         self.trial.look_beyond(left[:_MOST_CLOSE])
-        for lane in left[:_MOST_CLOSE]:
-            self.faults.extend(self._look(lane))
+        self._add(left[:_MOST_CLOSE])
 
     def _not_all(self, sound: Callable[[list[int]], Mask], lanes: list[int]) -> list[int]:
         """Those of some points at which not every number is sound."""
@@ -164,7 +163,11 @@ class _Judging:
         """The faults at some points in doubt: first those that rounding plainly explains."""
         left = self._without_rounding(lanes) if len(lanes) > _AT_ONCE else lanes
         self.trial.look_at(left)
-        found = [fault for lane in left for fault in self._look(lane)]
+        self._add(left)
+
+    def _add(self, lanes: list[int]) -> None:
+        """The faults at some points, but for what rounding and overflow excuse."""
+        found = [fault for lane in lanes for fault in self._look(lane)]
         eased = excused(self.trial, found, self.rounding)
         self.faults += [outgrown(self.trial, fault, self.overflow) for fault in eased]
 
@@ -360,17 +363,17 @@ def excused(trial: Trial, faults: Sequence[Fault], rounding: Rounding) -> list[F
 
 
 def outgrown(trial: Trial, fault: Fault, overflow: Overflow) -> Fault:
-    """The fault, as inaccurate where torch's own derivatives left the dtype's range.
+    """The fault, as inaccurate where numbers left the dtype's range, and nobody is to blame.
 
     Of a value the author states the domain. What torch multiplies slopes and cotangents by on the
     way nobody states, and it is not the doing of who calls torch.
     """
     lane, column = fault.lane, fault.column
     wrong = fault.ruling.verdict is Verdict.WRONG and fault.nearest is None
-    beyond = column >= trial.derivation.values and not math.isfinite(trial.claimed[lane, column])
-    if not (wrong and beyond and (said := overflow(trial, lane))):
+    beyond = not math.isfinite(trial.claimed[lane, column])
+    if not (wrong and beyond and (said := overflow(trial, lane, column))):
         return fault
-    reason = f"{fault.ruling.reason}: in the backward {said} is beyond the dtype's range"
+    reason = f"{fault.ruling.reason}: {said}"
     return replace(fault, ruling=Ruling(Verdict.INACCURATE, reason))
 
 

@@ -108,14 +108,18 @@ def _by(found: Finding) -> str:
 
 
 def _is_left_out(subject: Subject, found: Finding) -> bool:
-    """Whether a number is right once the part is added that goes through what was saved."""
+    """Whether a number is right once the part is added that goes through what was saved.
+
+    The two may cancel: then what each of them rounds is what is left.
+    """
     trial, fault = found.evidence.trial, found.fault
     gap = trial.gap(fault.lane, fault.column)
     if not math.isfinite(gap.claim):
         return False
     along, scale = _line(subject, trial, fault.lane, fault.column)
     left_out = derivative(along, scale)
-    slack = left_out.error + gap.allowed
+    spacing = trial.spacing(max(abs(gap.claim), abs(left_out.value)))
+    slack = left_out.error + gap.allowed + trial.sound(fault.lane, 0.0, spacing)
     return gap.least > slack and abs(gap.claim + left_out.value - gap.truth) <= slack
 
 

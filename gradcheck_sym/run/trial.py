@@ -74,6 +74,7 @@ class Trial:
     valued: frozenset[int] = frozenset()  # lanes with a problem after the value was there
     missing: frozenset[str] = frozenset()  # inputs that autograd gave no gradient
     bounded: bool = True  # the author states where the inputs lie
+    by_hand: bool = False  # a user's own code: of what leaves the range in it, it can take care
     setting: str = ""  # what was special about the run, such as "x transposed"
     smooth: bool = False  # only regular points are judged: the value itself is a derivative
     unsupported: Mapping[int, Unsupported] = field(default_factory=dict)  # lane -> what it lacks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -37,6 +38,11 @@ class Format:
     def smallest_normal(self) -> float:
         """The smallest positive number of full precision."""
         return 2.0**self.exponent_min
+
+    @property
+    def tiny(self) -> float:
+        """Below it numbers are lost beside 1, or their squares have no reciprocal."""
+        return max(self.epsilon, 1 / math.sqrt(self.max))
 
     @property
     def smallest_subnormal(self) -> float:

@@ -191,15 +191,25 @@ class Careful:
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating each output as it is written may lose, at a point that is settled."""
-        with ctx.workprec(_DISTANCE_PRECISION):
-            sharp = Run.exact(self.program, row)
+        sharp, lossy = self._as_written(row, dtype)
         with ctx.workprec(dtype.precision):
-            lossy = Run.lossy(self.program, row, sharp.decisions, dtype)
             gaps = [abs(lossy.balls[at] - sharp.balls[at]) for at in self.program.outputs]
         return [
             Loss(float(gap.upper()) if gap.is_finite() else math.inf, lossy.overflow)
             for gap in gaps
         ]
+
+    def overflow(self, row: Sequence[float], dtype: Format) -> str:
+        """What leaves the dtype's range where the outputs are evaluated as they are written."""
+        _, lossy = self._as_written(row, dtype)
+        return lossy.overflow
+
+    def _as_written(self, row: Sequence[float], dtype: Format) -> tuple[Run, Run]:
+        """One evaluation that is exact, and one along the same branches in the dtype."""
+        with ctx.workprec(_DISTANCE_PRECISION):
+            sharp = Run.exact(self.program, row)
+        with ctx.workprec(dtype.precision):
+            return sharp, Run.lossy(self.program, row, sharp.decisions, dtype)
 
 
 def _truth(ball: Ball, dtype: Format) -> Truth | None:

@@ -39,6 +39,15 @@ COTANGENT = " cotangent"  # begins with a blank, so that no input can be called 
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What leaves a dtype's range at a point where all is evaluated as it is written."""
+
+    what: str  # "arithmetic", a function, UNDERFLOW, CANCELLATION; "" where nothing does
+    by_tiny: bool = False  # only because of inputs that nobody has in mind
+
+
+@final
 @dataclass(frozen=True)
 class Derivation:
     """Value and gradient of sum(cotangent*expr) at one assignment of the dims."""
@@ -146,8 +155,7 @@ class Derivation:
         sizes = [math.prod(shape) for shape in self.shapes.values()]
         scaled = np.repeat([name in self.scales for name in self.shapes], sizes)
         scaled = np.concatenate([scaled, np.ones(self.values, dtype=np.bool_)])
-        sizes_apart = np.linspace(1.0, 2.0, rows.shape[1], endpoint=False)
-        return np.where(scaled, np.copysign(sizes_apart, rows), rows)
+        return np.where(scaled, ordinary(rows), rows)
 
     @cached_property
     def depth(self) -> int:
@@ -243,6 +251,26 @@ class Derivation:
         ((values, _),) = self._met(inputs, [[0.0] * len(inputs)])
         return max(values, default=0.0) > dtype.max
 
+    def leaving(self, row: Sequence[float], dtype: Format, *, alone: bool = False) -> Leaving:
+        """What leaves the dtype's range where value and gradient are evaluated as written.
+
+        alone: the value alone is looked at.
+        It is tiny numbers that make it, where nothing leaves the range with others in their place.
+        """
+        program = self.forward if alone else self.joint
+        careful = Careful(program, self.values)
+        given = np.array(row[: len(program.inputs)])
+        what = careful.overflow(given.tolist(), dtype)
+        others = self.without_tiny(given, dtype) if what else None
+        by_tiny = others is not None and not careful.overflow(others.tolist(), dtype)
+        return Leaving(what, by_tiny)
+
+    def without_tiny(self, row: Floats, dtype: Format) -> Floats | None:
+        """A point with numbers from 1/2 to 1 in place of tiny inputs; None where it has none."""
+        tiny = (row != 0) & (np.abs(row) < dtype.tiny)
+        tiny[len(self.forward.inputs) :] = False  # what is fed
+        return np.where(tiny, ordinary(row) / 2, row) if tiny.any() else None
+
     def _met(
         self, inputs: Sequence[float], directions: Sequence[Sequence[float]]
     ) -> list[tuple[list[float], list[float]]]:
@@ -288,6 +316,11 @@ class Derivation:
     def settle(self, row: Sequence[float], dtype: Format) -> Settled:
         """Place and truths of one point, with care."""
         return Careful(self.joint, self.values).settle(row, dtype)
+
+
+def ordinary(rows: Floats) -> Floats:
+    """Numbers from 1 to 2 in place of those given, of the same signs; no two of a row are equal."""
+    return np.copysign(np.linspace(1.0, 2.0, rows.shape[-1], endpoint=False), rows)
 
 
 def _contradict(one: Enclosure, other: Enclosure) -> bool:

@@ -17,7 +17,7 @@ from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import NAN, Ball
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, reachable
-from gradcheck_sym.verdict.records import UNDERFLOW
+from gradcheck_sym.verdict.records import CANCELLATION, UNDERFLOW
 
 Decision = bool | int | None
 
@@ -162,11 +162,12 @@ class Run:
 
 
 def _overflow(step: Instruction, args: Sequence[Ball], ball: Ball, dtype: Format) -> str:
-    """What leaves the dtype's range there: "arithmetic", a function, UNDERFLOW, or ""."""
+    """What leaves the dtype's range there: "arithmetic", a function, a reason to be 0, or ""."""
     if not ball.is_finite() and all(arg.is_finite() for arg in args if arg is not None):
         tiny = dtype.underflow * 2.0**10  # a sum of some that underflow
-        small = any(arg.contains(0) and abs(arg) < tiny for arg in args)
-        return UNDERFLOW if small else "arithmetic"  # 0 was divided by, which it is not
+        zeros = [arg for arg in args if arg.contains(0)]  # none is 0, but some may come out so
+        small = any(abs(arg) < tiny for arg in zeros)
+        return UNDERFLOW if small else CANCELLATION if zeros else "arithmetic"
     if ball.is_finite() and not abs(ball) <= dtype.max:  # for certain, or by a rounding
         return "arithmetic" if step.op in _PLAIN else step.op
     return ""

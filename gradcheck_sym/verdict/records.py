@@ -10,6 +10,7 @@ from typing import final
 from gradcheck_sym.verdict.pictures import Outline
 
 UNDERFLOW = "underflow"  # what left the range where a number became too small, and mattered
+CANCELLATION = "cancellation"  # where a number lost all of its digits, and may as well be 0
 
 
 @final

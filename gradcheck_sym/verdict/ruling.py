@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import final
 
-from gradcheck_sym.verdict.records import UNDERFLOW, Verdict
+from gradcheck_sym.verdict.records import CANCELLATION, UNDERFLOW, Verdict
 
 
 @final
@@ -28,9 +28,16 @@ class Gap:
     subnormal: bool = False  # an input is so small that fast hardware takes it for 0
 
     @property
-    def underflows(self) -> bool:
-        """Whether all is lost as written because what is not 0 becomes 0 on the way."""
-        return self.overflow == UNDERFLOW and math.isinf(self.tolerated)
+    def vanishing(self) -> str:
+        """What is lost as written, if all is because what is not 0 becomes 0 on the way."""
+        return _LOST.get(self.overflow, "") if math.isinf(self.tolerated) else ""
+
+
+_LOST = {
+    UNDERFLOW: "numbers on the way are so small that they underflow in the formula as written, too,"
+    " or that their reciprocals overflow",
+    CANCELLATION: "a number on the way loses all of its digits in the formula as written, too",
+}
 
 
 @final
@@ -50,9 +57,10 @@ def rule(gap: Gap, largest: float) -> Ruling:
     no bounded domain is stated, what overflows in plain arithmetic is dropped: nobody claimed
     that products of the largest floats come out right. So is what overflows because of the order
     in which a backward multiplies. How small numbers of a domain get nobody has in mind: where the
-    formula as written divides by an underflow, digits are lost. Where no digit can be known and a
-    value on the way is beyond the range, as exp(x) in sin(exp(x)), there is no number that anybody
-    could ask for.
+    formula as written divides by an underflow, or a reciprocal overflows, digits are lost. So they
+    are where what it divides by, or takes the logarithm of, has none left and may be 0. Where
+    no digit can be known and a value on the way is beyond the range, as exp(x) in sin(exp(x)),
+    there is no number that anybody could ask for.
     """
     ruling = _rule(gap, largest)
     if ruling.verdict not in (Verdict.WRONG, Verdict.INACCURATE):
@@ -64,9 +72,9 @@ def rule(gap: Gap, largest: float) -> Ruling:
     if gap.subnormal and ruling.verdict is Verdict.WRONG and not math.isfinite(gap.claim):
         reason = f"{ruling.reason}: an input is below the normal range"
         return Ruling(Verdict.INACCURATE, reason)
-    if gap.underflows and ruling.verdict is Verdict.WRONG:
-        said = "numbers on the way are so small that they underflow in the formula as written, too"
-        return Ruling(Verdict.INACCURATE, f"{ruling.reason}: {said}".removeprefix(": "))
+    if gap.vanishing and ruling.verdict is Verdict.WRONG:
+        reason = f"{ruling.reason}: {gap.vanishing}".removeprefix(": ")
+        return Ruling(Verdict.INACCURATE, reason)
     if gap.bounded:
         return ruling
     if gap.overflow == "arithmetic":

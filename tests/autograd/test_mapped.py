@@ -49,6 +49,15 @@ def test_every_way_gives_what_single_runs_give(way: Way) -> None:
             np.testing.assert_allclose(found.gradients[name], alone.gradients[name], rtol=1e-13)
 
 
+def test_points_that_raise_alone_are_left_out() -> None:
+    """A matrix without an inverse takes none from the others of its batch."""
+    judged = Implementation(lambda tensors: torch.linalg.inv(tensors["a"]), "torch", "inv")
+    matrices = np.stack([np.eye(2), np.ones((2, 2)), 2 * np.eye(2)])
+    found = vmapped(judged, {"a": matrices}, ("a",), np.ones((3, 2, 2)), "float64")
+    assert set(found.problems) == set(found.raised) == {1}
+    np.testing.assert_allclose(found.values[[0, 2]], [np.eye(2), np.eye(2) / 2])
+
+
 def test_ways_of_one_number() -> None:
     """Without axes there is no last one, and one input alone shares nothing."""
     assert [way.name for way in ways({"t": ()})] == [

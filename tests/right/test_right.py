@@ -38,7 +38,12 @@ CONFIRMED = ("forward", "reverse")
 UNPROMISED = ("not differentiable twice", "at single points only")
 
 # What explains a claim that is no finite number.
-BEYOND = ("is beyond the dtype's range", "underflow in the formula as written")
+BEYOND = (
+    "is beyond the dtype's range",
+    "underflow in the formula as written",
+    "loses all of its digits in the formula as written",
+    "below the normal range",
+)
 
 Numbers = Sequence[mpf]
 

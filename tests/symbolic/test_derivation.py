@@ -16,9 +16,10 @@ from gradcheck_sym.spec.parser import parse
 from gradcheck_sym.spec.records import Dim, Expression, Spec
 from gradcheck_sym.symbolic import derivation as module
 from gradcheck_sym.symbolic.careful import Loss
-from gradcheck_sym.symbolic.derivation import COTANGENT, condition, derive, forward_of
+from gradcheck_sym.symbolic.derivation import COTANGENT, Leaving, condition, derive, forward_of
 from gradcheck_sym.symbolic.floats import evaluate
 from gradcheck_sym.symbolic.lower import LowerError
+from gradcheck_sym.verdict.records import CANCELLATION, UNDERFLOW
 
 HERE = Position("specs/example.yaml", 1, 1)
 
@@ -168,6 +169,24 @@ def test_what_is_beyond_the_range_on_the_way(derived: Any) -> None:
     assert not derived("sin(exp(x))").outsized([11.0, 1.0], form)
     assert not derived("1000*sin(1000*x)").outsized([1.0, 1.0], form)
     assert not derived("where(x > 0, x, exp(-x**3))").outsized([3.0, 1.0], form)
+
+
+@pytest.mark.parametrize(
+    "formula, x, left",
+    [
+        ("exp(x)/(1 + exp(x))", 12.0, Leaving("exp")),
+        ("exp(x)/(1 + exp(x))", 5.0, Leaving("")),
+        ("log(1/x)", 2.0**-17, Leaving("arithmetic", by_tiny=True)),
+        ("log(1000/x)", 2.0**-7, Leaving("arithmetic")),
+        ("x/sqrt(x*x)", 2.0**-13, Leaving(UNDERFLOW, by_tiny=True)),
+        ("log(1 - sigmoid(x))", 9.0, Leaving(CANCELLATION)),
+    ],
+)
+def test_what_leaves_the_range_as_written(
+    formula: str, x: float, left: Leaving, derived: Any
+) -> None:
+    """In float16; and whether it is because of numbers that are lost beside 1."""
+    assert derived(formula, {"x": ()}).leaving([x, 1.0], format_of("float16")) == left
 
 
 def test_the_forward_alone(spec_of: Any, derived: Any) -> None:

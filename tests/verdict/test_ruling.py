@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcheck_sym.verdict.records import UNDERFLOW, Case, Measured, Result, Verdict
+from gradcheck_sym.verdict.records import CANCELLATION, UNDERFLOW, Case, Measured, Result, Verdict
 from gradcheck_sym.verdict.ruling import Gap, Ruling, culprit, rule
 
 QUICK = settings(deadline=None, derandomize=True, max_examples=400)
@@ -57,6 +57,12 @@ def _off(least: float, most: float | None = None, **fields: object) -> Gap:
         ),
         (replace(PLAIN, claim=math.nan, vague=True, overflow="log"), Verdict.WRONG, ""),
         (replace(PLAIN, claim=math.nan, overflow=UNDERFLOW), Verdict.WRONG, ""),
+        (replace(PLAIN, claim=math.nan, overflow=CANCELLATION), Verdict.WRONG, ""),
+        (
+            replace(PLAIN, claim=math.inf, overflow=CANCELLATION, tolerated=math.inf),
+            Verdict.INACCURATE,
+            "",
+        ),
         (
             replace(PLAIN, claim=math.nan, overflow=UNDERFLOW, tolerated=math.inf),
             Verdict.INACCURATE,

@@ -55,7 +55,7 @@ def second_order(subject: Subject) -> Iterator[Result]:
         told = _cut(result) if cut and result.input in subject.graded else result
         yield first.get(result.input, told)
     if reach.inputs:
-        judged = partial(_judged, wrt, pardon)
+        judged = partial(_judged_otherwise, wrt, subject)
         yield from wrong_in_other_dtype(subject, _gradient, judged)
         tangent = at_sizes(tangent_at, gradient)
         known = [item.trial for item in turns]
@@ -74,6 +74,14 @@ def _judged(
     wrt: Sequence[str], pardon: Pardon, subject: Subject, evidence: Sequence[Evidence]
 ) -> Iterator[Result]:
     return conclude_each(subject, "second_order", wrt, evidence, _LACKING, _ACCUSED, pardon=pardon)
+
+
+def _judged_otherwise(
+    wrt: Sequence[str], usual: Subject, other: Subject, evidence: Sequence[Evidence]
+) -> Iterator[Result]:
+    """In another dtype, in which the graph of the gradient may lead elsewhere: a cast cuts it."""
+    pardon = partial(excuse, usual, _reach(other, evidence[-1].trial))
+    return _judged(wrt, pardon, other, evidence)
 
 
 def _first(subject: Subject) -> dict[str | None, Result]:

@@ -1,0 +1,74 @@
+"""Right as formulas; numbers on the way leave a narrow dtype's range, or all of its digits."""
+
+# ruff: noqa: D102 - the names say what each does
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class RootMeanSquareNorm(torch.autograd.Function):
+    """The textbook's slope, with a cube: of a small root few digits are left of it in float16."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        root = torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-3)
+        ctx.save_for_backward(x, root)
+        return x / root
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        x, root = ctx.saved_tensors
+        along = (grad_output * x).sum(-1, keepdim=True)
+        return grad_output / root - x * along / (x.shape[-1] * root**3)
+
+
+class Product(torch.autograd.Function):
+    """Of matrices: where the numbers are huge, an infinity may meet its opposite."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return a @ b
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        a, b = ctx.saved_tensors
+        of_a = grad_output @ b.mT if ctx.needs_input_grad[0] else None
+        return of_a, a.mT @ grad_output if ctx.needs_input_grad[1] else None
+
+
+class LogSumExpInPieces(torch.autograd.Function):
+    """The backward goes over the input in pieces, with the result that it saved."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = torch.logsumexp(x, 0)
+        ctx.save_for_backward(x, total)
+        return total.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        x, total = ctx.saved_tensors
+        return torch.cat([grad_output * torch.exp(part - total) for part in x.split(2)])
+
+
+class ScaledErrorFunction(torch.autograd.Function):
+    """erfcx in double precision, whatever comes; only in that is it differentiable twice."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        wide = x.double()
+        value = torch.special.erfcx(wide)
+        ctx.save_for_backward(wide, value)
+        return value.to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        wide, value = ctx.saved_tensors
+        slope = 2 * wide * value - 2 / math.sqrt(math.pi)
+        return (grad_output * slope).to(grad_output.dtype)
