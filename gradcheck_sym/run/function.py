@@ -335,6 +335,7 @@ def _assembled(
         problems=problems,
         valued=claims.valued if shape == derivation.out_shape else frozenset(),
         missing=frozenset(missing),
+        refused=claims.refused & missing,
         bounded=function.bounded,
         setting=function.setting,
         smooth=function.smooth,
