@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import importlib
 import sys
-import sysconfig
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,7 +19,9 @@ from torch import Tensor, nn
 
 from gradcheck_sym.autograd.complexes import in_precision_of, parted, with_complex
 from gradcheck_sym.autograd.functions import compiled_spec, sizes
+from gradcheck_sym.autograd.installed import is_installed
 from gradcheck_sym.autograd.operators import compiled_torch
+from gradcheck_sym.autograd.origins import remember
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.trees import ambient_dtype
 from gradcheck_sym.spec import tree
@@ -229,7 +230,9 @@ def imported(name: str, target: str, allow_import: Collection[str]) -> Callable[
         )
     try:
         with undisturbed():
-            found = _attribute(_module(module_name), attribute, allow_import)
+            module = _module(module_name)
+            remember(module)
+            found = _attribute(module, attribute, allow_import)
             return _callable(found)
     except RAISED as error:
         raise ImplementationError(f"use.{name}: {target}: {told(error)}") from error
@@ -282,17 +285,6 @@ def _check_home(found: Any, module: str, allow_import: Collection[str]) -> None:
         raise ImplementationError(f"{name} is from {home!r}; --allow-import {home} permits it")
 
 
-def is_installed(module: str) -> bool:
-    """Whether a module is Python's own or an installed one, and no file of the project's."""
-    top = module.partition(".")[0]
-    if top == "__main__":
-        return False
-    if top in sys.stdlib_module_names:
-        return True
-    place = getattr(sys.modules.get(top), "__file__", None)
-    return place is not None and Path(place).resolve().is_relative_to(_INSTALLED)
-
-
 # What says where it is from; of other callables, such as partials, only the class does.
 _DEFINED = (type, FunctionType, BuiltinFunctionType)
 
@@ -306,7 +298,6 @@ _MATHEMATICS = (
     "torch.nn",
     "torch.special",
 )
-_INSTALLED = Path(sysconfig.get_path("purelib")).resolve()
 
 
 def _callable(found: Any) -> Callable[..., Any]:
@@ -331,8 +322,9 @@ def _in_dtype_of_inputs(module: nn.Module) -> Callable[..., Any]:
 
     def converted(dtype: torch.dtype) -> nn.Module:
         if dtype not in copies:
-            copies[dtype] = copy.deepcopy(module)
-            copies[dtype]._apply(lambda tensor: in_precision_of(tensor, dtype))  # type: ignore[no-untyped-call]
+            with torch.inference_mode(mode=False):  # they are kept for calls that want a gradient
+                copies[dtype] = copy.deepcopy(module)
+                copies[dtype]._apply(lambda tensor: in_precision_of(tensor, dtype))  # type: ignore[no-untyped-call]
         return copies[dtype]
 
     def call(*arguments: Any, **options: Any) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
 
+from gradcheck_sym.autograd.beginnings import begun
 from gradcheck_sym.autograd.endurance import outworn
 from gradcheck_sym.autograd.implementation import ImplementationError
+from gradcheck_sym.autograd.implementation import implementation as made
 from gradcheck_sym.autograd.impurity import Impurity, Kind
 from gradcheck_sym.autograd.purity import impurities
 from gradcheck_sym.autograd.reverse import forward_output_shape
@@ -64,8 +67,11 @@ def _impurities(
     found = impurities(*asked, others, lanes.judged)
     if found or implementation.kind != "user":
         return found
-    worn = outworn(*asked)
-    return {} if worn is None else {0: (worn,)}
+    make = partial(
+        made, subject.spec, subject.options.allow_import, subject.options.implementations
+    )
+    late = begun(make, *asked[1:]) or outworn(*asked)
+    return {} if late is None else {0: (late,)}
 
 
 def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | None]]:
