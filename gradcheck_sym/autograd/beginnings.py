@@ -42,10 +42,9 @@ def begun(
     """
     with undisturbed(), repeatable():
         point = points_of(job_of(make(), values, wrt, cotangents, dtype))[0]
-        origin = Origin.of(point.call)
-        after = partial(_afresh, origin, make, point)
         try:
             usual = _answer(point)
+            after = partial(_afresh, Origin.of(point.call), make, point)
             afresh = after(lambda at: None)
         except RAISED:
             return None  # the other checks tell of it

@@ -49,9 +49,10 @@ def purity(subject: Subject) -> Iterator[Result]:
     At small sizes, and at one where a kernel no longer has everything in a buffer of its own.
     """
     base = blank(subject, "purity", None)
-    for lanes, others in _lanes(subject):
+    for place, (lanes, others) in enumerate(_lanes(subject)):
         base = replace(base, points=base.points + lanes.judged)
-        result = _result(subject, base, lanes, _impurities(subject, lanes, others))
+        found = _impurities(subject, lanes, others, anew=place == 0)
+        result = _result(subject, base, lanes, found)
         if result.verdict is Verdict.WRONG:
             yield result
             return
@@ -59,19 +60,26 @@ def purity(subject: Subject) -> Iterator[Result]:
 
 
 def _impurities(
-    subject: Subject, lanes: _Lanes, others: Mapping[str, Floats] | None
+    subject: Subject, lanes: _Lanes, others: Mapping[str, Floats] | None, *, anew: bool
 ) -> Mapping[int, tuple[Impurity, ...]]:
-    """What is impure at each of the points that are judged, at the first after many calls."""
+    """What is impure at each of the points that are judged, at the first after many calls.
+
+    anew: whether it is looked at what the first call of all decides.
+    """
     implementation, dtype = subject.implementation, subject.dtype.name
     asked = implementation, lanes.values, subject.graded, lanes.cotangents, dtype
     found = impurities(*asked, others, lanes.judged)
     if found or implementation.kind != "user":
         return found
-    make = partial(
-        made, subject.spec, subject.options.allow_import, subject.options.implementations
-    )
-    late = begun(make, *asked[1:]) or outworn(*asked)
+    late = _begun(subject, lanes) if anew else None
+    late = late or outworn(*asked)
     return {} if late is None else {0: (late,)}
+
+
+def _begun(subject: Subject, lanes: _Lanes) -> Impurity | None:
+    options = subject.options
+    make = partial(made, subject.spec, options.allow_import, options.implementations)
+    return begun(make, lanes.values, subject.graded, lanes.cotangents, subject.dtype.name)
 
 
 def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | None]]:
