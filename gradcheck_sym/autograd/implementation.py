@@ -162,15 +162,20 @@ def _dialect(
 def _checked(
     function: Callable[[Mapping[str, Tensor]], Any], paired: frozenset[str]
 ) -> Callable[[Mapping[str, Tensor]], Tensor]:
-    """The function by parts; a result is refused that is no tensor of the inputs' precision."""
+    """The function by parts; a result is refused that is no tensor, or of a narrower precision.
+
+    One of a wider precision is what a user makes of it: rounded to that of the inputs.
+    """
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
         given = with_complex(tensors, paired)
-        result = function(given)
-        fault = _fault(result, ambient_dtype(given.values()))
+        result, dtype = function(given), ambient_dtype(given.values())
+        fault = _fault(result, dtype)
         if fault:
             raise ImplementationError(fault)
-        checked: Tensor = result
+        checked: Tensor = (
+            in_precision_of(result, dtype) if is_wider(result.dtype, dtype) else result
+        )
         stepped = any(tensor.is_complex() for tensor in tensors.values())  # by a complex step
         return checked if stepped else parted(checked)
 
@@ -180,7 +185,7 @@ def _checked(
 def _fault(result: object, dtype: torch.dtype) -> str:
     if not isinstance(result, Tensor):
         return f"returned {_kind_of(result)}, not a tensor"
-    if result.dtype is not dtype and not _same_precision(result, dtype):
+    if not (_same_precision(result, dtype) or is_wider(result.dtype, dtype)):
         return f"returned a tensor of {_short(result.dtype)}; the inputs are {_short(dtype)}"
     if result.layout is not torch.strided:
         return f"returned a tensor of layout {_short(result.layout)}, not a dense one"
@@ -191,6 +196,12 @@ def _same_precision(result: Tensor, dtype: torch.dtype) -> bool:
     """Whether they differ only in that one is real and the other complex."""
     inexact = result.is_floating_point() or result.is_complex()
     return inexact and result.dtype.to_real() is dtype.to_real()
+
+
+def is_wider(dtype: torch.dtype, other: torch.dtype) -> bool:
+    """Whether a dtype holds every number of another, real or complex, and more."""
+    own, less = dtype.to_real(), other.to_real()
+    return own is not less and own.is_floating_point and torch.promote_types(own, less) is own
 
 
 def _kind_of(result: object) -> str:
