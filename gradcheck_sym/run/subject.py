@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,7 @@ from gradcheck_sym.sampling.space import Space
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.symbolic.derivation import Derivation, derive
+from gradcheck_sym.symbolic.lower import LowerError
 
 
 @final
@@ -60,10 +62,28 @@ class Subject:
 
     @cached_property
     def sizes(self) -> tuple[Mapping[str, int], ...]:
-        """The choices of the dims that are visited."""
+        """The choices of the dims that are visited.
+
+        Some mathematics has no value where a size is 0, as a maximum; those choices are left out,
+        if others stay.
+        """
         if self.options.point is not None:
             return (sizes_of(self.spec, self.options.point, self.options.dims),)
-        return assignments(self.spec.dims)
+        every = self._every_size
+        return tuple(dims for dims in every if self._void(dims) is None) or every
+
+    @property
+    def _every_size(self) -> tuple[Mapping[str, int], ...]:
+        return () if self.options.point is not None else assignments(self.spec.dims)
+
+    def _void(self, dims: Mapping[str, int]) -> str | None:
+        """Why there is no value at sizes of which one is 0; None where there is one."""
+        try:
+            if 0 in dims.values():
+                self.derivation(dims)
+        except LowerError as error:
+            return str(error)
+        return None
 
     def derivation(self, dims: Mapping[str, int]) -> Derivation:
         """Value and gradient at these sizes; each derived once."""
@@ -144,8 +164,12 @@ class Subject:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Points that were drawn but break a constraint, by reason; filled with the trials."""
-        return self.plan.dropped
+        """Points that were drawn but break a constraint, by reason; filled with the trials.
+
+        And sizes at which there is no value.
+        """
+        void = (self._void(dims) for dims in self._every_size)
+        return {**self.plan.dropped, **Counter(f"sizes of 0: {why}" for why in void if why)}
 
     def _examples(self) -> Iterator[Trial]:
         for example in self.spec.examples:
