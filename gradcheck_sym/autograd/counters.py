@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from torch import Tensor
 
-from gradcheck_sym.autograd.implementation import is_installed
+from gradcheck_sym.autograd.installed import is_installed
 
 _MOST = 2_000  # objects that are looked into
 _FIRST = 64  # items of a container
@@ -25,7 +25,7 @@ def counts(function: Callable[..., Any]) -> Counts:
     waiting, seen = [function], {id(function)}
     while waiting and len(seen) < _MOST:
         holder = waiting.pop()
-        for name, part in _parts(holder):
+        for name, part in parts(holder):
             number = _number(part)
             if number is not None:
                 found[id(holder), name] = number
@@ -52,7 +52,7 @@ def _number(part: object) -> int | None:
     return None
 
 
-def _parts(holder: Any) -> Iterator[tuple[object, Any]]:
+def parts(holder: Any) -> Iterator[tuple[object, Any]]:
     """What an object refers to, by name; nothing of what is installed."""
     match holder:
         case dict():
@@ -71,8 +71,8 @@ def _parts(holder: Any) -> Iterator[tuple[object, Any]]:
             yield from _of_function(holder)
         case type() | ModuleType():
             name = holder.__name__ if isinstance(holder, ModuleType) else holder.__module__
-            yield from _named(vars(holder)) if _is_users(name) else ()
-        case _ if _is_users(type(holder).__module__) and hasattr(holder, "__dict__"):
+            yield from _named(vars(holder)) if is_users(name) else ()
+        case _ if is_users(type(holder).__module__) and hasattr(holder, "__dict__"):
             yield from _named(vars(holder))
             yield "__class__", type(holder)
 
@@ -84,7 +84,7 @@ def _of_function(function: FunctionType) -> Iterator[tuple[object, Any]]:
             yield name, cell.cell_contents
         except ValueError:  # not filled yet
             continue
-    if _is_users(function.__module__):
+    if is_users(function.__module__):
         yield from vars(function).items()
         names = set(_names(function.__code__))
         yield from ((k, v) for k, v in function.__globals__.items() if k in names)
@@ -102,7 +102,11 @@ def _named(held: Mapping[str, Any]) -> Iterator[tuple[object, Any]]:
     return ((name, part) for name, part in list(held.items()) if not name.startswith("__"))
 
 
-def _is_users(module: object) -> bool:
-    if not isinstance(module, str) or module.partition(".")[0] == _OWN:
-        return False
-    return not is_installed(module)
+def is_users(module: object) -> bool:
+    """Whether a module, by its name, is neither installed nor part of this program."""
+    return isinstance(module, str) and _is_users(module)
+
+
+@cache
+def _is_users(module: str) -> bool:
+    return module.partition(".")[0] != _OWN and not is_installed(module)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import importlib
 import sys
-import sysconfig
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,7 +19,9 @@ from torch import Tensor, nn
 
 from gradcheck_sym.autograd.complexes import in_precision_of, parted, with_complex
 from gradcheck_sym.autograd.functions import compiled_spec, sizes
+from gradcheck_sym.autograd.installed import is_installed
 from gradcheck_sym.autograd.operators import compiled_torch
+from gradcheck_sym.autograd.origins import remember
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.trees import ambient_dtype
 from gradcheck_sym.spec import tree
@@ -161,15 +162,20 @@ def _dialect(
 def _checked(
     function: Callable[[Mapping[str, Tensor]], Any], paired: frozenset[str]
 ) -> Callable[[Mapping[str, Tensor]], Tensor]:
-    """The function by parts; a result is refused that is no tensor of the inputs' precision."""
+    """The function by parts; a result is refused that is no tensor, or of a narrower precision.
+
+    One of a wider precision is what a user makes of it: rounded to that of the inputs.
+    """
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
         given = with_complex(tensors, paired)
-        result = function(given)
-        fault = _fault(result, ambient_dtype(given.values()))
+        result, dtype = function(given), ambient_dtype(given.values())
+        fault = _fault(result, dtype)
         if fault:
             raise ImplementationError(fault)
-        checked: Tensor = result
+        checked: Tensor = (
+            in_precision_of(result, dtype) if is_wider(result.dtype, dtype) else result
+        )
         stepped = any(tensor.is_complex() for tensor in tensors.values())  # by a complex step
         return checked if stepped else parted(checked)
 
@@ -179,7 +185,7 @@ def _checked(
 def _fault(result: object, dtype: torch.dtype) -> str:
     if not isinstance(result, Tensor):
         return f"returned {_kind_of(result)}, not a tensor"
-    if result.dtype is not dtype and not _same_precision(result, dtype):
+    if not (_same_precision(result, dtype) or is_wider(result.dtype, dtype)):
         return f"returned a tensor of {_short(result.dtype)}; the inputs are {_short(dtype)}"
     if result.layout is not torch.strided:
         return f"returned a tensor of layout {_short(result.layout)}, not a dense one"
@@ -190,6 +196,12 @@ def _same_precision(result: Tensor, dtype: torch.dtype) -> bool:
     """Whether they differ only in that one is real and the other complex."""
     inexact = result.is_floating_point() or result.is_complex()
     return inexact and result.dtype.to_real() is dtype.to_real()
+
+
+def is_wider(dtype: torch.dtype, other: torch.dtype) -> bool:
+    """Whether a dtype holds every number of another, real or complex, and more."""
+    own, less = dtype.to_real(), other.to_real()
+    return own is not less and own.is_floating_point and torch.promote_types(own, less) is own
 
 
 def _kind_of(result: object) -> str:
@@ -229,7 +241,9 @@ def imported(name: str, target: str, allow_import: Collection[str]) -> Callable[
         )
     try:
         with undisturbed():
-            found = _attribute(_module(module_name), attribute, allow_import)
+            module = _module(module_name)
+            remember(module)
+            found = _attribute(module, attribute, allow_import)
             return _callable(found)
     except RAISED as error:
         raise ImplementationError(f"use.{name}: {target}: {told(error)}") from error
@@ -282,17 +296,6 @@ def _check_home(found: Any, module: str, allow_import: Collection[str]) -> None:
         raise ImplementationError(f"{name} is from {home!r}; --allow-import {home} permits it")
 
 
-def is_installed(module: str) -> bool:
-    """Whether a module is Python's own or an installed one, and no file of the project's."""
-    top = module.partition(".")[0]
-    if top == "__main__":
-        return False
-    if top in sys.stdlib_module_names:
-        return True
-    place = getattr(sys.modules.get(top), "__file__", None)
-    return place is not None and Path(place).resolve().is_relative_to(_INSTALLED)
-
-
 # What says where it is from; of other callables, such as partials, only the class does.
 _DEFINED = (type, FunctionType, BuiltinFunctionType)
 
@@ -306,7 +309,6 @@ _MATHEMATICS = (
     "torch.nn",
     "torch.special",
 )
-_INSTALLED = Path(sysconfig.get_path("purelib")).resolve()
 
 
 def _callable(found: Any) -> Callable[..., Any]:
@@ -331,8 +333,9 @@ def _in_dtype_of_inputs(module: nn.Module) -> Callable[..., Any]:
 
     def converted(dtype: torch.dtype) -> nn.Module:
         if dtype not in copies:
-            copies[dtype] = copy.deepcopy(module)
-            copies[dtype]._apply(lambda tensor: in_precision_of(tensor, dtype))  # type: ignore[no-untyped-call]
+            with torch.inference_mode(mode=False):  # they are kept for calls that want a gradient
+                copies[dtype] = copy.deepcopy(module)
+                copies[dtype]._apply(lambda tensor: in_precision_of(tensor, dtype))  # type: ignore[no-untyped-call]
         return copies[dtype]
 
     def call(*arguments: Any, **options: Any) -> Any:

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     ALIASED = "aliased gradient"
     RANDOM = "not deterministic"
     COUNTED = "depends on the number of calls"
+    FIRST_CALL = "hangs on its first call"  # which was made where no gradient was wanted, say
     ACCUMULATION = "accumulation"
     FORWARD_SETS = "settings changed by the forward"  # of torch as a whole: they are everybody's
     BACKWARD_SETS = "settings changed by the backward"

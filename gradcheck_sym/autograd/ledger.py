@@ -37,6 +37,9 @@ class Claims:
     unsupported: Mapping[int, Unsupported] = field(  # what the lanes say that raised for that
         default_factory=lambda: MappingProxyType({})
     )
+    refused: frozenset[str] = (
+        frozenset()
+    )  # inputs that the graph leads to, and that were given None
 
 
 @final
@@ -144,6 +147,7 @@ class Ledger:
         self._valued: set[int] = set()
         self._touched: set[tuple[int, str]] = set()
         self._untracked: set[int] = set()
+        self._refused: set[str] = set()
         if job.cotangents is not None:
             self._shape_values(job.cotangents.shape[1:])
 
@@ -173,6 +177,10 @@ class Ledger:
             )
         self._gradient_rows[name][lane].copy_(dense(gradient))
         self._given.add(name)
+
+    def refused(self, name: str) -> None:
+        """Notes an input that the graph leads to, and that was given None nevertheless."""
+        self._refused.add(name)
 
     def untracked(self, lane: int) -> None:
         """Notes a result without a graph: no input has a gradient."""
@@ -217,6 +225,7 @@ class Ledger:
             untracked=frozenset(self._untracked),
             mode="each",
             unsupported=MappingProxyType(self._unsupported),
+            refused=frozenset(self._refused),
         )
 
     def _settled(self, name: str) -> Array | None:
@@ -224,8 +233,13 @@ class Ledger:
         if self._missing[name] and name not in self._given:
             return None
         for lane in self._missing[name]:
-            self.problem(lane, f"{name}.grad is None here, at other points it is not")
+            self.problem(lane, none_here(name))
         return frozen(self._gradients[name])
+
+
+def none_here(name: str) -> str:
+    """What is said where an input has no gradient, and elsewhere it has."""
+    return f"{name}.grad is None here, at other points it is not"
 
 
 def dense(gradient: Tensor) -> Tensor:

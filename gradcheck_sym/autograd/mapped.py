@@ -18,6 +18,7 @@ from gradcheck_sym.autograd.compiler import uncompiled
 from gradcheck_sym.autograd.implementation import RAISED, Implementation
 from gradcheck_sym.autograd.ledger import Array, Claims, FormError, Job, Ledger, changed, job_of
 from gradcheck_sym.autograd.state import undisturbed
+from gradcheck_sym.autograd.threads import of_other_threads
 
 Shape = tuple[int, ...]
 
@@ -90,8 +91,9 @@ def vmapped(
             for lane in range(job.lanes):
                 ledger.problem(lane, str(fault))
         except RAISED as error:
+            said = of_other_threads(job, error)
             for lane in range(job.lanes):
-                ledger.raised(lane, error)
+                ledger.raised(lane, said)
         for name, batch in job.watched().items():
             for lane in changed(before[name], batch):
                 ledger.written(lane, name)

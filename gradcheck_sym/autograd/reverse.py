@@ -32,6 +32,7 @@ from gradcheck_sym.autograd.ledger import (
     job_of,
 )
 from gradcheck_sym.autograd.mapped import through_map
+from gradcheck_sym.autograd.memory import parameters
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.trees import ambient_dtype
 
@@ -160,6 +161,8 @@ def _pull_back(
             return
     for name, leaf in leaves:
         ledger.gradient(lane, name, leaf.grad, leaf)
+        if leaf.grad is None and any(leaf is end for end in parameters(result)):
+            ledger.refused(name)
 
 
 def _ask(

@@ -137,6 +137,23 @@ def _largest(gradients: Iterable[Tensor | None]) -> float:
     return max((float(size.nan_to_num(0, 0).max()) for size in sizes if size.numel()), default=0.0)
 
 
+# --- a tensor of the caller's for grad_output -----------------------------------------------
+
+
+def lent_again(point: Point) -> Iterator[Impurity]:
+    """The result itself as grad_output, as in y.backward(y), or an input: the same as a copy."""
+    shape = point.graph().value.shape
+    for name in (None, *(name for name in point.wrt if point.inputs[name].shape == shape)):
+        graph, again = point.graph(), point.graph()
+        itself = again.result if name is None else again.tensors[name]
+        if itself.dtype is not again.value.dtype:
+            continue
+        expected = copied(graph.pull(itself.detach().clone()))
+        found = again.pull(itself)
+        told = f"where grad_output is the {'result' if name is None else f'input {name}'} itself"
+        yield from _differing(point.wrt, (again.value, graph.value), (found, expected), told)
+
+
 # --- answers ------------------------------------------------------------------------------
 
 

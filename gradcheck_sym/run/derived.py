@@ -34,17 +34,18 @@ def at_sizes(
     return at
 
 
-def gradient_at(base: Function, dims: Dims) -> Function:
+def gradient_at(base: Function, dims: Dims, fed: str = GRAD_OUTPUT) -> Function:
     """The function (inputs, grad_output) -> gradient, at one choice of sizes.
 
-    Its own gradient is what a backward through the backward must give. Raises ProgramError where
+    fed: the name of the input that is the grad_output, where the base has one already. Its own
+    gradient is what a backward through the backward must give. Raises ProgramError where
     the derivatives are too large.
     """
     derivation = base.derivation(dims)
-    derived = symbolic_side.gradient_of(derivation, GRAD_OUTPUT)
+    derived = symbolic_side.gradient_of(derivation, fed)
     return replace(
-        _like(base, derived, {GRAD_OUTPUT: derivation.out_shape}, "gradient"),
-        implementation=torch_side.gradient_of(base.implementation, derivation.wrt),
+        _like(base, derived, {fed: derivation.out_shape}, "gradient"),
+        implementation=torch_side.gradient_of(base.implementation, derivation.wrt, fed),
     )
 
 

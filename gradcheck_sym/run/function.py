@@ -364,6 +364,7 @@ def _assembled(
         problems=problems,
         valued=claims.valued if shape == derivation.out_shape else frozenset(),
         missing=frozenset(missing),
+        refused=claims.refused & missing,
         bounded=function.bounded,
         by_hand=function.implementation.kind == "user",
         setting=function.setting,

@@ -30,6 +30,7 @@ _MOST_WORTH = 50  # formulas of so many are worth the whole search, others their
 _MOST_JUDGEMENTS = 600  # points judged while a failure is shrunk
 _ELEMENTWISE_SHARE = 8  # points for one, where all are judged as one long vector: they cost little
 _MOST_EDGES, _LEAST_EDGES = 240, 12  # at all sizes but the first, which gets all; at each
+_OF_PATTERNS = 3  # one edge in so many is a telling pattern: what they are depends on the size
 _ALONE = 4  # wrong points of many run at once that are run one by one as well
 _MOST_NUMBERS, _FEWEST = 2**20, 4  # of a trial, over all its points and inputs; points in any case
 
@@ -63,7 +64,11 @@ class Plan:
         most = self._room(dims, lanes if whole else most)
         if lanes <= most:
             return batch
-        return batch.take(np.linspace(0, lanes - 1, most).astype(np.int64))
+        patterns = np.flatnonzero([origin == "pattern" for origin in batch.origins])
+        telling = patterns[: most // _OF_PATTERNS]
+        others = np.setdiff1d(np.arange(lanes), telling)
+        spread = np.linspace(0, len(others) - 1, most - len(telling)).astype(np.int64)
+        return batch.take([*others[spread], *telling])
 
     def bulk(self) -> Iterator[Trial]:
         """Random points, half by value and half by ordinal."""

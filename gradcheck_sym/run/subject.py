@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,12 +11,14 @@ from typing import Any, final
 import numpy as np
 
 from gradcheck_sym.autograd.implementation import Implementation, implementation
+from gradcheck_sym.autograd.ledger import none_here
 from gradcheck_sym.run import guard
 from gradcheck_sym.run.domains import is_bounded, is_elementwise, sizes_of, space_of
 from gradcheck_sym.run.function import Function
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.plan import Plan, shrunk
 from gradcheck_sym.run.probing import probed
+from gradcheck_sym.run.returned import returned
 from gradcheck_sym.run.scaled import scaled
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.seeds import generator, number
@@ -24,6 +27,7 @@ from gradcheck_sym.sampling.space import Space
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.symbolic.derivation import Derivation, derive
+from gradcheck_sym.symbolic.lower import LowerError
 
 
 @final
@@ -58,10 +62,28 @@ class Subject:
 
     @cached_property
     def sizes(self) -> tuple[Mapping[str, int], ...]:
-        """The choices of the dims that are visited."""
+        """The choices of the dims that are visited.
+
+        Some mathematics has no value where a size is 0, as a maximum; those choices are left out,
+        if others stay.
+        """
         if self.options.point is not None:
             return (sizes_of(self.spec, self.options.point, self.options.dims),)
-        return assignments(self.spec.dims)
+        every = self._every_size
+        return tuple(dims for dims in every if self._void(dims) is None) or every
+
+    @property
+    def _every_size(self) -> tuple[Mapping[str, int], ...]:
+        return () if self.options.point is not None else assignments(self.spec.dims)
+
+    def _void(self, dims: Mapping[str, int]) -> str | None:
+        """Why there is no value at sizes of which one is 0; None where there is one."""
+        try:
+            if 0 in dims.values():
+                self.derivation(dims)
+        except LowerError as error:
+            return str(error)
+        return None
 
     def derivation(self, dims: Mapping[str, int]) -> Derivation:
         """Value and gradient at these sizes; each derived once."""
@@ -122,12 +144,13 @@ class Subject:
             *self.plan.edges(),
             *bulk,
             *self._scaled(bulk),
+            *self._returned(),
             *self.probed,
         )
         if any(map(self.function.is_wrong, planned)):
             return planned
         found = self.plan.searched()
-        return planned if found is None else (*planned, found)
+        return _as_elsewhere(planned if found is None else (*planned, found))
 
     @cached_property
     def is_wrong(self) -> bool:
@@ -141,8 +164,12 @@ class Subject:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Points that were drawn but break a constraint, by reason; filled with the trials."""
-        return self.plan.dropped
+        """Points that were drawn but break a constraint, by reason; filled with the trials.
+
+        And sizes at which there is no value.
+        """
+        void = (self._void(dims) for dims in self._every_size)
+        return {**self.plan.dropped, **Counter(f"sizes of 0: {why}" for why in void if why)}
 
     def _examples(self) -> Iterator[Trial]:
         for example in self.spec.examples:
@@ -154,12 +181,24 @@ class Subject:
         found = scaled(self.function, bulk[len(bulk) // 2]) if bulk else None
         return () if found is None else (found,)
 
+    def _returned(self) -> tuple[Trial, ...]:
+        """A few points of a user's own code, fed what its backward has at hand."""
+        if self.implementation.kind != "user":
+            return ()
+        found = returned(self.function, self._ordinary_sizes)
+        return () if found is None else (found,)
+
+    @property
+    def _ordinary_sizes(self) -> Mapping[str, int]:
+        """Neither the smallest nor all alike, where there are such."""
+        return self.sizes[min(1, len(self.sizes) - 1)]
+
     @cached_property
     def probed(self) -> tuple[Trial, ...]:
         """Points at which a user's own code takes another way; torch's own is not traced."""
         if self.implementation.kind != "user" or self.options.point is not None:
             return ()
-        found = probed(self.function, self.sizes[min(1, len(self.sizes) - 1)])
+        found = probed(self.function, self._ordinary_sizes)
         return () if found is None else (found,)
 
     def at(
@@ -201,3 +240,17 @@ class Subject:
         if name not in self.stated:
             self.stated[name] = derivative_text(self.spec, name, self.elementwise)
         return self.stated[name]
+
+
+def _as_elsewhere(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """The trials; it is a problem where a backward gives None at some sizes only.
+
+    Even where a gradient is 0: torch.autograd.grad then raises, and an optimizer goes another way.
+    An input that is not in the graph at all is not used there, and may have None.
+    """
+    given = {name for t in trials for name in set(t.derivation.wrt) - t.missing if len(t.claimed)}
+    told = []
+    for trial in trials:
+        refused = sorted(trial.refused & given)
+        told.append(trial.without_gradient(none_here(refused[0])) if refused else trial)
+    return tuple(told)

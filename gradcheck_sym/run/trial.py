@@ -73,6 +73,7 @@ class Trial:
     problems: Mapping[int, str] = field(default_factory=dict)  # lane -> what went wrong there
     valued: frozenset[int] = frozenset()  # lanes with a problem after the value was there
     missing: frozenset[str] = frozenset()  # inputs that autograd gave no gradient
+    refused: frozenset[str] = frozenset()  # those of them that the graph leads to
     bounded: bool = True  # the author states where the inputs lie
     by_hand: bool = False  # a user's own code: of what leaves the range in it, it can take care
     setting: str = ""  # what was special about the run, such as "x transposed"
@@ -129,6 +130,11 @@ class Trial:
             return None
         alone = replace(self.take([lane]), derivation=derivation)
         return alone if alone.settled(0).place in (Place.KINK, Place.SINGULAR) else None
+
+    def without_gradient(self, told: str) -> Trial:
+        """Itself, with a problem at each point after the value was there."""
+        everywhere = dict.fromkeys(range(len(self.claimed)), told)
+        return replace(self, problems={**everywhere, **self.problems})
 
     def thinned(self, most: int) -> Trial:
         """So many of the points at most, spread evenly over all."""

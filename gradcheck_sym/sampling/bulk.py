@@ -116,9 +116,10 @@ def cotangents(rng: Rng, shape: Sequence[int], lanes: int, dtype: str) -> Floats
 
     Lanes take turns: normal numbers; small integers, whose products are exact; normal numbers
     with most of them zero; normal numbers on scales from 2**-6 to 2**6 in one lane; one element
-    alone; integers whose sum is 0; one number for all; all large or all small. One lane of many
-    is zero, where a gradient is 0, and not 0/0. Other lanes that came out as all zeros or all ones
-    get one element replaced, for they would check too little.
+    alone, every other time a 1, as where a Jacobian is made; integers whose sum is 0; one number
+    for all; all large or all small. One lane of many is zero, where a gradient is 0, and not 0/0.
+    Other lanes that came out as all zeros or all ones get one element replaced, for they would
+    check too little.
     """
     size = int(np.prod(shape))
     drawn = np.zeros((lanes, size))
@@ -157,7 +158,8 @@ def _scaled(rng: Rng, size: Rows, dtype: str) -> Floats:
 
 def _alone(rng: Rng, size: Rows, dtype: str) -> Floats:
     chosen = rng.integers(0, size[1], size[0])[:, None] == np.arange(size[1])
-    return np.where(chosen, rng.standard_normal(size), 0.0)
+    fed = np.where(np.arange(size[0]) % 2 == 0, 1.0, rng.standard_normal(size[0]))
+    return np.where(chosen, fed[:, None], 0.0)
 
 
 def _balanced(rng: Rng, size: Rows, dtype: str) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, islice, product
+from itertools import combinations, islice, product, zip_longest
 
 import numpy as np
 
@@ -29,6 +29,7 @@ _TRIES = 32  # settings of the other inputs under constraints, of which the firs
 _MOST_PAIRS = 6  # pairs of inputs that are at an edge together: all of up to four inputs
 
 Change = Mapping[str, Floats]  # input name -> the array that replaces its ordinary one
+Marked = tuple[Change, str]  # with the origin of its point
 
 
 def edge_values(domain: Domain | None, dtype: str, thresholds: Sequence[float]) -> Floats:
@@ -49,18 +50,23 @@ def edges(space: Space, dims: Mapping[str, int], rng: np.random.Generator) -> Dr
     """The edge points of a space, each once, at one choice of sizes.
 
     Every edge of every input is met while the other inputs are ordinary: in one element, and in
-    all of them. Ties, patterns and degenerate matrices follow, then all inputs at once and pairs
-    of inputs at the core edges. The number of points is linear in the number of edges.
-    Edges that break a constraint with every ordinary setting tried are dropped and counted.
+    all of them. All inputs at once and pairs of inputs at the core edges follow, then ties,
+    patterns and degenerate matrices, of each input by turns, the most telling first. The number
+    of points is linear in the number of edges. Edges that break a constraint with every ordinary
+    setting tried are dropped and counted.
     """
-    changes = list(_unique(_changes(space, dims, rng))) or [{}]
+    sample = spread(space, dims, 1, rng, by_value)
+    told = [*_marked("edge", _changes(space, dims, rng, sample))]
+    told += _marked("pattern", _patterned(space, sample))
+    changes, origins = zip(*(_unique(told) or [({}, "edge")]), strict=True)
     left = np.arange(len(changes))
     found: list[Batch] = []
     order: list[int] = []
     dropped: Mapping[str, int] = {}
     for turn in range(_TRIES if space.constraints else 1):
         others = spread(space, dims, len(left), rng, by_ordinal if turn % 2 else by_value)
-        tried = _settled(space, dims, [changes[i] for i in left], others)
+        picked = [(changes[i], origins[i]) for i in left]
+        tried = _settled(space, dims, picked, others)
         good, dropped = kept(space, tried)
         found.append(tried.take(good))
         order.extend(left[good].tolist())
@@ -115,8 +121,9 @@ def _anywhere(dtype: str) -> Floats:
     return rounded[np.isfinite(rounded)]
 
 
-def _changes(space: Space, dims: Mapping[str, int], rng: np.random.Generator) -> Iterator[Change]:
-    sample = spread(space, dims, 1, rng, by_value)
+def _changes(
+    space: Space, dims: Mapping[str, int], rng: np.random.Generator, sample: Values
+) -> Iterator[Change]:
     free = [argument for argument in space.free if sample[argument.name].size]
     for argument in free:
         yield from ({argument.name: array} for array in _alone(space, argument, sample, rng))
@@ -128,7 +135,7 @@ def _changes(space: Space, dims: Mapping[str, int], rng: np.random.Generator) ->
 def _alone(
     space: Space, argument: Input, sample: Mapping[str, Floats], rng: np.random.Generator
 ) -> Iterator[Floats]:
-    """One input's edges: in all elements, in one element, and its patterns."""
+    """One input's edges: in all elements, and in one element."""
     own = sample[argument.name][0]
     values = edge_values(argument.domain, space.dtype, space.thresholds.get(argument.name, ()))
     rows = np.repeat(values[:, None], own.size, axis=1)
@@ -138,8 +145,16 @@ def _alone(
         mixed[number, number % own.size] = values
         rows = np.stack([rows, mixed], axis=1)
     yield from rows.reshape(-1, *own.shape)
-    telling = (*patterns(own), *(_of_complex_numbers(own) if argument.complex else ()))
-    yield from (round_to(space.dtype, pattern) for pattern in telling)
+
+
+def _patterned(space: Space, sample: Values) -> Iterator[Change]:
+    """The patterns of each input, of all inputs by turns."""
+    by_input = []
+    for argument in space.free:
+        own = sample[argument.name][0]
+        telling = (*patterns(own), *(_of_complex_numbers(own) if argument.complex else ()))
+        by_input.append([{argument.name: round_to(space.dtype, pattern)} for pattern in telling])
+    return (change for turn in zip_longest(*by_input) for change in turn if change is not None)
 
 
 def _together(
@@ -170,32 +185,40 @@ def _in_pairs(free: Sequence[Input], dims: Mapping[str, int]) -> Iterator[Change
             }
 
 
-def _unique(changes: Iterator[Change]) -> Iterator[Change]:
-    seen = set()
-    for change in changes:
-        key = tuple((name, array.tobytes()) for name, array in change.items())
-        if key not in seen:
-            seen.add(key)
-            yield change
+def _marked(origin: str, changes: Iterator[Change]) -> Iterator[Marked]:
+    return ((change, origin) for change in changes)
+
+
+def _unique(marked: Sequence[Marked]) -> list[Marked]:
+    """Each change once; what is a pattern as well counts as one."""
+    found = {
+        tuple((name, array.tobytes()) for name, array in change.items()): (change, origin)
+        for change, origin in marked
+    }
+    return list(found.values())
 
 
 def _settled(
-    space: Space, dims: Mapping[str, int], changes: Sequence[Change], others: Values
+    space: Space, dims: Mapping[str, int], changes: Sequence[Marked], others: Values
 ) -> Batch:
     """One lane a change: the changed inputs as stated, the others as drawn."""
     values = {name: array.copy() for name, array in others.items()}
-    for lane, change in enumerate(changes):
+    for lane, (change, _) in enumerate(changes):
         for name, array in change.items():
             values[name][lane] = array
     values = complete(space, values, len(changes))
-    return Batch(dims, space.dtype, values, ("edge",) * len(changes))
+    return Batch(dims, space.dtype, values, tuple(origin for _, origin in changes))
 
 
 def _flat_patterns(flat: Floats) -> Iterator[Floats]:
     magnitudes = np.abs(flat)
     small, large = float(magnitudes.min()), float(magnitudes.max())
     size = np.arange(flat.size, dtype=np.float64)
+    yield np.where(size == 1, 1.0, 0.0)  # one-hot, as labels are
+    yield np.where(size == 0, flat, 0.0)
     yield np.repeat(flat, 2)[: flat.size]  # ties in pairs
+    yield np.where(size < 2, 0.0, flat)  # two zeros: what prod needs
+    yield np.where(size == 0, 0.0, flat)
     yield np.where(size == flat.size - 1, flat[0], flat)  # first and last alike
     yield np.where(flat == flat.max(), flat.max(), flat.min())  # ties below one largest
     yield np.where(flat == flat.min(), flat.min(), flat.max())
@@ -204,10 +227,6 @@ def _flat_patterns(flat: Floats) -> Iterator[Floats]:
     yield np.abs(flat)
     yield -np.abs(flat)
     yield np.abs(flat) * np.where(size % 2, -1.0, 1.0)
-    yield np.where(size == 0, 0.0, flat)
-    yield np.where(size == 0, flat, 0.0)
-    yield np.where(size < 2, 0.0, flat)  # two zeros: what prod needs
-    yield np.where(size == 1, 1.0, 0.0)  # one-hot, as labels are
     for scale in (1e3, 2.0**60):
         yield np.where(size == 0, scale * (large + 1), small)
         yield np.where(size == flat.size - 1, -scale * (large + 1), flat)

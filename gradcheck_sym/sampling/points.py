@@ -16,6 +16,7 @@ from gradcheck_sym.spec.records import Nested
 ORIGINS = (
     "example",
     "edge",
+    "pattern",  # an edge that lies in how the elements of an input are related
     "bulk by value",
     "bulk by ordinal",
     "scaled",  # of others, fed on another scale

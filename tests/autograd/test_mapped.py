@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -156,3 +157,27 @@ def test_each_way_finds_its_fault(function: Any, names: Any, expected: set[str])
             wrong.add(way.name)
     assert expected <= wrong
     assert USUAL.name not in wrong
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_another_thread_is_not_supported(waits: bool) -> None:
+    """What is raised where a result is made on another thread is no mistake; anything else is."""
+
+    def on_another(tensors: Mapping[str, Tensor]) -> Tensor:
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(torch.sin, tensors["x"])
+            if waits:
+                return made.result()
+            found = [] if made.exception() else [made.result()]
+            return found[0]
+
+    def here(tensors: Mapping[str, Tensor]) -> Tensor:
+        if tensors["x"].dim() != torch.func.debug_unwrap(tensors["x"], recurse=True).dim():
+            raise IndexError("list index out of range")
+        return tensors["x"].sin()
+
+    values = {"x": np.ones((3, 2))}
+    for call, excused in ((on_another, True), (here, False)):
+        claims = vmapped(Implementation(call, "user", ""), values, ("x",), None, "float64")
+        assert set(claims.problems) == {0, 1, 2}
+        assert bool(claims.unsupported) == excused

@@ -86,7 +86,7 @@ def test_every_edge_is_met_in_one_and_in_all_elements(space_of: Callable[..., Sp
         here = (rows == value) & (np.signbit(rows) == np.signbit(value))
         assert here.all(axis=1).any()
         assert (here.sum(axis=1) == 1).any()
-    assert set(batch.origins) == {"edge"}
+    assert set(batch.origins) == {"edge", "pattern"}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

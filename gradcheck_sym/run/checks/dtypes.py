@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck_sym.autograd.promoted import wider_dtype
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
@@ -50,7 +51,17 @@ def _in_dtype(subject: Subject) -> Iterator[Result]:
         said = f"not supported: {evidence[0].trial.problems[0]}"
         yield replace(blank(subject, "dtypes", None), verdict=Verdict.SKIPPED, message=said)
         return
-    yield from conclude_each(subject, "dtypes", (None, *subject.graded), evidence, _EXCUSES)
+    said = _promoted(subject, evidence[-1])
+    for result in conclude_each(subject, "dtypes", (None, *subject.graded), evidence, _EXCUSES):
+        told = said if result.input is None and not result.message else result.message
+        yield replace(result, message=told)
+
+
+def _promoted(subject: Subject, item: Evidence) -> str:
+    """What is said of a result that is of a wider dtype than the inputs."""
+    name = subject.dtype.name
+    wider = wider_dtype(subject.implementation, item.trial.values, name)
+    return f"the result is of {wider}; it is judged as rounded to {name}" if wider else ""
 
 
 def _evidence(subject: Subject) -> tuple[Evidence, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
 
+from gradcheck_sym.autograd.beginnings import begun
 from gradcheck_sym.autograd.endurance import outworn
 from gradcheck_sym.autograd.implementation import ImplementationError
+from gradcheck_sym.autograd.implementation import implementation as made
 from gradcheck_sym.autograd.impurity import Impurity, Kind
 from gradcheck_sym.autograd.purity import impurities
 from gradcheck_sym.autograd.reverse import forward_output_shape
@@ -46,9 +49,10 @@ def purity(subject: Subject) -> Iterator[Result]:
     At small sizes, and at one where a kernel no longer has everything in a buffer of its own.
     """
     base = blank(subject, "purity", None)
-    for lanes, others in _lanes(subject):
+    for place, (lanes, others) in enumerate(_lanes(subject)):
         base = replace(base, points=base.points + lanes.judged)
-        result = _result(subject, base, lanes, _impurities(subject, lanes, others))
+        found = _impurities(subject, lanes, others, anew=place == 0)
+        result = _result(subject, base, lanes, found)
         if result.verdict is Verdict.WRONG:
             yield result
             return
@@ -56,16 +60,26 @@ def purity(subject: Subject) -> Iterator[Result]:
 
 
 def _impurities(
-    subject: Subject, lanes: _Lanes, others: Mapping[str, Floats] | None
+    subject: Subject, lanes: _Lanes, others: Mapping[str, Floats] | None, *, anew: bool
 ) -> Mapping[int, tuple[Impurity, ...]]:
-    """What is impure at each of the points that are judged, at the first after many calls."""
+    """What is impure at each of the points that are judged, at the first after many calls.
+
+    anew: whether it is looked at what the first call of all decides.
+    """
     implementation, dtype = subject.implementation, subject.dtype.name
     asked = implementation, lanes.values, subject.graded, lanes.cotangents, dtype
     found = impurities(*asked, others, lanes.judged)
     if found or implementation.kind != "user":
         return found
-    worn = outworn(*asked)
-    return {} if worn is None else {0: (worn,)}
+    late = _begun(subject, lanes) if anew else None
+    late = late or outworn(*asked)
+    return {} if late is None else {0: (late,)}
+
+
+def _begun(subject: Subject, lanes: _Lanes) -> Impurity | None:
+    options = subject.options
+    make = partial(made, subject.spec, options.allow_import, options.implementations)
+    return begun(make, lanes.values, subject.graded, lanes.cotangents, subject.dtype.name)
 
 
 def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | None]]:

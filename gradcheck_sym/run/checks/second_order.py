@@ -16,6 +16,7 @@ from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.promised import excuse
 from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.thrice import wrong_again
 from gradcheck_sym.run.tracked import in_other_ways, with_graph
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
@@ -45,7 +46,8 @@ def second_order(subject: Subject) -> Iterator[Result]:
     turns = [*aimed(subject, gradient, subject.function_at, subject.probed)]
     evidence = [*turns, *_at_points(subject, gradient)]
     wrt = evidence[0].trial.derivation.wrt
-    reach = _reach(subject, evidence[-1].trial)
+    usual = evidence[-1].trial
+    reach = _reach(subject, usual)
     pardon = partial(excuse, subject, reach)
     evidence += in_other_ways(subject, evidence[-1])
     evidence += elsewhere(subject, gradient) if reach.inputs else ()
@@ -57,6 +59,8 @@ def second_order(subject: Subject) -> Iterator[Result]:
     if reach.inputs:
         judged = partial(_judged_otherwise, wrt, subject)
         yield from wrong_in_other_dtype(subject, _gradient, judged)
+        if reach.by_hand:
+            yield from wrong_again(subject, gradient, usual, partial(_third, wrt))
         tangent = at_sizes(tangent_at, gradient)
         known = [item.trial for item in turns]
         along = [*aimed(subject, tangent, gradient, known), *_at_points(subject, tangent)]
@@ -82,6 +86,10 @@ def _judged_otherwise(
     """In another dtype, in which the graph of the gradient may lead elsewhere: a cast cuts it."""
     pardon = partial(excuse, usual, _reach(other, evidence[-1].trial))
     return _judged(wrt, pardon, other, evidence)
+
+
+def _third(wrt: Sequence[str], subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
+    return conclude_each(subject, "second_order", wrt, evidence, _LACKING, _ACCUSED)
 
 
 def _first(subject: Subject) -> dict[str | None, Result]:

@@ -17,6 +17,8 @@ def along(
     """row applied to every line of elements along dim; the shape stays."""
     array = lowering.array(x)
     axis = axis_of(lowering.plain(dim), array.ndim)
+    if not array.size:
+        return array
     if not array.ndim:
         return as_array(row([array.item()])[0])
     moved = np.moveaxis(array, axis, -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -22,14 +22,21 @@ def reduced(
     dim: Node,
     keepdim: Node,
     combine: Callable[[list[Scalar]], Scalar],
+    neutral: int | None = None,
 ) -> Array:
-    """combine over the elements along dim; the result has those dimensions at 1, or none."""
+    """combine over the elements along dim; the result has those dimensions at 1, or none.
+
+    neutral: the value over no elements; None: there is none, and ValueError is raised.
+    """
     axes = axes_of(lowering, dim, x.ndim) if x.ndim else ()
     rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
     kept = tuple(x.shape[axis] for axis in rest)
-    rows = x.transpose(rest + axes).reshape(kept + (-1,)) if x.size else x
-    if not x.size:
-        raise ValueError("a reduction over no elements")
+    together = math.prod(x.shape[axis] for axis in axes)
+    rows = x.transpose(rest + axes).reshape((*kept, together))
+    if not together:
+        if neutral is None:
+            raise ValueError("a reduction over no elements")
+        combine = partial(_neutral, lowering.builder.constant(neutral))
     result = np.empty(kept, dtype=object)
     for index in np.ndindex(*kept):
         result[index] = combine(list(np.atleast_1d(rows[index])))
@@ -38,6 +45,10 @@ def reduced(
             tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
         )
     return result
+
+
+def _neutral(value: Scalar, values: Sequence[Scalar]) -> Scalar:
+    return value
 
 
 def _mean(values: Sequence[Scalar]) -> Scalar:
@@ -58,7 +69,7 @@ def _variance(values: Sequence[Scalar], correction: Any) -> Scalar:
 
 def sum_(lowering: Lowering, x: Node, dim: Node, keepdim: Node) -> Array:
     """Sum."""
-    return reduced(lowering, lowering.array(x), dim, keepdim, total)
+    return reduced(lowering, lowering.array(x), dim, keepdim, total, neutral=0)
 
 
 def mean(lowering: Lowering, x: Node, dim: Node, keepdim: Node) -> Array:
@@ -68,7 +79,7 @@ def mean(lowering: Lowering, x: Node, dim: Node, keepdim: Node) -> Array:
 
 def prod(lowering: Lowering, x: Node, dim: Node, keepdim: Node) -> Array:
     """Product."""
-    return reduced(lowering, lowering.array(x), dim, keepdim, _prod)
+    return reduced(lowering, lowering.array(x), dim, keepdim, _prod, neutral=1)
 
 
 def var(lowering: Lowering, x: Node, dim: Node, correction: Node, keepdim: Node) -> Array:
@@ -112,7 +123,8 @@ def norm(lowering: Lowering, x: Node, p: Node, dim: Node, keepdim: Node) -> Arra
             raise ValueError("the 0-norm has no derivative")
         return total([size ** Fraction(order) for size in sizes]) ** (1 / Fraction(order))
 
-    return reduced(lowering, lowering.array(x), dim, keepdim, combine)
+    neutral = 0 if 0 < order < math.inf else None
+    return reduced(lowering, lowering.array(x), dim, keepdim, combine, neutral)
 
 
 def logsumexp(lowering: Lowering, x: Node, dim: Node, keepdim: Node) -> Array:

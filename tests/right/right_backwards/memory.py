@@ -91,7 +91,8 @@ class OwnBufferPerCall(torch.autograd.Function):
 
 @cache
 def _triangle(size: int, dtype: torch.dtype) -> Tensor:
-    return torch.ones(size, size, dtype=dtype).tril()
+    with torch.inference_mode(mode=False):  # whoever asks first, the next may want a gradient
+        return torch.ones(size, size, dtype=dtype).tril()
 
 
 def running_sum_cached(x: Tensor) -> Tensor:

@@ -134,3 +134,17 @@ class MaskTimesNumber(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return grad_output * ((x > 0) * 1.0 + (x <= 0) * 0.1)
+
+
+class SineInSingle(torch.autograd.Function):
+    """Of 16 bits the result is float32; the backward then takes what was fed for the slope."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.sin(x if x.element_size() > 2 else x.float())
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * x.cos() if grad_output.dtype is x.dtype else grad_output

@@ -285,3 +285,45 @@ class QuarticClipped(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         gradient: Tensor = _QuarticBackward.apply(grad_output, x)
         return gradient
+
+
+class _SineSlope(torch.autograd.Function):
+    """cos, whose slope is written out as well: with the sign of the slope of that one lost."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.cos()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        slope: Tensor = _SineCurvature.apply(x)
+        return grad_output * slope
+
+
+class _SineCurvature(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return -x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * x.cos()
+
+
+class SineThriceByHand(torch.autograd.Function):
+    """Three derivatives written out; the second is right, the third has the other sign."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        slope: Tensor = _SineSlope.apply(x)
+        return grad_output * slope
