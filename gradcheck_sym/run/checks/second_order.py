@@ -9,7 +9,7 @@ from functools import partial
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import Reach, reached
 from gradcheck_sym.run.conclude import conclude_each
-from gradcheck_sym.run.derived import at_sizes, gradient_at, tangent_at
+from gradcheck_sym.run.derived import at_sizes, bent_tangent_at, gradient_at, second_tangent_at, tangent_at
 from gradcheck_sym.run.elsewhere import elsewhere, wrong_in_other_dtype
 from gradcheck_sym.run.evidence import Evidence, Pardon
 from gradcheck_sym.run.function import Dims, Function
@@ -19,14 +19,17 @@ from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.tracked import in_other_ways, with_graph
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
+from gradcheck_sym.symbolic.program import ProgramError
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=24, bulk=24)
+_OF_TANGENT = Sample(edges=12, bulk=6)
 _MANY = 128
 _FEW = 3
 _ACCUSED = "the backward"
 _LACKING = frozenset({Feature.DERIVATIVE, Feature.GRAD, Feature.REWRITTEN, Feature.OTHER})
+_UNTURNED = _LACKING | {Feature.FORWARD_MODE, Feature.VMAP}
 _CUT = (
     "the second derivative is silently cut: the gradient has a graph that leads to no input; "
     "torch.autograd.function.once_differentiable says so aloud"
@@ -35,6 +38,19 @@ _CUT = (
 
 def second_order(subject: Subject) -> Iterator[Result]:
     """One result for each input and for grad_output, and one for forward over reverse.
+
+    Where what comes from the gradient passes, what comes from the tangent may be wrong: torch has
+    formulas of their own for tangents, and differentiates these as well.
+    """
+    wrong: dict[str | None, Result] | None = None
+    for result in _of_gradient(subject):
+        if result.outcome == "passed" and wrong is None:
+            wrong = _wrong_of_tangent(subject)
+        yield (wrong or {}).get(result.input, result) if result.outcome == "passed" else result
+
+
+def _of_gradient(subject: Subject) -> Iterator[Result]:
+    """What becomes of the gradient, differentiated in reverse and along tangents.
 
     The function under test is the gradient: its own gradient holds Hessian-vector products,
     mixed partials and the derivative by grad_output. A backward that works with what its forward
@@ -64,6 +80,32 @@ def second_order(subject: Subject) -> Iterator[Result]:
         yield from conclude_each(
             subject, "second_order", [None], along, excuses, _ACCUSED, pardon=pardon
         )
+
+
+def _wrong_of_tangent(subject: Subject) -> dict[str | None, Result]:
+    """What goes wrong in the gradient of a tangent, by input, and in its own tangent, for None.
+
+    Of torch's own functions: the jvp of a user's Function may work with what its forward saved,
+    and torch itself drops the second tangents of Functions.
+    """
+    if subject.implementation.kind == "user":
+        return {}
+    found: list[Result] = []
+    for make, entries in ((bent_tangent_at, subject.graded), (second_tangent_at, (None,))):
+        function = at_sizes(make, subject.function_at)
+        try:
+            evidence = [*exampled(subject, function), *_few(subject, function)]
+        except ProgramError:
+            continue
+        judged = conclude_each(
+            subject, "second_order", entries, evidence, _UNTURNED, "the jvp", digits=False
+        )
+        found += [result for result in judged if result.verdict is Verdict.WRONG]
+    return {result.input: result for result in found}
+
+
+def _few(subject: Subject, made: Callable[[Dims], Function]) -> Sequence[Evidence]:
+    return sampled(subject, made(middle(subject)), _OF_TANGENT)
 
 
 def _gradient(subject: Subject) -> Callable[[Dims], Function]:
