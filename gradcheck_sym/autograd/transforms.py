@@ -206,6 +206,37 @@ def second_tangent_of(implementation: Implementation, wrt: tuple[str, ...]) -> I
     )
 
 
+def functional_tangent_of(
+    implementation: Implementation, wrt: tuple[str, ...], fed: str = GRAD_OUTPUT
+) -> Implementation:
+    """The tangent of the gradient as torch.func has it: jvp over vjp.
+
+    Of the inputs, of `fed`, and of tangents of `wrt` and `fed`. In there torch takes ways of its
+    own, since it can't look at numbers.
+    """
+    moving = (*wrt, fed)
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        rest = {k: v for k, v in tensors.items() if k != fed and not is_tangent(k)}
+
+        def value(*moved: Tensor) -> Tensor:
+            return implementation.call({**rest, **dict(zip(wrt, moved, strict=True))})
+
+        def gradient(*moved: Tensor) -> Tensor:
+            *inputs, cotangent = moved
+            parts = torch.func.vjp(value, *inputs)[1](cotangent)
+            return torch.cat([_flat(part, leaf) for part, leaf in zip(parts, inputs, strict=True)])
+
+        primals, tangents = (
+            tuple(tensors[called(name)] for name in moving) for called in (str, tangent_name)
+        )
+        return _along(gradient, primals, tangents)
+
+    return replace(
+        implementation, call=call, description=f"tangent of {implementation.description}"
+    )
+
+
 def _along(
     function: Callable[..., Tensor], primals: tuple[Tensor, ...], tangents: tuple[Tensor, ...]
 ) -> Tensor:

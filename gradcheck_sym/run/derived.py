@@ -92,6 +92,20 @@ def second_tangent_at(base: Function, dims: Dims) -> Function:
     )
 
 
+def functional_tangent_at(base: Function, dims: Dims) -> Function:
+    """The tangent of the gradient of the base as torch.func has it, at one choice of sizes.
+
+    Raises ProgramError where the derivatives are too large.
+    """
+    gradient = gradient_at(base, dims)
+    wrt = base.derivation(dims).wrt
+    return replace(
+        tangent_at(gradient, dims),
+        implementation=torch_side.functional_tangent_of(base.implementation, wrt),
+        setting="under torch.func",
+    )
+
+
 def _directions(
     derivation: Derivation, called: Callable[[str], str]
 ) -> tuple[Mapping[str, str], Mapping[str, Shape]]:
