@@ -35,9 +35,7 @@ def gradient_of(base: Derivation, fed: str) -> Derivation:
     return replace(derived, joined=joined, scales=(*base.scales, fed))
 
 
-def tangent_of(
-    base: Derivation, along: Mapping[str, str], wrt: tuple[str, ...] = ()
-) -> Derivation:
+def tangent_of(base: Derivation, along: Mapping[str, str], wrt: tuple[str, ...] = ()) -> Derivation:
     """The function (inputs, tangents) -> J v, of the value's shape, with its own gradient by wrt.
 
     along: the name of the tangent of each input with a gradient; tangents come last.
@@ -52,7 +50,9 @@ def tangent_of(
     derived = _derived(builder, outputs, base.out_shape, {**base.shapes, **tangents}, wrt)
     joined = [part for part in base.joined if part.stop <= base.values]
     if wrt:
-        joined.append(slice(derived.values, len(derived.joint.outputs)))  # by the Hessian, all of it
+        joined.append(
+            slice(derived.values, len(derived.joint.outputs))
+        )  # by the Hessian, all of it
     return replace(derived, joined=(*joined,), scales=(*base.scales, *tangents))
 
 
