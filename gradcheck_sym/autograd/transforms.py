@@ -240,7 +240,7 @@ def functional_tangent_of(
 def _along(
     function: Callable[..., Tensor], primals: tuple[Tensor, ...], tangents: tuple[Tensor, ...]
 ) -> Tensor:
-    found: Tensor = torch.func.jvp(function, primals, tangents)[1]  # type: ignore[no-untyped-call]
+    found: Tensor = torch.func.jvp(function, primals, tangents)[1]
     return found
 
 

@@ -173,7 +173,7 @@ def test_a_wrong_second_derivative_is_told_at_examples_of_another_size(results_o
 
 
 @pytest.mark.parametrize(
-    ("expr", "torch", "entries"),
+    "expr, torch, entries",
     [
         ("log(x[0]*x[1])", "torch.linalg.slogdet(torch.diag(x))[1]", {"x", None}),
         ("prod(x)", "torch.linalg.det(torch.diag(x))", {"x", None}),
@@ -183,7 +183,7 @@ def test_a_wrong_second_derivative_is_told_at_examples_of_another_size(results_o
 def test_a_tangent_that_is_wrong_once_it_is_differentiated(
     expr: str, torch: str, entries: set[str | None], results_of: Any
 ) -> None:
-    """In reverse, by the input, and along a second tangent; the gradient's derivatives are right."""
+    """In reverse, by the input, and along a second tangent; the gradient's derivatives hold."""
     text = f"inputs: {{x: {{shape: [2], domain: '[1, 3]'}}}}\nexpr: {expr}\ntorch: {torch}"
     wrong = [r for r in results_of(text, checks=("second_order",)) if r.outcome == "failed"]
     assert {result.input for result in wrong} == entries
