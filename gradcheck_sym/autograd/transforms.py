@@ -7,7 +7,7 @@ forward over reverse, the gradient of a tangent reverse over forward.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -22,7 +22,12 @@ from gradcheck_sym.autograd.ledger import Array, dense, job_of
 from gradcheck_sym.autograd.memory import constants, own_nodes, parameters, plain_numbers
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.support import Feature, UnsupportedError
-from gradcheck_sym.spec.checks import GRAD_OUTPUT, is_tangent, tangent_name
+from gradcheck_sym.spec.checks import (
+    GRAD_OUTPUT,
+    is_tangent,
+    second_tangent_name,
+    tangent_name,
+)
 
 # --- the gradient -------------------------------------------------------------------------
 
@@ -172,6 +177,71 @@ def tangent_of(implementation: Implementation, wrt: tuple[str, ...]) -> Implemen
     return replace(
         implementation, call=call, description=f"tangent of {implementation.description}"
     )
+
+
+def second_tangent_of(implementation: Implementation, wrt: tuple[str, ...]) -> Implementation:
+    """How the Jacobian times tangents of `wrt` changes along second tangents: forward over forward.
+
+    By torch.func.jvp, since the dual numbers of torch.autograd do not nest.
+    """
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        primals = tuple(tensors[name] for name in wrt)
+        first, second = (
+            tuple(tensors[called(name)] for name in wrt)
+            for called in (tangent_name, second_tangent_name)
+        )
+        rest = {k: v for k, v in tensors.items() if not is_tangent(k)}
+
+        def value(*moved: Tensor) -> Tensor:
+            return implementation.call({**rest, **dict(zip(wrt, moved, strict=True))})
+
+        def slope(*moved: Tensor) -> Tensor:
+            return _along(value, moved, first)
+
+        return _along(slope, primals, second)
+
+    return replace(
+        implementation, call=call, description=f"second tangent of {implementation.description}"
+    )
+
+
+def functional_tangent_of(
+    implementation: Implementation, wrt: tuple[str, ...], fed: str = GRAD_OUTPUT
+) -> Implementation:
+    """The tangent of the gradient as torch.func has it: jvp over vjp.
+
+    Of the inputs, of `fed`, and of tangents of `wrt` and `fed`. In there torch takes ways of its
+    own, since it can't look at numbers.
+    """
+    moving = (*wrt, fed)
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        rest = {k: v for k, v in tensors.items() if k != fed and not is_tangent(k)}
+
+        def value(*moved: Tensor) -> Tensor:
+            return implementation.call({**rest, **dict(zip(wrt, moved, strict=True))})
+
+        def gradient(*moved: Tensor) -> Tensor:
+            *inputs, cotangent = moved
+            parts = torch.func.vjp(value, *inputs)[1](cotangent)
+            return torch.cat([_flat(part, leaf) for part, leaf in zip(parts, inputs, strict=True)])
+
+        primals, tangents = (
+            tuple(tensors[called(name)] for name in moving) for called in (str, tangent_name)
+        )
+        return _along(gradient, primals, tangents)
+
+    return replace(
+        implementation, call=call, description=f"tangent of {implementation.description}"
+    )
+
+
+def _along(
+    function: Callable[..., Tensor], primals: tuple[Tensor, ...], tangents: tuple[Tensor, ...]
+) -> Tensor:
+    found: Tensor = torch.func.jvp(function, primals, tangents)[1]
+    return found
 
 
 def _dual(primal: Tensor, tangent: Tensor) -> Tensor:

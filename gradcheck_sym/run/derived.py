@@ -11,7 +11,7 @@ from gradcheck_sym.autograd import transforms as torch_side
 from gradcheck_sym.run.function import Dims, Function, backward
 from gradcheck_sym.sampling.search import COTANGENTS
 from gradcheck_sym.sampling.space import Space
-from gradcheck_sym.spec.checks import GRAD_OUTPUT, tangent_name
+from gradcheck_sym.spec.checks import GRAD_OUTPUT, second_tangent_name, tangent_name
 from gradcheck_sym.spec.records import Input
 from gradcheck_sym.symbolic import transforms as symbolic_side
 from gradcheck_sym.symbolic.derivation import Derivation
@@ -55,13 +55,64 @@ def tangent_at(base: Function, dims: Dims) -> Function:
     Raises ProgramError where the derivatives are too large.
     """
     derivation = base.derivation(dims)
-    along = {name: tangent_name(name) for name in derivation.wrt}
+    along, shapes = _directions(derivation, tangent_name)
     derived = symbolic_side.tangent_of(derivation, along)
-    shapes = {along[name]: derivation.shapes[name] for name in derivation.wrt}
     return replace(
         _like(base, derived, shapes, "tangent"),
         implementation=torch_side.tangent_of(base.implementation, derivation.wrt),
     )
+
+
+def bent_tangent_at(base: Function, dims: Dims) -> Function:
+    """The same with its own gradient by the inputs: reverse over forward, at one choice of sizes.
+
+    Raises ProgramError where the derivatives are too large.
+    """
+    derivation = base.derivation(dims)
+    along, shapes = _directions(derivation, tangent_name)
+    derived = symbolic_side.tangent_of(derivation, along, derivation.wrt)
+    return replace(
+        _like(base, derived, shapes, "bent tangent"),
+        implementation=torch_side.tangent_of(base.implementation, derivation.wrt),
+    )
+
+
+def second_tangent_at(base: Function, dims: Dims) -> Function:
+    """The function (inputs, tangents, second tangents) -> derivative of J v along the second.
+
+    Forward over forward. Raises ProgramError where the derivatives are too large.
+    """
+    derivation = base.derivation(dims)
+    along, shapes = _directions(derivation, tangent_name)
+    beyond, more = _directions(derivation, second_tangent_name)
+    once = symbolic_side.tangent_of(derivation, along, derivation.wrt)
+    derived = symbolic_side.tangent_of(once, beyond)
+    return replace(
+        _like(base, derived, {**shapes, **more}, "second tangent"),
+        implementation=torch_side.second_tangent_of(base.implementation, derivation.wrt),
+    )
+
+
+def functional_tangent_at(base: Function, dims: Dims) -> Function:
+    """The tangent of the gradient of the base as torch.func has it, at one choice of sizes.
+
+    Raises ProgramError where the derivatives are too large.
+    """
+    gradient = gradient_at(base, dims)
+    wrt = base.derivation(dims).wrt
+    return replace(
+        tangent_at(gradient, dims),
+        implementation=torch_side.functional_tangent_of(base.implementation, wrt),
+        setting="under torch.func",
+    )
+
+
+def _directions(
+    derivation: Derivation, called: Callable[[str], str]
+) -> tuple[Mapping[str, str], Mapping[str, Shape]]:
+    """The name of a direction for each input with a gradient, and the shape of each direction."""
+    along = {name: called(name) for name in derivation.wrt}
+    return along, {along[name]: derivation.shapes[name] for name in derivation.wrt}
 
 
 def _like(

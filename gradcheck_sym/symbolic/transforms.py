@@ -35,8 +35,8 @@ def gradient_of(base: Derivation, fed: str) -> Derivation:
     return replace(derived, joined=joined, scales=(*base.scales, fed))
 
 
-def tangent_of(base: Derivation, along: Mapping[str, str]) -> Derivation:
-    """The function (inputs, tangents) -> J v, of the value's shape; its own gradient is left out.
+def tangent_of(base: Derivation, along: Mapping[str, str], wrt: tuple[str, ...] = ()) -> Derivation:
+    """The function (inputs, tangents) -> J v, of the value's shape, with its own gradient by wrt.
 
     along: the name of the tangent of each input with a gradient; tangents come last.
     Raises ProgramError where the derivatives are too large.
@@ -47,8 +47,13 @@ def tangent_of(base: Derivation, along: Mapping[str, str]) -> Derivation:
     fed = _inputs(builder, COTANGENT, base.out_shape)
     directions = [v for name, shape in tangents.items() for v in _inputs(builder, name, shape)]
     outputs = vjp(gradient, directions, fed)
-    derived = _derived(builder, outputs, base.out_shape, {**base.shapes, **tangents}, ())
-    return replace(derived, joined=base.joined[:1], scales=(*base.scales, *tangents))
+    derived = _derived(builder, outputs, base.out_shape, {**base.shapes, **tangents}, wrt)
+    joined = [part for part in base.joined if part.stop <= base.values]
+    if wrt:
+        joined.append(
+            slice(derived.values, len(derived.joint.outputs))
+        )  # by the Hessian, all of it
+    return replace(derived, joined=(*joined,), scales=(*base.scales, *tangents))
 
 
 def _derived(

@@ -20,8 +20,15 @@ from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.mapped import vmapped
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.autograd.transforms import gradient_of, reached, tangent_name, tangent_of
-from gradcheck_sym.spec.checks import GRAD_OUTPUT
+from gradcheck_sym.autograd.transforms import (
+    functional_tangent_of,
+    gradient_of,
+    reached,
+    second_tangent_of,
+    tangent_name,
+    tangent_of,
+)
+from gradcheck_sym.spec.checks import GRAD_OUTPUT, second_tangent_name
 
 RNG = np.random.default_rng(7)
 X = RNG.uniform(0.5, 2, (4, 3))
@@ -231,6 +238,32 @@ def test_forward_over_reverse_and_reverse_over_forward() -> None:
     values = {"x": X, TANGENT: ALONG, GRAD_OUTPUT: FED}
     both = np.concatenate([6 * X * FED * ALONG, 3 * X**2 * FED], 1)
     np.testing.assert_allclose(reverse(under, values, (), None, "float64").values, both, rtol=1e-13)
+
+
+def test_forward_over_forward() -> None:
+    """Along two directions, 6*x*v*w."""
+    derived = second_tangent_of(own(lambda x: x**3), ("x",))
+    values = {"x": X, TANGENT: ALONG, second_tangent_name("x"): ALONG_FED}
+    found = reverse(derived, values, (), None, "float64")
+    assert not found.problems
+    np.testing.assert_allclose(found.values, 6 * X * ALONG * ALONG_FED, rtol=1e-13)
+
+
+def test_forward_over_reverse_under_transforms() -> None:
+    """As where torch looks at numbers, and torch.func is what runs it."""
+    seen = []
+
+    def cube(x: Tensor) -> Tensor:
+        seen.append(torch._C._functorch.is_gradtrackingtensor(x))
+        return x**3
+
+    values = {"x": X, GRAD_OUTPUT: FED, TANGENT: ALONG, tangent_name(GRAD_OUTPUT): ALONG_FED}
+    derived = functional_tangent_of(own(cube), ("x",))
+    found = reverse(derived, values, (), None, "float64")
+    assert not found.problems
+    expected = 6 * X * FED * ALONG + 3 * X**2 * ALONG_FED
+    np.testing.assert_allclose(found.values, expected, rtol=1e-13)
+    assert all(seen)
 
 
 def test_a_wrong_tangent() -> None:

@@ -172,6 +172,24 @@ def test_a_wrong_second_derivative_is_told_at_examples_of_another_size(results_o
     assert Verdict.WRONG in {result.verdict for result in found}
 
 
+@pytest.mark.parametrize(
+    "expr, torch, entries",
+    [
+        ("log(x[0]*x[1])", "torch.linalg.slogdet(torch.diag(x))[1]", {"x", None}),
+        ("prod(x)", "torch.linalg.det(torch.diag(x))", {"x", None}),
+        ("prod(x)", "torch.prod(x)", set()),
+    ],
+)
+def test_a_tangent_that_is_wrong_once_it_is_differentiated(
+    expr: str, torch: str, entries: set[str | None], results_of: Any
+) -> None:
+    """In reverse, by the input, and along a second tangent; the gradient's derivatives hold."""
+    text = f"inputs: {{x: {{shape: [2], domain: '[1, 3]'}}}}\nexpr: {expr}\ntorch: {torch}"
+    wrong = [r for r in results_of(text, checks=("second_order",)) if r.outcome == "failed"]
+    assert {result.input for result in wrong} == entries
+    assert {result.culprit for result in wrong} <= {"the jvp"}
+
+
 def test_what_an_implementation_compares_with_becomes_a_point(judged: Judged) -> None:
     """A threshold on a norm that no random point crosses is found by tracing."""
     found = judged("BeyondEighteen", "reverse", domain="[-1e6, 1e6]", points=1)

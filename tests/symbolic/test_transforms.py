@@ -113,3 +113,23 @@ def test_what_is_a_gradient_is_one_thing() -> None:
     over = tangent_of(second, {**along, "fed": "tangent of fed"})
     assert list(over.together) == [slice(0, 2)]
     assert not tangent_of(base, along).together
+
+
+@pytest.mark.parametrize("expr", FORMULAS)
+def test_a_tangent_differentiated_again(expr: str) -> None:
+    """By the inputs it gives H v, along second tangents w·H v."""
+    f, (x, y), (u, v), (p, q) = FORMULAS[expr], POINTS[0], (0.25, -2.0), (3.0, 0.5)
+    base = derived(expr)
+    bent = tangent_of(base, {"x": "u", "y": "v"}, base.wrt)
+    assert bent.wrt == ("x", "y")
+    assert list(bent.together)[-1] == slice(1, 3)
+    values = {"x": x, "y": y, "u": u, "v": v}
+    with mp.workdps(40):
+        fxx, fxy, fyy = (mpmath.diff(f, (x, y), n) for n in ((2, 0), (1, 1), (0, 2)))
+        moved = [float(fxx * u + fxy * v), float(fxy * u + fyy * v)]
+    close = {"rel": 1e-12, "abs": 1e-14}
+    assert truths(bent, values, 1.0)[1:] == pytest.approx(moved, **close)
+    second = tangent_of(bent, {"x": "p", "y": "q"})
+    wanted = p * moved[0] + q * moved[1]
+    assert truths(second, values | {"p": p, "q": q}, 1.0) == pytest.approx([wanted], **close)
+    assert not second.together

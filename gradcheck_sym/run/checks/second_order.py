@@ -9,7 +9,14 @@ from functools import partial
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import Reach, reached
 from gradcheck_sym.run.conclude import conclude_each
-from gradcheck_sym.run.derived import at_sizes, gradient_at, tangent_at
+from gradcheck_sym.run.derived import (
+    at_sizes,
+    bent_tangent_at,
+    functional_tangent_at,
+    gradient_at,
+    second_tangent_at,
+    tangent_at,
+)
 from gradcheck_sym.run.elsewhere import elsewhere, wrong_in_other_dtype
 from gradcheck_sym.run.evidence import Evidence, Pardon
 from gradcheck_sym.run.function import Dims, Function
@@ -20,14 +27,24 @@ from gradcheck_sym.run.thrice import wrong_again
 from gradcheck_sym.run.tracked import in_other_ways, with_graph
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
+from gradcheck_sym.symbolic.program import ProgramError
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=24, bulk=24)
+_OF_TANGENT = Sample(edges=12, bulk=6)
 _MANY = 128
 _FEW = 3
 _ACCUSED = "the backward"
 _LACKING = frozenset({Feature.DERIVATIVE, Feature.GRAD, Feature.REWRITTEN, Feature.OTHER})
+_UNTURNED = _LACKING | {Feature.FORWARD_MODE, Feature.VMAP}
+# What makes a function of the one under test, and what is judged of it: its value, or, where there
+# is nothing, its gradients.
+_OTHERWISE: tuple[tuple[Callable[[Function, Dims], Function], tuple[None, ...]], ...] = (
+    (bent_tangent_at, ()),
+    (second_tangent_at, (None,)),
+    (functional_tangent_at, (None,)),
+)
 _CUT = (
     "the second derivative is silently cut: the gradient has a graph that leads to no input; "
     "torch.autograd.function.once_differentiable says so aloud"
@@ -36,6 +53,19 @@ _CUT = (
 
 def second_order(subject: Subject) -> Iterator[Result]:
     """One result for each input and for grad_output, and one for forward over reverse.
+
+    Where the gradient's derivatives pass, those of the tangent may be wrong: torch has formulas of
+    their own for tangents, and differentiates these as well.
+    """
+    wrong: dict[str | None, Result] | None = None
+    for result in _of_gradient(subject):
+        if result.outcome == "passed" and wrong is None:
+            wrong = _wrong_otherwise(subject)
+        yield (wrong or {}).get(result.input, result) if result.outcome == "passed" else result
+
+
+def _of_gradient(subject: Subject) -> Iterator[Result]:
+    """What becomes of the gradient, differentiated in reverse and along tangents.
 
     The function under test is the gradient: its own gradient holds Hessian-vector products,
     mixed partials and the derivative by grad_output. A backward that works with what its forward
@@ -68,6 +98,34 @@ def second_order(subject: Subject) -> Iterator[Result]:
         yield from conclude_each(
             subject, "second_order", [None], along, excuses, _ACCUSED, pardon=pardon
         )
+
+
+def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
+    """What is wrong in other orders, by input: reverse over forward, forward over forward (None).
+
+    And under torch.func. Of torch's own functions: the jvp of a user's Function may work with what
+    its forward saved, and torch itself drops the second tangents of Functions.
+    """
+    if subject.implementation.kind == "user":
+        return {}
+    found: dict[str | None, Result] = {}
+    for make, entries in _OTHERWISE:
+        function = at_sizes(make, subject.function_at)
+        try:
+            evidence = [*exampled(subject, function), *_few(subject, function)]
+        except ProgramError:
+            continue
+        asked = entries or subject.graded
+        for result in conclude_each(
+            subject, "second_order", asked, evidence, _UNTURNED, "the jvp", digits=False
+        ):
+            if result.verdict is Verdict.WRONG:
+                found.setdefault(result.input, result)
+    return found
+
+
+def _few(subject: Subject, made: Callable[[Dims], Function]) -> Sequence[Evidence]:
+    return sampled(subject, made(middle(subject)), _OF_TANGENT)
 
 
 def _gradient(subject: Subject) -> Callable[[Dims], Function]:
