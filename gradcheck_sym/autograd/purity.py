@@ -15,7 +15,15 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from gradcheck_sym.autograd.graphs import Point, alike, copied, points_of, same
+from gradcheck_sym.autograd.graphs import (
+    Gradients,
+    Graph,
+    Point,
+    alike,
+    copied,
+    points_of,
+    same,
+)
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.ledger import Array, job_of
@@ -26,7 +34,7 @@ from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
 from gradcheck_sym.autograd.subsets import NO_GRAD, WITHOUT_GRAPH, called_under
 from gradcheck_sym.autograd.support import Feature, unsupported
-from gradcheck_sym.autograd.surroundings import elsewhere, seeding, shared
+from gradcheck_sym.autograd.surroundings import autocast, elsewhere, seeding, shared
 from gradcheck_sym.autograd.writes import written_meanwhile
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
@@ -68,8 +76,8 @@ def reverse_grad(
 ) -> Mapping[int, str]:
     """Where torch.autograd.grad and .backward() disagree, in words, by lane.
 
-    On one graph: grad must leave .grad alone; a first backward must put the same bits there, a
-    second one twice as much (`.grad` accumulates). Arguments as of `reverse`.
+    On one graph: grad must leave .grad alone, be there one or not; a first backward must put the
+    same bits there, a second one twice as much (`.grad` accumulates). Arguments as of `reverse`.
     """
     with undisturbed(), repeatable():
         points = points_of(job_of(implementation, values, wrt, cotangents, dtype))
@@ -98,7 +106,7 @@ def _impurities(point: Point, rivals: Rivals) -> Iterator[Impurity]:
 
 def _faults_around(point: Point) -> Iterator[Impurity]:
     """What shows in what a program does before, after and beside a call."""
-    for probe in (overwritten, seeding, elsewhere, shared):
+    for probe in (overwritten, seeding, elsewhere, autocast, shared):
         yield from _but_raised(_found(probe, point))
 
 
@@ -262,6 +270,18 @@ def _accumulated(point: Point) -> Iterator[Impurity]:
             text = f"{name}.grad after the {ordinal} backward is not what grad() gives"
             yield Impurity(Kind.ACCUMULATION, text, name)
             return
+    yield from _beside_accumulated(graph, found)
+
+
+def _beside_accumulated(graph: Graph, found: Gradients) -> Iterator[Impurity]:
+    """What grad() gives where leaves have a .grad, which is none of its business."""
+    accumulated = copied(tuple(leaf.grad for leaf in graph.leaves))
+    again = copied(graph.pull(retain=True))
+    for name in different(graph.wrt, again, found):
+        text = f"grad() gives another gradient of {name} where there is a .grad already"
+        yield Impurity(Kind.ACCUMULATION, text, name)
+    for name in different(graph.wrt, tuple(leaf.grad for leaf in graph.leaves), accumulated):
+        yield Impurity(Kind.ACCUMULATION, f"grad() changes {name}.grad", name)
 
 
 def _is_among(tensor: Tensor, tensors: Sequence[Tensor]) -> bool:

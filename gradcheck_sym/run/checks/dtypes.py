@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
+from gradcheck_sym.run.elsewhere import has_room
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.sample import Sample, exampled, if_any, sampled
 from gradcheck_sym.run.scaled import scaled
@@ -14,7 +15,6 @@ from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.exhaustive import every_point
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
-from gradcheck_sym.symbolic.structure import constants_of
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=48, bulk=128, ordinary=False)
@@ -63,29 +63,10 @@ def _evidence(subject: Subject) -> tuple[Evidence, ...]:
         every = every_point(function.space)
         if every is not None:
             found = (*found, Evidence(function, function.trial(every, "elementwise")))
-    if _fits(subject, found):
+    if has_room(subject, found):
         return found
     loose = replace(function, bounded=False)
     return tuple(
         Evidence(loose, replace(item.trial, bounded=False).informed_by(item.trial))
         for item in found
     )
-
-
-def _fits(subject: Subject, found: Sequence[Evidence]) -> bool:
-    """Whether the dtype has room for the domain, the formula's constants and all values.
-
-    Otherwise the author's domain was meant for a wider one: nobody claims anything about overflow.
-    """
-    largest = subject.dtype.max
-    ends = [
-        abs(end)
-        for entry in subject.spec.inputs
-        for piece in (entry.domain.intervals if entry.domain else ())
-        for end in (piece.low, piece.high)
-    ]
-    constants = [
-        abs(number) for item in found for number in constants_of(item.trial.derivation.forward)
-    ]
-    values = [item.trial.largest_value for item in found]
-    return max([*ends, *constants, *values], default=0.0) < largest
