@@ -26,6 +26,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=4)
 _MOST_NUMBERS = 16  # of all inputs together, at larger sizes
+WIDE = ("float64", "float32")  # in which derivatives of derivatives do not leave the range
 _IN_LAYOUTS = 2  # points that are run in each layout
 
 
@@ -46,7 +47,9 @@ _Seen = Callable[[Subject], Sequence[Evidence]]  # the evidence of a subject
 _Judged = Callable[[Subject, Sequence[Evidence]], Iterator[Result]]  # what a check says of it
 
 
-def wrong_in_other_dtypes(subject: Subject, seen: _Seen, judged: _Judged) -> Iterator[Result]:
+def wrong_in_other_dtypes(
+    subject: Subject, seen: _Seen, judged: _Judged, dtypes: Sequence[str] = DTYPES
+) -> Iterator[Result]:
     """Results of a few points in the first other dtype in which something is wrong.
 
     Only what is wrong: what else there is to tell of a dtype, the check of all dtypes tells.
@@ -55,7 +58,7 @@ def wrong_in_other_dtypes(subject: Subject, seen: _Seen, judged: _Judged) -> Ite
     stated = any(entry.dtype for entry in subject.spec.inputs)
     if subject.implementation.kind != "user" or asked or stated:
         return
-    for dtype in DTYPES:
+    for dtype in dtypes:
         wrong = () if dtype == subject.dtype.name else _wrong_in(dtype, subject, seen, judged)
         yield from wrong
         if wrong:

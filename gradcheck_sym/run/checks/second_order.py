@@ -10,7 +10,7 @@ from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import Reach, reached
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import at_sizes, gradient_at, tangent_at
-from gradcheck_sym.run.elsewhere import at_middle, elsewhere, wrong_in_other_dtypes
+from gradcheck_sym.run.elsewhere import WIDE, at_middle, elsewhere, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence, Pardon
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.promised import excuse
@@ -56,7 +56,7 @@ def second_order(subject: Subject) -> Iterator[Result]:
         yield first.get(result.input, told)
     if reach.inputs:
         judged = partial(_judged, wrt, pardon)
-        yield from wrong_in_other_dtypes(subject, at_middle(_gradient), judged)
+        yield from wrong_in_other_dtypes(subject, at_middle(_gradient), judged, WIDE)
         tangent = at_sizes(tangent_at, gradient)
         known = [item.trial for item in turns]
         along = [*aimed(subject, tangent, gradient, known), *_at_points(subject, tangent)]

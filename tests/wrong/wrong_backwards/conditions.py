@@ -137,29 +137,6 @@ class PlainInAnomalyMode(_Product):
         return grad_output * y, grad_output * x
 
 
-class TangentInHalf(torch.autograd.Function):
-    """tanh, whose jvp has a fast path for half precision."""
-
-    @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        return x.tanh()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[0])
-        ctx.save_for_forward(inputs[0])
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return grad_output / x.cosh() ** 2
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return tangent / x.cosh() if x.dtype is torch.float16 else tangent / x.cosh() ** 2
-
-
 class PackedMask(torch.autograd.Function):
     """relu with a mask in words of eight, of which one too few is kept."""
 
