@@ -15,15 +15,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from gradcheck_sym.autograd.graphs import (
-    Gradients,
-    Graph,
-    Point,
-    alike,
-    copied,
-    points_of,
-    same,
-)
+from gradcheck_sym.autograd.graphs import Point, alike, copied, points_of, same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.ledger import Array, job_of
@@ -76,8 +68,8 @@ def reverse_grad(
 ) -> Mapping[int, str]:
     """Where torch.autograd.grad and .backward() disagree, in words, by lane.
 
-    On one graph: grad must leave .grad alone, be there one or not; a first backward must put the
-    same bits there, a second one twice as much (`.grad` accumulates). Arguments as of `reverse`.
+    On one graph: grad must leave .grad alone; a first backward must put the same bits there, a
+    second one twice as much (`.grad` accumulates). Arguments as of `reverse`.
     """
     with undisturbed(), repeatable():
         points = points_of(job_of(implementation, values, wrt, cotangents, dtype))
@@ -124,7 +116,7 @@ def _ungraded(point: Point) -> Point:
 def _faults(point: Point, rivals: Rivals) -> Iterator[Impurity]:
     aliased = _found(_aliased, point)
     beside, after = partial(crowded, rivals=rivals), partial(refilled, rivals=rivals)
-    for probe in (_written, _repeated, _retained, _accumulated, beside, after):
+    for probe in (_written, _repeated, _retained, _accumulated, beside, after, _beside_accumulated):
         faults = _found(probe, point)
         yield from faults
         if faults:
@@ -270,13 +262,17 @@ def _accumulated(point: Point) -> Iterator[Impurity]:
             text = f"{name}.grad after the {ordinal} backward is not what grad() gives"
             yield Impurity(Kind.ACCUMULATION, text, name)
             return
-    yield from _beside_accumulated(graph, found)
 
 
-def _beside_accumulated(graph: Graph, found: Gradients) -> Iterator[Impurity]:
+def _beside_accumulated(point: Point) -> Iterator[Impurity]:
     """What grad() gives where leaves have a .grad, which is none of its business."""
+    graph = point.graph()
+    if not graph.result.requires_grad:
+        return
+    found = copied(graph.pull(retain=True))
+    torch.autograd.backward(graph.result, graph.fed.clone(), retain_graph=True)
     accumulated = copied(tuple(leaf.grad for leaf in graph.leaves))
-    again = copied(graph.pull(retain=True))
+    again = graph.pull()
     for name in different(graph.wrt, again, found):
         text = f"grad() gives another gradient of {name} where there is a .grad already"
         yield Impurity(Kind.ACCUMULATION, text, name)
