@@ -26,7 +26,7 @@ from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
 from gradcheck_sym.autograd.subsets import NO_GRAD, WITHOUT_GRAPH, called_under
 from gradcheck_sym.autograd.support import Feature, unsupported
-from gradcheck_sym.autograd.surroundings import elsewhere, lent_again, seeding, shared
+from gradcheck_sym.autograd.surroundings import autocast, elsewhere, lent_again, seeding, shared
 from gradcheck_sym.autograd.writes import written_meanwhile
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
@@ -98,7 +98,7 @@ def _impurities(point: Point, rivals: Rivals) -> Iterator[Impurity]:
 
 def _faults_around(point: Point) -> Iterator[Impurity]:
     """What shows in what a program does before, after and beside a call."""
-    for probe in (overwritten, seeding, elsewhere, shared, lent_again):
+    for probe in (overwritten, seeding, elsewhere, autocast, shared, lent_again):
         yield from _but_raised(_found(probe, point))
 
 
@@ -116,7 +116,7 @@ def _ungraded(point: Point) -> Point:
 def _faults(point: Point, rivals: Rivals) -> Iterator[Impurity]:
     aliased = _found(_aliased, point)
     beside, after = partial(crowded, rivals=rivals), partial(refilled, rivals=rivals)
-    for probe in (_written, _repeated, _retained, _accumulated, beside, after):
+    for probe in (_written, _repeated, _retained, _accumulated, beside, after, _beside_accumulated):
         faults = _found(probe, point)
         yield from faults
         if faults:
@@ -262,6 +262,22 @@ def _accumulated(point: Point) -> Iterator[Impurity]:
             text = f"{name}.grad after the {ordinal} backward is not what grad() gives"
             yield Impurity(Kind.ACCUMULATION, text, name)
             return
+
+
+def _beside_accumulated(point: Point) -> Iterator[Impurity]:
+    """What grad() gives where leaves have a .grad, which is none of its business."""
+    graph = point.graph()
+    if not graph.result.requires_grad:
+        return
+    found = copied(graph.pull(retain=True))
+    torch.autograd.backward(graph.result, graph.fed.clone(), retain_graph=True)
+    accumulated = copied(tuple(leaf.grad for leaf in graph.leaves))
+    again = graph.pull()
+    for name in different(graph.wrt, again, found):
+        text = f"grad() gives another gradient of {name} where there is a .grad already"
+        yield Impurity(Kind.ACCUMULATION, text, name)
+    for name in different(graph.wrt, tuple(leaf.grad for leaf in graph.leaves), accumulated):
+        yield Impurity(Kind.ACCUMULATION, f"grad() changes {name}.grad", name)
 
 
 def _is_among(tensor: Tensor, tensors: Sequence[Tensor]) -> bool:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gradcheck_sym.autograd.graphs import Gradients, Point, alike, copied
+from gradcheck_sym.autograd.graphs import Gradients, Point, alike, copied, same
 from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.state import undisturbed
@@ -73,28 +75,81 @@ def _now() -> Mapping[str, Any]:
 
 # --- settings -----------------------------------------------------------------------------
 
-# In words -> how it is set. Where algorithms are to be deterministic, torch.empty is full of NaN.
+# In words -> how it is set, until `undisturbed` ends. Where algorithms are to be deterministic,
+# torch.empty is full of NaN.
 _OTHERWISE: Mapping[str, Callable[[], Any]] = {
     "with deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
     "with another number of threads": lambda: torch.set_num_threads(
         2 if torch.get_num_threads() == 1 else 1
     ),
+    "in anomaly mode": lambda: torch.set_anomaly_enabled(True, False),
 }
 
 
 def elsewhere(point: Point) -> Iterator[Impurity]:
-    """The same answer where torch as a whole is set otherwise, or an exception."""
-    graph = point.graph()
-    value, expected = graph.value, copied(graph.pull())
+    """The same answer where torch as a whole is set otherwise, or an exception.
+
+    So in another thread, and on parameters.
+    """
+    expected = _answer(point)
     for told, write in _OTHERWISE.items():
-        try:
-            with undisturbed():
-                write()
-                graph = point.graph()
-                found = copied(graph.pull())
-        except RAISED:
-            continue
-        yield from _differing(point.wrt, (graph.value, value), (found, expected), told)
+
+        def otherwise(write: Callable[[], Any] = write) -> _Answer:
+            write()
+            return _answer(point)
+
+        yield from _compared(point.wrt, otherwise, expected, told)
+    yield from _compared(point.wrt, lambda: _in_thread(point), expected, "in another thread")
+    if point.wrt:
+        made = partial(_answer, replace(point, given=_parameters(point)))
+        told = f"where {', '.join(point.wrt)} {'is a' if len(point.wrt) == 1 else 'are'} parameter"
+        yield from _compared(point.wrt, made, expected, told + "s" * (len(point.wrt) > 1))
+
+
+_Answer = tuple[Tensor, Gradients]
+
+
+def _answer(point: Point) -> _Answer:
+    graph = point.graph()
+    return graph.value, copied(graph.pull())
+
+
+def _in_thread(point: Point) -> _Answer:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_answer, point).result()
+
+
+def _parameters(point: Point) -> dict[str, Tensor]:
+    return {
+        name: nn.Parameter(tensor.clone()) if name in point.wrt else tensor.clone()
+        for name, tensor in point.inputs.items()
+    }
+
+
+def _compared(
+    wrt: tuple[str, ...], made: Callable[[], _Answer], expected: _Answer, told: str
+) -> Iterator[Impurity]:
+    """What is another answer than expected; it may refuse."""
+    try:
+        with undisturbed():
+            value, found = made()
+    except RAISED:
+        return
+    yield from _differing(wrt, (value, expected[0]), (found, expected[1]), told)
+
+
+def autocast(point: Point) -> Iterator[Impurity]:
+    """The same gradient where a forward under autocast has the same value: nothing was lowered."""
+    value, expected = _answer(point)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            graph = point.graph()
+        found = copied(graph.pull())
+    except RAISED:
+        return
+    if same(graph.value, value):
+        told = "of a forward under autocast, whose value is the same"
+        yield from _differing(point.wrt, (value, value), (found, expected), told)
 
 
 # --- one tensor for two inputs ------------------------------------------------------------

@@ -16,16 +16,18 @@ from gradcheck_sym.autograd.layouts import LAYOUTS, Layout, fitting, reverse_in
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function, Request
+from gradcheck_sym.run.room import has_room
 from gradcheck_sym.run.sample import Sample, middle, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.space import SamplingError
-from gradcheck_sym.spec.dtypes import format_of
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
+from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=4)
 _MOST_NUMBERS = 16  # of all inputs together, at larger sizes
+WIDE = ("float64", "float32")  # in which derivatives of derivatives do not leave the range
 _IN_LAYOUTS = 2  # points that are run in each layout
-_OTHER_DTYPE = {"float64": "float32", "float32": "float64"}
 
 
 def elsewhere(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Evidence]:
@@ -38,32 +40,51 @@ def elsewhere(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Ev
     for dims in _large(subject):
         *_, item = sampled(subject, made(dims), _SAMPLE, (dims,))
         yield item
-    yield from _in_layouts(item)
+    yield from in_layouts(item)
 
 
-def wrong_in_other_dtype(
-    subject: Subject,
-    made: Callable[[Subject], Callable[[Dims], Function]],
-    judged: Callable[[Subject, Sequence[Evidence]], Iterator[Result]],
+_Seen = Callable[[Subject], Sequence[Evidence]]  # the evidence of a subject
+_Judged = Callable[[Subject, Sequence[Evidence]], Iterator[Result]]  # what a check says of it
+
+
+def wrong_in_other_dtypes(
+    subject: Subject, seen: _Seen, judged: _Judged, dtypes: Sequence[str] = DTYPES
 ) -> Iterator[Result]:
-    """Results of a few points in single precision, or in double where that is not usual.
+    """Results of a few points in the first other dtype in which something is wrong.
 
     Only what is wrong: what else there is to tell of a dtype, the check of all dtypes tells.
-
-    made: the derived function of a subject, at some sizes. judged: what a check says of evidence.
     """
-    dtype = _OTHER_DTYPE.get(subject.dtype.name)
     asked = subject.options.point is not None or subject.options.dtypes is not None
     stated = any(entry.dtype for entry in subject.spec.inputs)
-    if subject.implementation.kind != "user" or dtype is None or asked or stated:
+    if subject.implementation.kind != "user" or asked or stated:
         return
+    for dtype in dtypes:
+        wrong = () if dtype == subject.dtype.name else _wrong_in(dtype, subject, seen, judged)
+        yield from wrong
+        if wrong:
+            return
+
+
+def _wrong_in(dtype: str, subject: Subject, seen: _Seen, judged: _Judged) -> Sequence[Result]:
     other = replace(subject, dtype=format_of(dtype), told={}, shrunk_to={})
     try:
-        evidence = sampled(other, made(other)(middle(other)), _SAMPLE)
+        evidence = seen(other)
     except SamplingError:
-        return
-    if not all(item.trial.is_refused for item in evidence):
-        yield from (r for r in judged(other, evidence) if r.verdict is Verdict.WRONG)
+        return ()
+    refused = all(item.trial.is_refused for item in evidence)
+    if refused or not has_room(other, evidence):
+        return ()
+    return [result for result in judged(other, evidence) if result.verdict is Verdict.WRONG]
+
+
+def at_middle(
+    made: Callable[[Subject], Callable[[Dims], Function]],
+) -> Callable[[Subject], Sequence[Evidence]]:
+    """The evidence of a few points, for `wrong_in_other_dtypes`.
+
+    made: the derived function of a subject, at some sizes.
+    """
+    return lambda subject: sampled(subject, made(subject)(middle(subject)), _SAMPLE)
 
 
 def _large(subject: Subject) -> list[Dims]:
@@ -79,26 +100,33 @@ def _large(subject: Subject) -> list[Dims]:
     return sorted(chosen, key=numbers) or few[:1]
 
 
-def _claimed(chosen: Mapping[str, Layout], asked: Request) -> Claims:
-    return reverse_in(*asked.lanes, chosen)
+def _claimed(wrt: tuple[str, ...], chosen: Mapping[str, Layout], asked: Request) -> Claims:
+    return reverse_in(*replace(asked, wrt=wrt).lanes, chosen)
 
 
-def _in_layouts(item: Evidence) -> Iterator[Evidence]:
+def in_layouts(item: Evidence) -> Iterator[Evidence]:
+    """The first points of evidence again, in each layout that all tensors there can have.
+
+    What it says nothing of requires no gradient.
+    """
     trial = item.trial.take(range(min(_IN_LAYOUTS, len(item.trial.claimed))))
     paired = item.function.implementation.complex
+    wrt = tuple(name for name in trial.derivation.wrt if name not in item.silent)
+    arrays = {GRAD_OUTPUT: trial.cotangents, **trial.values}
     fits = {
         name: frozenset(fitting(array.shape[1:], is_paired=name in paired))
-        for name, array in trial.values.items()
+        for name, array in arrays.items()
     }
     for layout in LAYOUTS:
         chosen = {name: layout for name, found in fits.items() if layout in found}
         if chosen:
+            told = f"every tensor {layout}"
             function = replace(
                 item.function,
-                claimant=partial(_claimed, chosen),
-                setting=f"every tensor {layout}",
+                claimant=partial(_claimed, wrt, chosen),
+                setting=", ".join(filter(None, [item.function.setting, told])),
                 together="each",
             )
             laid = function.trial(trial.batch, "each", trial.cotangents).beside(trial)
             if not laid.is_refused:
-                yield Evidence(function, laid)
+                yield replace(item, function=function, trial=laid)

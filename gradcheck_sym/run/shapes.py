@@ -13,6 +13,8 @@ Dims = Mapping[str, int]
 
 _LARGER = (5, 8, 33, 130, 1030)  # around the widths of vectors and the sizes of blocks
 _LARGEST_ELEMENTWISE = 33  # beyond, an elementwise function meets sizes in its long vectors
+_VECTOR, _WIDE = 4, 33  # a size that is no more than a vector; one of full vectors and a rest
+_LARGEST_WIDE = 300  # numbers of all inputs with one such size
 _LARGEST_UNKNOWN = 2_000  # numbers of an input where nothing is worked out
 _MOST_OPERATIONS = 2_000  # of a program at a larger size,
 _MOST_OF_A_USERS = 16_000  # and where the implementation is a user's own
@@ -60,6 +62,26 @@ def large_size(subject: Subject) -> Dims | None:
         if all(math.prod(entry.sizes(dims)) <= _LARGEST_UNKNOWN for entry in inputs)
     ]
     return fits[-1] if fits else None
+
+
+def wide_sizes(subject: Subject) -> tuple[Dims, ...]:
+    """Choices at which one size is several vectors and a rest, the others small: two at most.
+
+    None where that is out of range, or makes many numbers: whatever fails there is worked out.
+    """
+    small = {dim.name: min(max(dim.low, 2), dim.high) for dim in subject.spec.dims}
+    found = [
+        small | {dim.name: size}
+        for dim in subject.spec.dims
+        if (size := min(dim.high if dim.declared else _WIDE, _WIDE)) > _VECTOR
+    ]
+    inputs = subject.space.inputs
+    few = [
+        dims
+        for dims in found
+        if sum(math.prod(entry.sizes(dims)) for entry in inputs) <= _LARGEST_WIDE
+    ]
+    return (*few[:1], *few[1:][-1:])
 
 
 def _free(subject: Subject) -> list[Dim]:

@@ -234,7 +234,7 @@ class Derivation:
         found = self._met(inputs, alone)
         most = max((size for values, slopes in found for size in values + slopes), default=0.0)
         within = max((size for values, _ in found for size in values), default=0.0) <= dtype.max
-        return within and most * max(1.0, *map(abs, fed)) > dtype.max
+        return within and most * max([1.0, *map(abs, fed)]) > dtype.max
 
     def extent(self, row: Sequence[float]) -> tuple[float, float]:
         """The smallest magnitude, but 0, and the largest of values and slopes on the way.

@@ -162,6 +162,11 @@ def test_a_backward_may_leave_the_range_where_the_forward_does_not(
     assert derived(formula, {"x": ()}).crowded([x, fed], format_of("float16")) is crowded
 
 
+def test_where_nothing_is_fed_nothing_leaves_the_range(derived: Any) -> None:
+    """A result without elements has no cotangent, and an input a gradient all the same."""
+    assert not derived("x*w", {"x": (0,), "w": ()}).crowded([2.0], format_of("float16"))
+
+
 def test_what_is_beyond_the_range_on_the_way(derived: Any) -> None:
     """Values count, slopes do not, and of a branch not taken nothing."""
     form = format_of("float16")

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-
-import numpy as np
 
 from gradcheck_sym.autograd.promoted import wider_dtype
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
+from gradcheck_sym.run.room import has_room
 from gradcheck_sym.run.sample import Sample, exampled, if_any, sampled
 from gradcheck_sym.run.scaled import scaled
 from gradcheck_sym.run.subject import Subject
-from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.exhaustive import every_point
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
-from gradcheck_sym.symbolic.structure import constants_of
-from gradcheck_sym.verdict.records import CANCELLATION, UNDERFLOW, Result, Verdict
+from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=48, bulk=128, ordinary=False)
 _EXCUSES = frozenset({Feature.DTYPE, Feature.OTHER})
-_LOOKED_AT = 4  # points of each kind, to see whether the formula as written overflows
 _SHORT = 16  # bits of a dtype whose every number can be visited
 
 
@@ -78,50 +74,10 @@ def _evidence(subject: Subject) -> tuple[Evidence, ...]:
         every = every_point(function.space)
         if every is not None:
             found = (*found, Evidence(function, function.trial(every, "elementwise")))
-    if _fits(subject, found):
+    if has_room(subject, found):
         return found
     loose = replace(function, bounded=False)
     return tuple(
         Evidence(loose, replace(item.trial, bounded=False).informed_by(item.trial))
         for item in found
     )
-
-
-def _fits(subject: Subject, found: Sequence[Evidence]) -> bool:
-    """Whether the dtype has room for the domain, the formula's constants and all values.
-
-    Of the values on the way, it has to have room for those that claims hang on. Otherwise the
-    author's domain was meant for a wider one: nobody claims anything about overflow.
-    """
-    largest = subject.dtype.max
-    ends = [
-        abs(end)
-        for entry in subject.spec.inputs
-        for piece in (entry.domain.intervals if entry.domain else ())
-        for end in (piece.low, piece.high)
-    ]
-    constants = [
-        abs(number) for item in found for number in constants_of(item.trial.derivation.forward)
-    ]
-    values = [item.trial.largest_value for item in found]
-    fits = max([*ends, *constants, *values], default=0.0) < largest
-    return fits and not any(_overflows(item.trial) for item in found)
-
-
-def _overflows(trial: Trial) -> bool:
-    """Whether the formula as written overflows where claims are infinite, NaN or wrongly 0.
-
-    A formula in torch's operators, that is: who writes code of his own can take care of it.
-    Looked at are the points with the largest numbers, and those with the smallest.
-    """
-    if trial.by_hand:
-        return False
-    with np.errstate(invalid="ignore"):
-        vanished = (trial.claimed == 0) & (np.abs(trial.truths) > trial.dtype.smallest_normal)
-    lanes = np.flatnonzero((vanished | ~np.isfinite(trial.claimed)).any(axis=1))
-    sizes = np.abs(trial.rows[lanes][:, : len(trial.derivation.forward.inputs)])
-    ranked = lanes[np.argsort(sizes.max(axis=1, initial=0.0), kind="stable")].tolist()
-    some = dict.fromkeys([*ranked[:_LOOKED_AT], *ranked[-_LOOKED_AT:]])
-    rows = (trial.rows[lane].tolist() for lane in some)
-    left = (trial.derivation.leaving(row, trial.dtype) for row in rows)
-    return any(each.what not in ("", UNDERFLOW, CANCELLATION) and not each.by_tiny for each in left)

@@ -16,11 +16,12 @@ from gradcheck_sym.autograd.layouts import (
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import conclude_each
+from gradcheck_sym.run.elsewhere import wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Claimant, Dims, Floats, Function, Request
 from gradcheck_sym.run.rows import in_many_rows, rows_of
 from gradcheck_sym.run.sample import Sample, sampled
-from gradcheck_sym.run.shapes import broadcast, empty_sizes, larger_sizes
+from gradcheck_sym.run.shapes import broadcast, empty_sizes, larger_sizes, wide_sizes
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.points import Batch
@@ -28,9 +29,10 @@ from gradcheck_sym.sampling.space import SamplingError, kept
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import ProgramError
-from gradcheck_sym.verdict.records import Result
+from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=6)  # in each layout, and at each choice of sizes
+_WIDE = Sample(edges=0, bulk=2)  # in each layout, at sizes beyond the width of a vector
 
 _EXCUSES = frozenset({Feature.LAYOUT})
 
@@ -40,8 +42,9 @@ Layouts = Mapping[str, Layout]  # by input, and by GRAD_OUTPUT for what is fed
 def layouts(subject: Subject) -> Iterator[Result]:
     """One result for the value and one for each input that requires a gradient.
 
-    Every input and grad_output alone in every layout that its shape admits, all of them
-    together, and at sizes that are larger, empty, or broadcast against each other; where each row
+    Every input and grad_output alone in every layout that its shape admits, and all of them
+    together, of a user's own code at large sizes as well, and there in every dtype; in order,
+    at sizes that are larger, empty, or broadcast against each other; where each row
     is computed alone, a hundred thousand of them. What an
     implementation refuses to take, it need not take; a backward that fails on what its forward
     took is an error. Broadcast shapes are our own idea: a result of another shape refuses them.
@@ -52,9 +55,16 @@ def layouts(subject: Subject) -> Iterator[Result]:
         evidence += _at_sizes(subject, refused)
     evidence += _in_many_rows(subject, refused)
     said = f"not taken: {', '.join(dict.fromkeys(refused))}" if refused else ""
-    entries = (None, *subject.graded)
-    for result in conclude_each(subject, "layouts", entries, evidence, _EXCUSES, digits=False):
+    results = [*_concluded(subject, evidence)]
+    for result in results:
         yield replace(result, message=result.message or said)
+    if not any(result.verdict is Verdict.WRONG for result in results):
+        yield from wrong_in_other_dtypes(subject, lambda it: [*_wide(it, refused)], _concluded)
+
+
+def _concluded(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
+    entries = (None, *subject.graded)
+    return conclude_each(subject, "layouts", entries, evidence, _EXCUSES, digits=False)
 
 
 # --- layouts in memory --------------------------------------------------------------------
@@ -69,6 +79,16 @@ def _in_layouts(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
     for dims in subject.sizes[1:3] or subject.sizes:
         first = sampled(subject, subject.function, _SAMPLE, (dims,))[-1].trial
         yield from _laid_out(subject.function, first, refused)
+    if subject.implementation.kind == "user":
+        yield from _wide(subject, refused)
+
+
+def _wide(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
+    """The same where a kernel has whole vectors, and a rest, to read from such memory."""
+    for dims in wide_sizes(subject):
+        for item in _at(subject, dims, _told(dims), refused, _WIDE):
+            if not item.trial.problems:
+                yield from _laid_out(item.function, item.trial, refused)
 
 
 def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[Evidence]:
@@ -85,7 +105,8 @@ def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[
             if layout.is_shared
         }
         values = {name: alike.get(name, array) for name, array in first.values.items()}
-        told = ", ".join(f"{name} {layout}" for name, layout in chosen.items())
+        described = [f"{name} {layout}" for name, layout in chosen.items()]
+        told = ", ".join(filter(None, [*described, function.setting]))
         laid = replace(
             function,
             claimant=_claimant(chosen, paired),
@@ -197,11 +218,13 @@ def _told(dims: Dims) -> str:
     return ", ".join(f"{name} = {size}" for name, size in dims.items())
 
 
-def _at(subject: Subject, dims: Dims, told: str, refused: list[str]) -> Iterator[Evidence]:
+def _at(
+    subject: Subject, dims: Dims, told: str, refused: list[str], sample: Sample = _SAMPLE
+) -> Iterator[Evidence]:
     """A few points at one choice of sizes; none where the mathematics or a domain has none."""
     try:
         made = replace(subject.function, setting=told, together="each")
-        trial = sampled(subject, made, _SAMPLE, (dims,))[-1].trial
+        trial = sampled(subject, made, sample, (dims,))[-1].trial
     except (LowerError, ProgramError, SamplingError):
         return
     if trial.is_refused:

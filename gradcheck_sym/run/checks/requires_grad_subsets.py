@@ -5,7 +5,7 @@ The empty one as well: who wants no gradient gets the same value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -20,10 +20,12 @@ from gradcheck_sym.autograd.subsets import (
 )
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
+from gradcheck_sym.run.elsewhere import in_layouts, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.function import Function, Request
+from gradcheck_sym.run.function import Dims, Function, Request
 from gradcheck_sym.run.probing import unwanted
 from gradcheck_sym.run.sample import Sample, middle, sampled
+from gradcheck_sym.run.shapes import wide_sizes
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.verdict.records import Result, Verdict
@@ -31,6 +33,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 _CHECK = "requires_grad_subsets"
 _EXCUSES = frozenset({Feature.GRAD})
 _SAMPLE = Sample(edges=2, bulk=4)
+_FEW = Sample(edges=0, bulk=2)
 
 # How the text of a problem begins that is a slip of its author's, not a refusal.
 _MISTAKES = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError", "UnboundLocal")
@@ -121,18 +124,46 @@ def _refuses(trial: Trial) -> bool:
 
 
 def _graded(subject: Subject) -> Iterator[Result]:
+    evidence = [*_in_subsets(subject, _SAMPLE), *_each_alone(subject)]
+    if subject.implementation.kind == "user":
+        evidence += _widely(subject)
+    results = [*_judged(subject, evidence)]
+    yield from results
+    if not any(result.verdict is Verdict.WRONG for result in results):
+        yield from wrong_in_other_dtypes(subject, lambda it: [*_widely(it)], _judged)
+
+
+def _judged(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
+    return conclude_each(subject, _CHECK, subject.graded, evidence, _EXCUSES, digits=False)
+
+
+def _in_subsets(
+    subject: Subject, sample: Sample, sizes: tuple[Dims, ...] = ()
+) -> Iterator[Evidence]:
+    """A few points for each subset, neither empty nor whole."""
     wrt = subject.graded
-    by_subset = {
-        subset: sampled(subject, _restricted(subject.function, subset), _SAMPLE)
-        for subset in subsets(wrt)
-        if subset and subset != wrt
-    }
-    for name in wrt:
-        evidence: list[Evidence] = [
-            item for subset, items in by_subset.items() if name in subset for item in items
-        ]
-        evidence += sampled(subject, _alone(subject.function, name), _SAMPLE)
-        yield from conclude_each(subject, _CHECK, [name], evidence, _EXCUSES, digits=False)
+    for subset in subsets(wrt):
+        if subset and subset != wrt:
+            silent = frozenset(wrt) - {*subset}
+            for item in sampled(subject, _restricted(subject.function, subset), sample, sizes):
+                yield replace(item, silent=silent)
+
+
+def _each_alone(subject: Subject) -> Iterator[Evidence]:
+    for name in subject.graded:
+        silent = frozenset(subject.graded) - {name}
+        for item in sampled(subject, _alone(subject.function, name), _SAMPLE):
+            yield replace(item, silent=silent)
+
+
+def _widely(subject: Subject) -> Iterator[Evidence]:
+    """The subsets where vectors are full, then with tensors that lie elsewhere in memory."""
+    if subject.options.point is not None:
+        return
+    for item in _in_subsets(subject, _FEW, wide_sizes(subject)):
+        yield item
+        if not item.trial.problems:
+            yield from in_layouts(item)
 
 
 def _restricted(function: Function, subset: Subset) -> Function:

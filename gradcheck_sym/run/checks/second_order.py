@@ -17,7 +17,7 @@ from gradcheck_sym.run.derived import (
     second_tangent_at,
     tangent_at,
 )
-from gradcheck_sym.run.elsewhere import elsewhere, wrong_in_other_dtype
+from gradcheck_sym.run.elsewhere import WIDE, at_middle, elsewhere, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence, Pardon
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.promised import excuse
@@ -88,7 +88,7 @@ def _of_gradient(subject: Subject) -> Iterator[Result]:
         yield first.get(result.input, told)
     if reach.inputs:
         judged = partial(_judged_otherwise, wrt, subject)
-        yield from wrong_in_other_dtype(subject, _gradient, judged)
+        yield from wrong_in_other_dtypes(subject, at_middle(_gradient), judged, WIDE)
         if reach.by_hand:
             yield from wrong_again(subject, gradient, usual, partial(_third, wrt))
         tangent = at_sizes(tangent_at, gradient)

@@ -12,7 +12,7 @@ from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.mapped import AFTER, USUAL, Way, vmapped, ways
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import conclude_each
-from gradcheck_sym.run.elsewhere import wrong_in_other_dtype
+from gradcheck_sym.run.elsewhere import WIDE, at_middle, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function, Request
 from gradcheck_sym.run.sample import Sample, exampled, sampled
@@ -44,7 +44,7 @@ def vmap(subject: Subject) -> Iterator[Result]:
     pinned = exampled(subject, lambda dims: mapped)
     evidence = [*pinned, *usual, *_unusual(subject, usual[-1].trial)]
     yield from _judged(subject, evidence)
-    yield from wrong_in_other_dtype(subject, _usual, _judged)
+    yield from wrong_in_other_dtypes(subject, at_middle(_usual), _judged, WIDE)
 
 
 def _usual(subject: Subject) -> Callable[[Dims], Function]:
