@@ -51,14 +51,18 @@ def refine(
 
 
 def _arguments(x: Floats) -> tuple[NDArray[np.complex128], Floats]:
-    """Arguments (S, K) and their imaginary parts: the point at both heights, its neighbours."""
+    """Arguments (S, K) and their imaginary parts: the point at both heights, its neighbours.
+
+    Those are at odd heights: a number that is small beside others rounds alike at all neighbours,
+    its imaginary part does not.
+    """
     scale = np.exp2(np.floor(np.log2(np.maximum(np.abs(x), _SMALLEST))))
     ulps = np.arange(-_NEIGHBOURS, _NEIGHBOURS + 1)
     near = x[:, None] + ulps * np.spacing(x)[:, None]
     heights = np.concatenate(
         [
             scale[:, None] * np.array([_STEPS[1], _STEPS[0]]),
-            np.repeat(scale[:, None] * _STEPS[1], len(ulps), axis=1),
+            scale[:, None] * _STEPS[1] * (1 + ulps / 2.0**5),
         ],
         axis=1,
     )

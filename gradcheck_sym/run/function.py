@@ -223,7 +223,8 @@ class Function:
             moved = _in_columns(derivation, len(lanes), found.values, found.gradients)
             if self._too_narrow(found.narrowest, bits):
                 return explained
-            explained |= errors <= reach() * moved
+            with np.errstate(over="ignore"):
+                explained |= errors <= reach() * moved
             if explained.all():
                 return explained
         if runs < self.runs:

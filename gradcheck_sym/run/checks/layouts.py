@@ -44,10 +44,10 @@ def layouts(subject: Subject) -> Iterator[Result]:
 
     Every input and grad_output alone in every layout that its shape admits, and all of them
     together, of a user's own code at large sizes as well, and there in every dtype; in order,
-    at sizes that are larger, empty, or broadcast against each other; where each row
-    is computed alone, a hundred thousand of them. What an
-    implementation refuses to take, it need not take; a backward that fails on what its forward
-    took is an error. Broadcast shapes are our own idea: a result of another shape refuses them.
+    at sizes that are larger, empty, or broadcast against each other; where each row is computed
+    alone, a hundred thousand of them. What an implementation refuses to take, it need not take; a
+    backward that fails on what its forward took is an error. Empty and broadcast shapes are our own
+    idea: an exception in the backward refuses them, too, and a broadcast result of another shape.
     """
     refused: list[str] = []
     evidence = list(_in_layouts(subject, refused))
@@ -194,7 +194,11 @@ def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
     for dims in larger_sizes(subject):
         yield from _at(subject, dims, _told(dims), refused)
     for dims in empty_sizes(subject):
-        yield from _at(subject, dims, _told(dims), refused)
+        for item in _at(subject, dims, _told(dims), refused):
+            if item.trial.raised:
+                refused.append(_told(dims))
+            else:
+                yield item
     for variant, told in broadcast(subject):
         for item in _at(variant, variant.sizes[-1], told, refused):
             if item.trial.raised or not item.trial.valued:
