@@ -10,6 +10,7 @@ equal, shows from outside only: one step further on all sides the claims are rig
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -42,7 +43,9 @@ class Runs(Protocol):
 
 def jumps(function: Runs, trial: Trial, lane: int) -> Floats:
     """How far rounding may move each number at a point, (outputs,); 0 where nothing is known."""
-    batch = _beside(function.space, trial, lane)
+    if not function.space.free:
+        return np.zeros(trial.claimed.shape[1])
+    batch = _within_half_the_digits(function.space, trial, lane)
     good, _ = kept(function.space, batch)
     if good.sum() < _POINTS // 2:
         return np.zeros(trial.claimed.shape[1])
@@ -70,26 +73,34 @@ def stands_out(function: Runs, trial: Trial, lane: int, errors: Floats) -> Mask:
         return np.asarray((off < errors / _BETTER).sum(axis=0) >= _MOST)
 
 
+def around(trial: Trial, lane: int, moved: Mapping[str, Floats]) -> Batch:
+    """Points beside one: other numbers in some inputs, (points, *shape) each; the rest as it is."""
+    count = len(next(iter(moved.values())))
+    values = {
+        name: moved[name] if name in moved else np.repeat(array[[lane]], count, axis=0)
+        for name, array in trial.values.items()
+    }
+    return Batch(trial.dims, trial.dtype.name, values, ("search",) * count)
+
+
 def _few_ulps_off(space: Space, trial: Trial, lane: int) -> Batch:
     """Points whose numbers are near ones up or down, but for 0; fixed ones as well."""
-    stream, values = np.random.default_rng(lane), {}
+    stream, moved = np.random.default_rng(lane), {}
     for entry in space.inputs:
         here = trial.values[entry.name][lane]
         half = (_SIDES // 2, *here.shape)
         steps = stream.choice([-1, 1], half) * stream.integers(1, _STEPS, half, endpoint=True)
         steps = np.where(here == 0, 0, steps)
-        values[entry.name] = step(trial.dtype.name, here, np.concatenate([steps, -steps]))
-    return Batch(trial.dims, trial.dtype.name, values, ("search",) * _SIDES)
+        moved[entry.name] = step(trial.dtype.name, here, np.concatenate([steps, -steps]))
+    return around(trial, lane, moved)
 
 
-def _beside(space: Space, trial: Trial, lane: int) -> Batch:
-    """The points; what is 0 or has a value of its own stays as it is."""
+def _within_half_the_digits(space: Space, trial: Trial, lane: int) -> Batch:
+    """Points whose later digits are others; what is 0 or has a value of its own stays as it is."""
     stream, farthest = np.random.default_rng(lane), 2.0 ** -(trial.dtype.precision // 2)
-    values = {
-        name: np.repeat(array[[lane]], _POINTS, axis=0) for name, array in trial.values.items()
-    }
+    moved = {}
     for entry in space.free:
-        share = stream.uniform(-farthest, farthest, values[entry.name].shape)
-        moved = values[entry.name] * (1 + share)
-        values[entry.name] = round_to(trial.dtype.name, moved)
-    return Batch(trial.dims, trial.dtype.name, values, ("search",) * _POINTS)
+        here = trial.values[entry.name][lane]
+        share = stream.uniform(-farthest, farthest, (_POINTS, *here.shape))
+        moved[entry.name] = round_to(trial.dtype.name, here * (1 + share))
+    return around(trial, lane, moved)

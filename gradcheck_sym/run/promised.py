@@ -21,6 +21,7 @@ from gradcheck_sym.autograd.transforms import Reach
 from gradcheck_sym.numerical.oracle import derivative
 from gradcheck_sym.run.evidence import Finding
 from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.nearby import around
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.ordinals import round_to
@@ -88,17 +89,14 @@ def _stands_alone(subject: Subject, found: Finding) -> bool:
 
 def _beside(subject: Subject, function: Function, trial: Trial, lane: int) -> Batch:
     """Points next to one, in random directions and in those opposite to them."""
-    stream = function.stream("beside", trial.dims)
-    values = {
-        name: np.repeat(array[[lane]], _SIDES, axis=0) for name, array in trial.values.items()
-    }
+    stream, moved = function.stream("beside", trial.dims), {}
     for name in subject.graded:
         here = trial.values[name][lane]
         half = (_SIDES // 2, *here.shape)
         size = stream.uniform(0.5, 1.0, half) * _BESIDE * np.maximum(np.abs(here), 1.0)
         step = size * stream.choice([-1.0, 1.0], half)
-        values[name] = round_to(trial.dtype.name, here + np.concatenate([step, -step]))
-    return Batch(trial.dims, trial.dtype.name, values, ("search",) * _SIDES)
+        moved[name] = round_to(trial.dtype.name, here + np.concatenate([step, -step]))
+    return around(trial, lane, moved)
 
 
 def _by(found: Finding) -> str:
