@@ -46,8 +46,9 @@ def layouts(subject: Subject) -> Iterator[Result]:
     together, of a user's own code at large sizes as well, and there in every dtype; in order,
     at sizes that are larger, empty, or broadcast against each other; where each row is computed
     alone, a hundred thousand of them. What an implementation refuses to take, it need not take; a
-    backward that fails on what its forward took is an error. Empty and broadcast shapes are our own
-    idea: an exception in the backward refuses them, too, and a broadcast result of another shape.
+    backward that fails on what its forward took is an error. Broadcast shapes and reductions over
+    nothing are our own idea: an exception in the backward refuses them, too, and a broadcast result
+    of another shape.
     """
     refused: list[str] = []
     evidence = list(_in_layouts(subject, refused))
@@ -195,7 +196,7 @@ def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
         yield from _at(subject, dims, _told(dims), refused)
     for dims in empty_sizes(subject):
         for item in _at(subject, dims, _told(dims), refused):
-            if item.trial.raised:
+            if item.trial.raised and item.trial.derivation.values:  # by convention alone
                 refused.append(_told(dims))
             else:
                 yield item
