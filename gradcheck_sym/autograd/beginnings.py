@@ -15,7 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gradcheck_sym.autograd.graphs import Gradients, Point, alike, copied, points_of
+from gradcheck_sym.autograd.graphs import Answer, Point, alike, points_of
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, told
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.ledger import Array, job_of
@@ -26,7 +26,6 @@ from gradcheck_sym.autograd.subsets import WITHOUT_GRAPH, called_under
 
 First = Callable[[Point], object]  # a call of the function at a point
 Make = Callable[[], Implementation]
-Answer = tuple[Tensor, Gradients]
 
 
 def begun(
@@ -43,7 +42,7 @@ def begun(
     with undisturbed(), repeatable():
         point = points_of(job_of(make(), values, wrt, cotangents, dtype))[0]
         try:
-            usual = _answer(point)
+            usual = point.answer()
             after = partial(_afresh, Origin.of(point.call), make, point)
             afresh = after(lambda at: None)
         except RAISED:
@@ -82,11 +81,6 @@ def _lent(point: Point) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in point.inputs.items()}
 
 
-def _answer(point: Point) -> Answer:
-    graph = point.graph()
-    return graph.value, copied(graph.pull())
-
-
 def _afresh(origin: Origin, make: Make, point: Point, first: First) -> Answer:
     """The answer of the function as it was when it was imported, after a first call.
 
@@ -96,7 +90,7 @@ def _afresh(origin: Origin, make: Make, point: Point, first: First) -> Answer:
         fresh = replace(point, call=make().call)
         with undisturbed(), suppress(*RAISED):
             first(fresh)
-        return _answer(fresh)
+        return fresh.answer()
 
 
 def _differing(point: Point, usual: Answer, found: Answer, when: str) -> Iterator[Impurity]:

@@ -15,6 +15,7 @@ from gradcheck_sym.autograd.state import reseed
 _LAST = 8  # units in the last place of the largest number that the order of a sum may make
 
 Gradients = tuple[Tensor | None, ...]  # by the inputs that require one, in their order
+Answer = tuple[Tensor, Gradients]  # the result and the gradients, as they were at first
 
 
 @final
@@ -39,6 +40,11 @@ class Point:
         value = result.detach().clone()
         fed = torch.ones_like(value) if self.cotangent is None else self.cotangent
         return Graph(self.wrt, tensors, result, fed, value)
+
+    def answer(self) -> Answer:
+        """What a forward and a backward give; raises what they raise."""
+        graph = self.graph()
+        return graph.value, copied(graph.pull())
 
 
 @final

@@ -37,9 +37,7 @@ class Claims:
     unsupported: Mapping[int, Unsupported] = field(  # what the lanes say that raised for that
         default_factory=lambda: MappingProxyType({})
     )
-    refused: frozenset[str] = (
-        frozenset()
-    )  # inputs that the graph leads to, and that were given None
+    refused: frozenset[str] = frozenset()  # inputs of the graph that were given None
 
 
 @final

@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradcheck_sym.autograd.graphs import Gradients, Point, alike, copied, same
+from gradcheck_sym.autograd.graphs import Answer, Gradients, Point, alike, copied, same
 from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.state import undisturbed
@@ -91,32 +90,25 @@ def elsewhere(point: Point) -> Iterator[Impurity]:
 
     So in another thread, and on parameters.
     """
-    expected = _answer(point)
+    expected = point.answer()
     for told, write in _OTHERWISE.items():
 
-        def otherwise(write: Callable[[], Any] = write) -> _Answer:
+        def otherwise(write: Callable[[], Any] = write) -> Answer:
             write()
-            return _answer(point)
+            return point.answer()
 
         yield from _compared(point.wrt, otherwise, expected, told)
     yield from _compared(point.wrt, lambda: _in_thread(point), expected, "in another thread")
     if point.wrt:
-        made = partial(_answer, replace(point, given=_parameters(point)))
-        told = f"where {', '.join(point.wrt)} {'is a' if len(point.wrt) == 1 else 'are'} parameter"
-        yield from _compared(point.wrt, made, expected, told + "s" * (len(point.wrt) > 1))
+        made = replace(point, given=_parameters(point)).answer
+        they = "is a parameter" if len(point.wrt) == 1 else "are parameters"
+        told = f"where {', '.join(point.wrt)} {they}"
+        yield from _compared(point.wrt, made, expected, told)
 
 
-_Answer = tuple[Tensor, Gradients]
-
-
-def _answer(point: Point) -> _Answer:
-    graph = point.graph()
-    return graph.value, copied(graph.pull())
-
-
-def _in_thread(point: Point) -> _Answer:
+def _in_thread(point: Point) -> Answer:
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_answer, point).result()
+        return pool.submit(point.answer).result()
 
 
 def _parameters(point: Point) -> dict[str, Tensor]:
@@ -127,7 +119,7 @@ def _parameters(point: Point) -> dict[str, Tensor]:
 
 
 def _compared(
-    wrt: tuple[str, ...], made: Callable[[], _Answer], expected: _Answer, told: str
+    wrt: tuple[str, ...], made: Callable[[], Answer], expected: Answer, told: str
 ) -> Iterator[Impurity]:
     """What is another answer than expected; it may refuse."""
     try:
@@ -140,7 +132,7 @@ def _compared(
 
 def autocast(point: Point) -> Iterator[Impurity]:
     """The same gradient where a forward under autocast has the same value: nothing was lowered."""
-    value, expected = _answer(point)
+    value, expected = point.answer()
     try:
         with torch.autocast("cpu", torch.bfloat16):
             graph = point.graph()

@@ -187,14 +187,11 @@ def second_tangent_of(implementation: Implementation, wrt: tuple[str, ...]) -> I
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
         primals = tuple(tensors[name] for name in wrt)
+        value = _by_position(implementation, wrt, tensors)
         first, second = (
             tuple(tensors[called(name)] for name in wrt)
             for called in (tangent_name, second_tangent_name)
         )
-        rest = {k: v for k, v in tensors.items() if not is_tangent(k)}
-
-        def value(*moved: Tensor) -> Tensor:
-            return implementation.call({**rest, **dict(zip(wrt, moved, strict=True))})
 
         def slope(*moved: Tensor) -> Tensor:
             return _along(value, moved, first)
@@ -217,15 +214,13 @@ def functional_tangent_of(
     moving = (*wrt, fed)
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
-        rest = {k: v for k, v in tensors.items() if k != fed and not is_tangent(k)}
-
-        def value(*moved: Tensor) -> Tensor:
-            return implementation.call({**rest, **dict(zip(wrt, moved, strict=True))})
+        inputs = {name: tensor for name, tensor in tensors.items() if name != fed}
+        value = _by_position(implementation, wrt, inputs)
 
         def gradient(*moved: Tensor) -> Tensor:
-            *inputs, cotangent = moved
-            parts = torch.func.vjp(value, *inputs)[1](cotangent)
-            return torch.cat([_flat(part, leaf) for part, leaf in zip(parts, inputs, strict=True)])
+            *leaves, cotangent = moved
+            parts = torch.func.vjp(value, *leaves)[1](cotangent)
+            return torch.cat([_flat(part, leaf) for part, leaf in zip(parts, leaves, strict=True)])
 
         primals, tangents = (
             tuple(tensors[called(name)] for name in moving) for called in (str, tangent_name)
@@ -235,6 +230,14 @@ def functional_tangent_of(
     return replace(
         implementation, call=call, description=f"tangent of {implementation.description}"
     )
+
+
+def _by_position(
+    implementation: Implementation, wrt: tuple[str, ...], tensors: Mapping[str, Tensor]
+) -> Callable[..., Tensor]:
+    """The function of the inputs `wrt` in their order, the other tensors but tangents as given."""
+    rest = {name: tensor for name, tensor in tensors.items() if not is_tangent(name)}
+    return lambda *moved: implementation.call({**rest, **dict(zip(wrt, moved, strict=True))})
 
 
 def _along(

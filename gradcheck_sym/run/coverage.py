@@ -11,7 +11,6 @@ from gradcheck_sym.autograd.inventory import inventory
 from gradcheck_sym.run.choice import dtypes_of
 from gradcheck_sym.run.domains import space_of
 from gradcheck_sym.run.options import Options
-from gradcheck_sym.run.sample import middle
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.bulk import bulk
 from gradcheck_sym.sampling.seeds import generator
@@ -55,7 +54,7 @@ def _exercised(spec: Spec, options: Options) -> Exercised:
     if spec.expr is None:
         return total
     subject = Subject(spec, format_of(dtype), options)
-    dims = middle(subject)
+    dims = subject.middle
     space = space_of(spec, dtype, forward_of(spec, subject.sizes[0]))
     random = generator(options.seed, spec.name, dtype, "coverage", dict(dims))
     point = bulk(space, dims, 1, random).batch.values

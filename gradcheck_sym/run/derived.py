@@ -54,13 +54,7 @@ def tangent_at(base: Function, dims: Dims) -> Function:
 
     Raises ProgramError where the derivatives are too large.
     """
-    derivation = base.derivation(dims)
-    along, shapes = _directions(derivation, tangent_name)
-    derived = symbolic_side.tangent_of(derivation, along)
-    return replace(
-        _like(base, derived, shapes, "tangent"),
-        implementation=torch_side.tangent_of(base.implementation, derivation.wrt),
-    )
+    return _tangent(base, dims, (), "tangent")
 
 
 def bent_tangent_at(base: Function, dims: Dims) -> Function:
@@ -68,11 +62,16 @@ def bent_tangent_at(base: Function, dims: Dims) -> Function:
 
     Raises ProgramError where the derivatives are too large.
     """
+    return _tangent(base, dims, base.derivation(dims).wrt, "bent tangent")
+
+
+def _tangent(base: Function, dims: Dims, wrt: tuple[str, ...], purpose: str) -> Function:
+    """The tangent with its own gradient by wrt."""
     derivation = base.derivation(dims)
     along, shapes = _directions(derivation, tangent_name)
-    derived = symbolic_side.tangent_of(derivation, along, derivation.wrt)
+    derived = symbolic_side.tangent_of(derivation, along, wrt)
     return replace(
-        _like(base, derived, shapes, "bent tangent"),
+        _like(base, derived, shapes, purpose),
         implementation=torch_side.tangent_of(base.implementation, derivation.wrt),
     )
 

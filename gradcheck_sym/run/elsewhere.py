@@ -17,7 +17,7 @@ from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function, Request
 from gradcheck_sym.run.room import has_room
-from gradcheck_sym.run.sample import Sample, middle, sampled
+from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
@@ -84,7 +84,7 @@ def at_middle(
 
     made: the derived function of a subject, at some sizes.
     """
-    return lambda subject: sampled(subject, made(subject)(middle(subject)), _SAMPLE)
+    return lambda subject: sampled(subject, made(subject)(subject.middle), _SAMPLE)
 
 
 def _large(subject: Subject) -> list[Dims]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -275,12 +274,8 @@ class Function:
         row = trial.derivation.without_tiny(trial.rows[lane], self.dtype)
         if row is None:
             return False
-        shapes = trial.derivation.shapes
-        parts = np.split(row, np.cumsum([math.prod(shape) for shape in shapes.values()]))
-        values = {
-            name: round_to(self.dtype.name, part.reshape(1, *shape))
-            for (name, shape), part in zip(shapes.items(), parts, strict=False)
-        }
+        others = trial.derivation.unpack(row[None])
+        values = {name: round_to(self.dtype.name, array) for name, array in others.items()}
         batch = Batch(trial.dims, self.dtype.name, values, ("search",))
         found = self.trial(batch, "each", trial.cotangents[[lane]])
         return not found.problems and bool(np.isfinite(found.claimed).all())

@@ -177,6 +177,8 @@ class Gaps:
         if claim and math.isfinite(claim):
             return ""
         alone, row = column < trial.derivation.values, trial.rows[lane].tolist()
+        if not (alone or self._lost[lane][column].overflow):
+            return ""
         if (lane, alone) not in self._leaving:
             found = trial.derivation.leaving(row, trial.dtype, alone=alone)
             self._leaving[lane, alone] = found

@@ -30,11 +30,6 @@ class Sample:
     ordinary: bool = True  # how a function is run is in question, not how it copes with extremes
 
 
-def middle(subject: Subject) -> Mapping[str, int]:
-    """A choice of sizes that are neither the smallest nor all alike, where there is one."""
-    return subject.sizes[min(1, len(subject.sizes) - 1)]
-
-
 def sampled(
     subject: Subject,
     function: Function,
@@ -43,7 +38,7 @@ def sampled(
 ) -> tuple[Evidence, ...]:
     """A function of the subject at a few points; only at the point asked for, if there is one.
 
-    sizes: the choices of the dims that are visited; none stands for those of `middle`.
+    sizes: the choices of the dims that are visited; none stands for those in the middle.
     """
     point = subject.options.point
     if point is not None:
@@ -53,7 +48,7 @@ def sampled(
         function = replace(function, together="each")  # its sizes count
     plan = Plan(
         function,
-        sizes or (middle(subject),),
+        sizes or (subject.middle,),
         sample.bulk,
         0,
         edge_points=sample.edges if function.space.free else 1,  # the only point there is
@@ -68,7 +63,7 @@ def spread(subject: Subject, made: Callable[[Dims], Function], points: int) -> I
     made: the function at some sizes.
     """
     if subject.elementwise and subject.options.point is None:
-        ones = dict.fromkeys(middle(subject), 1)
+        ones = dict.fromkeys(subject.middle, 1)
         plan = Plan(made(ones), (ones,), points, 0, ordinary=True)
         yield from (Evidence(plan.function, trial) for trial in plan.bulk())
 
@@ -89,7 +84,7 @@ def aimed(
     for trial in known:
         function = made(trial.dims)
         yield from if_any(function, again(function, trial))
-    dims = dict.fromkeys(middle(subject), 1) if subject.elementwise else middle(subject)
+    dims = dict.fromkeys(subject.middle, 1) if subject.elementwise else subject.middle
     yield from if_any(made(dims), beyond(base(dims), made(dims), dims))
 
 

@@ -69,21 +69,20 @@ class Subject:
         """
         if self.options.point is not None:
             return (sizes_of(self.spec, self.options.point, self.options.dims),)
-        every = self._every_size
-        return tuple(dims for dims in every if self._void(dims) is None) or every
+        every = assignments(self.spec.dims)
+        return tuple(dims for place, dims in enumerate(every) if place not in self._void) or every
 
-    @property
-    def _every_size(self) -> tuple[Mapping[str, int], ...]:
-        return () if self.options.point is not None else assignments(self.spec.dims)
-
-    def _void(self, dims: Mapping[str, int]) -> str | None:
-        """Why there is no value at sizes of which one is 0; None where there is one."""
-        try:
+    @cached_property
+    def _void(self) -> Mapping[int, str]:
+        """Why there is no value at choices of the dims of which one is 0, by their places."""
+        found: dict[int, str] = {}
+        for place, dims in enumerate(assignments(self.spec.dims)):
             if 0 in dims.values():
-                self.derivation(dims)
-        except LowerError as error:
-            return str(error)
-        return None
+                try:
+                    self.derivation(dims)
+                except LowerError as error:
+                    found[place] = str(error)
+        return found
 
     def derivation(self, dims: Mapping[str, int]) -> Derivation:
         """Value and gradient at these sizes; each derived once."""
@@ -168,8 +167,8 @@ class Subject:
 
         And sizes at which there is no value.
         """
-        void = (self._void(dims) for dims in self._every_size)
-        return {**self.plan.dropped, **Counter(f"sizes of 0: {why}" for why in void if why)}
+        void = {} if self.options.point is not None else self._void
+        return {**self.plan.dropped, **Counter(f"sizes of 0: {why}" for why in void.values())}
 
     def _examples(self) -> Iterator[Trial]:
         for example in self.spec.examples:
@@ -185,12 +184,12 @@ class Subject:
         """A few points of a user's own code, fed what its backward has at hand."""
         if self.implementation.kind != "user":
             return ()
-        found = returned(self.function, self._ordinary_sizes)
+        found = returned(self.function, self.middle)
         return () if found is None else (found,)
 
     @property
-    def _ordinary_sizes(self) -> Mapping[str, int]:
-        """Neither the smallest nor all alike, where there are such."""
+    def middle(self) -> Mapping[str, int]:
+        """A choice of sizes that are neither the smallest nor all alike, where there is one."""
         return self.sizes[min(1, len(self.sizes) - 1)]
 
     @cached_property
@@ -198,7 +197,7 @@ class Subject:
         """Points at which a user's own code takes another way; torch's own is not traced."""
         if self.implementation.kind != "user" or self.options.point is not None:
             return ()
-        found = probed(self.function, self._ordinary_sizes)
+        found = probed(self.function, self.middle)
         return () if found is None else (found,)
 
     def at(

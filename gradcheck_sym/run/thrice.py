@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from gradcheck_sym.autograd.transforms import reached
+from gradcheck_sym.autograd.transforms import Reach, reached
 from gradcheck_sym.run.derived import at_sizes, gradient_at
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
@@ -39,7 +39,8 @@ def wrong_again(
     gradient: the gradient as a function at some sizes. known: points of it. judged: what a check
     says of evidence.
     """
-    if subject.options.point is not None or not _is_by_hand(gradient(known.dims), known):
+    # a Function takes part in the second derivative that the gradient has not
+    if subject.options.point is not None or not _reach(gradient(known.dims), known).by_hand:
         return
     dims = min(subject.sizes[:2], key=lambda sizes: (1 in sizes.values(), sum(sizes.values())))
     try:
@@ -55,17 +56,15 @@ def wrong_again(
                 yield replace(result, message=f"the third derivative: {result.message}")
 
 
-def _is_by_hand(gradient: Function, trial: Trial) -> bool:
-    """Whether a Function takes part in the second derivative that the gradient has not."""
-    few = {name: array[:_FEW] for name, array in trial.values.items()}
-    wrt, fed = trial.derivation.wrt, trial.cotangents[:_FEW]
-    return reached(gradient.implementation, few, wrt, fed, trial.dtype.name).by_hand
-
-
 def _is_promised(second: Evidence) -> bool:
     """Whether the second derivative keeps nothing but inputs, and has a graph that leads to any."""
-    trial = second.trial
-    few = {name: array[:_FEW] for name, array in trial.values.items()}
-    wrt, fed = trial.derivation.wrt, trial.cotangents[:_FEW]
-    reach = reached(second.function.implementation, few, wrt, fed, trial.dtype.name)
+    reach = _reach(second.function, second.trial)
     return bool(reach.inputs) and not reach.keeps
+
+
+def _reach(function: Function, trial: Trial) -> Reach:
+    """What the graph of a function's gradient leads to, at a few points of its trial."""
+    few = trial.take(range(min(_FEW, len(trial.claimed))))
+    return reached(
+        function.implementation, few.values, trial.derivation.wrt, few.cotangents, trial.dtype.name
+    )

@@ -146,6 +146,13 @@ class Derivation:
         parts = [values[name].reshape(lanes, size) for name, size in pairs]
         return np.concatenate([*parts, cotangents.reshape(lanes, self.values)], axis=1)
 
+    def unpack(self, rows: Floats) -> dict[str, Floats]:
+        """The inputs' arrays, (points, *shape), of such rows; what is fed is left out."""
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])
+        parts = np.split(rows, ends, axis=1)[:-1]
+        pairs = zip(self.shapes.items(), parts, strict=True)
+        return {name: part.reshape(len(rows), *shape) for (name, shape), part in pairs}
+
     def at_unit_scale(self, rows: Floats) -> Floats:
         """The same points, with all that only multiplies slopes from 1 to 2: cotangents, tangents.
 

@@ -50,9 +50,7 @@ def tangent_of(base: Derivation, along: Mapping[str, str], wrt: tuple[str, ...] 
     derived = _derived(builder, outputs, base.out_shape, {**base.shapes, **tangents}, wrt)
     joined = [part for part in base.joined if part.stop <= base.values]
     if wrt:
-        joined.append(
-            slice(derived.values, len(derived.joint.outputs))
-        )  # by the Hessian, all of it
+        joined.append(slice(derived.values, len(derived.joint.outputs)))  # all of the Hessian's
     return replace(derived, joined=(*joined,), scales=(*base.scales, *tangents))
 
 

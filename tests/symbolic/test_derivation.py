@@ -53,6 +53,8 @@ def test_packing_lays_points_out_as_rows(derived: Any) -> None:
     rows = derivation.pack(values, np.array([[0.5, -0.5]] * 3))
     assert rows.shape == (3, 8)
     assert rows[1].tolist() == [4.0, 5.0, 6.0, 7.0, 7.0, 8.0, 0.5, -0.5]
+    for name, array in derivation.unpack(rows).items():
+        np.testing.assert_array_equal(array, values[name])
     found = evaluate(derivation.joint, rows)
     np.testing.assert_allclose(
         np.stack(found[:2], 1), np.einsum("kij,kj->ki", values["m"], values["v"])

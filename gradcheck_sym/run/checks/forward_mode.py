@@ -12,7 +12,7 @@ from gradcheck_sym.run.derived import at_sizes, tangent_at
 from gradcheck_sym.run.elsewhere import WIDE, at_middle, elsewhere, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
-from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
+from gradcheck_sym.run.sample import Sample, aimed, exampled, sampled, spread
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.spec.checks import tangent_name
@@ -27,7 +27,7 @@ _EXCUSES = frozenset({Feature.FORWARD_MODE, Feature.DERIVATIVE, Feature.OTHER})
 def forward_mode(subject: Subject) -> Iterator[Result]:
     """One result: the value is J v, for tangents v of all inputs with a gradient, and of each."""
     tangent = _tangent(subject)
-    together = sampled(subject, tangent(middle(subject)), _SAMPLE)
+    together = sampled(subject, tangent(subject.middle), _SAMPLE)
     evidence = [
         *exampled(subject, tangent),
         *spread(subject, tangent, _MANY),

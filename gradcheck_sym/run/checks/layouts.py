@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gradcheck_sym.autograd.layouts import (
@@ -195,17 +195,18 @@ def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
     for dims in larger_sizes(subject):
         yield from _at(subject, dims, _told(dims), refused)
     for dims in empty_sizes(subject):
-        for item in _at(subject, dims, _told(dims), refused):
-            if item.trial.raised and item.trial.derivation.values:  # by convention alone
-                refused.append(_told(dims))
-            else:
-                yield item
+        yield from _at(subject, dims, _told(dims), refused, refuses=_refuses_nothing)
     for variant, told in broadcast(subject):
-        for item in _at(variant, variant.sizes[-1], told, refused):
-            if item.trial.raised or not item.trial.valued:
-                refused.append(told)
-            else:
-                yield item
+        yield from _at(variant, variant.sizes[-1], told, refused, refuses=_refuses_to_broadcast)
+
+
+def _refuses_nothing(trial: Trial) -> bool:
+    """Whether it raises where a value is that of no elements: by convention alone there is one."""
+    return bool(trial.raised) and trial.derivation.values > 0
+
+
+def _refuses_to_broadcast(trial: Trial) -> bool:
+    return bool(trial.raised) or not trial.valued
 
 
 def _in_many_rows(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
@@ -224,15 +225,23 @@ def _told(dims: Dims) -> str:
 
 
 def _at(
-    subject: Subject, dims: Dims, told: str, refused: list[str], sample: Sample = _SAMPLE
+    subject: Subject,
+    dims: Dims,
+    told: str,
+    refused: list[str],
+    sample: Sample = _SAMPLE,
+    refuses: Callable[[Trial], bool] = lambda trial: False,
 ) -> Iterator[Evidence]:
-    """A few points at one choice of sizes; none where the mathematics or a domain has none."""
+    """A few points at one choice of sizes; none where the mathematics or a domain has none.
+
+    refuses: what is no fault there, besides a forward that takes no such tensors.
+    """
     try:
         made = replace(subject.function, setting=told, together="each")
         trial = sampled(subject, made, sample, (dims,))[-1].trial
     except (LowerError, ProgramError, SamplingError):
         return
-    if trial.is_refused:
+    if trial.is_refused or refuses(trial):
         refused.append(told)
     else:
         yield Evidence(made, trial)

@@ -19,7 +19,7 @@ from gradcheck_sym.autograd.purity import impurities
 from gradcheck_sym.autograd.reverse import forward_output_shape
 from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.function import Dims, Floats
-from gradcheck_sym.run.sample import Sample, middle, sampled
+from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.shapes import large_size
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import unjudged
@@ -91,7 +91,7 @@ def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | No
         more = _drawn(subject, "purity besides", trial.dims, 1)
         yield few if more is None else _joined(few, more), None
         return
-    sizes = next((dims for dims in subject.sizes if dims != middle(subject)), None)
+    sizes = next((dims for dims in subject.sizes if dims != subject.middle), None)
     others = None
     if sizes is not None:
         others = sampled(subject, subject.function, _SAMPLE, (sizes,))[-1].trial.values

@@ -24,7 +24,7 @@ from gradcheck_sym.run.elsewhere import in_layouts, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function, Request
 from gradcheck_sym.run.probing import unwanted
-from gradcheck_sym.run.sample import Sample, middle, sampled
+from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.shapes import wide_sizes
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
@@ -92,7 +92,7 @@ def _ways(subject: Subject) -> Iterator[tuple[Function, Trial]]:
 def _unwanted(subject: Subject) -> Iterator[Trial]:
     """Points at which a user's own code takes another way where no gradient is wanted."""
     if subject.options.point is None:
-        trial = unwanted(subject.function, middle(subject))
+        trial = unwanted(subject.function, subject.middle)
         yield from () if trial is None else (trial,)
 
 

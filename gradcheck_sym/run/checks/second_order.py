@@ -21,7 +21,7 @@ from gradcheck_sym.run.elsewhere import WIDE, at_middle, elsewhere, wrong_in_oth
 from gradcheck_sym.run.evidence import Evidence, Pardon
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.promised import excuse
-from gradcheck_sym.run.sample import Sample, aimed, exampled, middle, sampled, spread
+from gradcheck_sym.run.sample import Sample, aimed, exampled, sampled, spread
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.thrice import wrong_again
 from gradcheck_sym.run.tracked import in_other_ways, with_graph
@@ -112,7 +112,10 @@ def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
     for make, entries in _OTHERWISE:
         function = at_sizes(make, subject.function_at)
         try:
-            evidence = [*exampled(subject, function), *_few(subject, function)]
+            evidence = [
+                *exampled(subject, function),
+                *sampled(subject, function(subject.middle), _OF_TANGENT),
+            ]
         except ProgramError:
             continue
         asked = entries or subject.graded
@@ -122,10 +125,6 @@ def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
             if result.verdict is Verdict.WRONG:
                 found.setdefault(result.input, result)
     return found
-
-
-def _few(subject: Subject, made: Callable[[Dims], Function]) -> Sequence[Evidence]:
-    return sampled(subject, made(middle(subject)), _OF_TANGENT)
 
 
 def _gradient(subject: Subject) -> Callable[[Dims], Function]:
@@ -163,7 +162,7 @@ def _at_points(subject: Subject, made: Callable[[Dims], Function]) -> list[Evide
     return [
         *exampled(subject, made),
         *spread(subject, made, _MANY),
-        *sampled(subject, made(middle(subject)), _SAMPLE),
+        *sampled(subject, made(subject.middle), _SAMPLE),
     ]
 
 
