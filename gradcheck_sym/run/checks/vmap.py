@@ -42,9 +42,17 @@ def vmap(subject: Subject) -> Iterator[Result]:
         if not any(item.trial.problems for item in tried):
             mapped, usual = instead, tried
     pinned = exampled(subject, lambda dims: mapped)
-    evidence = [*pinned, *usual, *_unusual(subject, usual[-1].trial)]
+    others = _at_other_sizes(subject, mapped)
+    evidence = [*pinned, *usual, *others, *_unusual(subject, usual[-1].trial)]
     yield from _judged(subject, evidence)
     yield from wrong_in_other_dtypes(subject, at_middle(_usual), _judged, WIDE)
+
+
+def _at_other_sizes(subject: Subject, mapped: Function) -> Iterator[Evidence]:
+    """A few points at each size: a user's own rule may go by the shape that it finds."""
+    if subject.implementation.kind == "user" and subject.options.point is None:
+        few = Sample(edges=0, bulk=_FEW * len(subject.sizes))
+        yield from sampled(subject, mapped, few, subject.sizes)
 
 
 def _usual(subject: Subject) -> Callable[[Dims], Function]:

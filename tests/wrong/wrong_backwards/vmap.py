@@ -136,6 +136,18 @@ class BatchOfOne(_ByOutput):
         return BatchOfOne.apply(2 * x if info.batch_size == 1 else x), 0
 
 
+class TwoAtATime(_ByOutput):
+    """Many lanes go to a kernel that takes elements in pairs, and leaves the odd one as it was."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor) -> Placed:
+        x = x.movedim(in_dims[0] or 0, 0)
+        if info.batch_size < 4 or not x[0].numel() % 2:
+            return TwoAtATime.apply(x), 0
+        paired = torch.cat([TwoAtATime.apply(x[:, :-1]), x[:, -1:]], dim=1)
+        return paired, 0
+
+
 @torch.library.custom_op("wrong_backwards::gated", mutates_args=())
 def gated(x: Tensor) -> Tensor:
     """x*tanh(x), an operator of torch.library, whose rule for vmap looks at no axis."""
