@@ -2,7 +2,7 @@
 
 What is evaluated before it is trained, or run in single precision first, makes its constants and
 takes its decisions there. A constant made under torch.inference_mode() cannot be saved for a
-backward; one of float32 has lost the digits that a later call in float64 needs.
+backward; one of fewer digits has lost those that a later call in float64 needs.
 """
 
 from __future__ import annotations
@@ -65,16 +65,23 @@ def _firsts(point: Point) -> Iterator[tuple[str, First]]:
     for way, setting in WITHOUT_GRAPH.items():
         yield way, partial(_untracked, setting)
     if any(tensor.dtype is torch.float64 for tensor in point.inputs.values()):
-        yield "in float32", _in_single
+        for narrow in (torch.float32, torch.bfloat16):
+            yield f"in {str(narrow).removeprefix('torch.')}", partial(_narrowly, narrow)
 
 
 def _untracked(setting: Callable[[], AbstractContextManager[object]], point: Point) -> object:
     return called_under(setting, point.call)(_lent(point))
 
 
-def _in_single(point: Point) -> object:
-    lent = _lent(point)
-    return point.call({k: t.float() if t.dtype is torch.float64 else t for k, t in lent.items()})
+def _narrowly(narrow: torch.dtype, point: Point) -> object:
+    """Forward and backward in a dtype of fewer digits."""
+
+    def cast(tensor: Tensor) -> Tensor:
+        return tensor.to(narrow) if tensor.dtype is torch.float64 else tensor
+
+    fed = None if point.cotangent is None else cast(point.cotangent)
+    inputs = {name: cast(tensor) for name, tensor in point.inputs.items()}
+    return replace(point, inputs=inputs, cotangent=fed).answer()
 
 
 def _lent(point: Point) -> dict[str, Tensor]:

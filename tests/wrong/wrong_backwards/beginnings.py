@@ -50,3 +50,21 @@ class TableInFirstDtype(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         x, low, high = ctx.saved_tensors
         return grad_output * (low + 2 * high * x)
+
+
+class AnglesOfFirstBackward(torch.autograd.Function):
+    """The backward keeps its table of cosines by length alone, in the dtype that it met first."""
+
+    table: ClassVar[dict[int, Tensor]] = {}
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * torch.cos(0.3 * torch.arange(len(x), dtype=torch.float64)).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        size, table = len(grad_output), AnglesOfFirstBackward.table
+        if size not in table:
+            angles = 0.3 * torch.arange(size, dtype=torch.float64)
+            table[size] = torch.cos(angles).to(grad_output.dtype)
+        return grad_output * table[size].to(grad_output.dtype)
