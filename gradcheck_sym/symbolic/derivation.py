@@ -27,7 +27,13 @@ from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
 from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
 from gradcheck_sym.symbolic.rounded import rounded
-from gradcheck_sym.symbolic.sensitivities import least_sensitivities, sensitivities, swings
+from gradcheck_sym.symbolic.sensitivities import (
+    Groups,
+    apart,
+    least_sensitivities,
+    sensitivities,
+    swings,
+)
 from gradcheck_sym.symbolic.taylor import met, recomputed
 from gradcheck_sym.symbolic.vectors import FEWEST, Vectors
 
@@ -179,7 +185,15 @@ class Derivation:
 
     def sensitivities_of(self, rows: Floats, precision: int) -> Floats:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
-        return self._batched(sensitivities, rows, precision)
+        moved = partial(sensitivities, groups=self._groups(precision))
+        return self._batched(moved, rows, precision)
+
+    def _groups(self, precision: int) -> Groups:
+        """What may be moved at once, worked out once for a precision."""
+        known = self._apart
+        if precision not in known:
+            known[precision] = apart(self._sharp, precision)
+        return known[precision]
 
     def least_sensitivities_of(self, rows: Floats, precision: int, noise: Floats) -> Floats:
         """Bounds on them from below, (points, outputs); 0 where none is told.
@@ -209,7 +223,7 @@ class Derivation:
 
     def swings_of(self, rows: Floats, precision: int) -> Floats:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
-        return self._batched(swings, rows, precision)
+        return self._batched(partial(swings, groups=self._groups(precision)), rows, precision)
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating value and gradient as written, in the dtype, may lose at a point."""
@@ -311,6 +325,11 @@ class Derivation:
             changed = replace(self, joint=joint or self.joint, forward=forward or self.forward)
             known[dtype.name] = changed if joint else None
         return known[dtype.name]
+
+    @cached_property
+    def _apart(self) -> dict[int, Groups]:
+        """The groups by precision."""
+        return {}
 
     @cached_property
     def _rounded(self) -> dict[str, Program]:

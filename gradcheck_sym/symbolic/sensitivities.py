@@ -1,15 +1,19 @@
 """What one rounding of every input and constant moves the outputs by, for whole batches.
 
 The same as `careful.Careful.sensitivities`, by differences in a hardware format: each input and
-constant is moved alone, a little up and a little down. Where the two ways tell different slopes
-(a branch between them, or nothing but rounding), or terms cancel that carry the format's own
+constant is moved alone, a little up and a little down; at once with it those that no output shares
+with it, as the columns of a sparse Jacobian are found together. Where the two ways tell different
+slopes (a branch between them, or nothing but rounding), or terms cancel that carry the format's own
 rounding, the answer is left open.
+
+Curtis, Powell, Reid, On the estimation of sparse Jacobian matrices, IMA Journal of Applied
+Mathematics 13 (1974).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +26,7 @@ from gradcheck_sym.symbolic.program import Program
 Floats = npt.NDArray[np.float64]
 
 Move = Mapping[int, float]  # instruction -> the share of itself that is added to its result
+Groups = Sequence[Sequence[int]]  # instructions that are moved at once
 
 _CELLS = 2**21  # numbers that are held at once
 _MOST_CELLS = 2**22  # of one point: beyond, moving each input takes too long
@@ -30,7 +35,46 @@ _LOPSIDED = 16.0  # up over down, or the other way round: at a bend they are ali
 _ALIKE = 2.0**-8  # of the slopes up and down; a sensitivity needs no more digits
 
 
-def sensitivities(program: Program, rows: Floats, precision: int, carrier: Carrier) -> Floats:
+def apart(program: Program, precision: int) -> Groups:
+    """The inputs, and constants that the dtype does not hold; no output depends on two of a group.
+
+    Greedily, each in the first group that it fits into.
+    """
+    movable = _movable(program, precision)
+    bit = {place: 1 << number for number, place in enumerate(movable)}
+    uses: list[int] = []  # what each instruction depends on, as bits
+    for index, step in enumerate(program.code):
+        used = bit.get(index, 0)
+        for arg in step.args:
+            used |= uses[arg]
+        uses.append(used)
+    moved = [0] * len(movable)  # the outputs that depend on each, as bits
+    for number, at in enumerate(program.outputs):
+        for at_bit in _set_bits(uses[at]):
+            moved[at_bit] |= 1 << number
+    groups: list[list[int]] = []
+    taken: list[int] = []  # the outputs that depend on a group
+    for place, outputs in zip(movable, moved, strict=True):
+        fits = (number for number, others in enumerate(taken) if not others & outputs)
+        number = next(fits, len(groups))
+        if number == len(groups):
+            groups.append([])
+            taken.append(0)
+        groups[number].append(place)
+        taken[number] |= outputs
+    return groups
+
+
+def _set_bits(bits: int) -> Iterator[int]:
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
+
+
+def sensitivities(
+    program: Program, rows: Floats, precision: int, carrier: Carrier, groups: Groups
+) -> Floats:
     """What one rounding moves each output by, to first order: (points, outputs), NaN in doubt.
 
     Args:
@@ -38,9 +82,10 @@ def sensitivities(program: Program, rows: Floats, precision: int, carrier: Carri
         rows: (points, inputs), exact.
         precision: bits of the dtype under test.
         carrier: the format to compute in.
+        groups: of the program at that precision, as `apart` tells them.
     """
     share = math.sqrt(carrier.unit)  # what is cut off and what is rounded are alike then
-    moves = _alone(program, precision, share)
+    moves = _alone(groups, share)
     if len(moves) * len(program.code) > _MOST_CELLS:  # one output after the other is quicker
         return np.full((len(rows), len(program.outputs)), np.nan)
 
@@ -85,7 +130,9 @@ def least_sensitivities(
     return _in_parts(program, rows, moves, carrier, steepest)
 
 
-def swings(program: Program, rows: Floats, precision: int, carrier: Carrier) -> Floats:
+def swings(
+    program: Program, rows: Floats, precision: int, carrier: Carrier, groups: Groups
+) -> Floats:
     """What a whole rounding of every input and constant moves each output by, farther up or down.
 
     (points, outputs); NaN where up and down are so different that a branch may lie between.
@@ -99,7 +146,7 @@ def swings(program: Program, rows: Floats, precision: int, carrier: Carrier) -> 
         near = (most <= least * _LOPSIDED + noise).all(axis=0)
         return np.where(near, most.sum(axis=0).astype(np.float64), np.nan)
 
-    moves = _alone(program, precision, 2.0**-precision)
+    moves = _alone(groups, 2.0**-precision)
     return _in_parts(program, rows, moves, carrier, farther)
 
 
@@ -130,9 +177,9 @@ def _movable(program: Program, precision: int) -> list[int]:
     ]
 
 
-def _alone(program: Program, precision: int, share: float) -> list[Move]:
-    """Each thing that is movable alone, up and down by a share of itself."""
-    return [{place: sign * share} for place in _movable(program, precision) for sign in (1.0, -1.0)]
+def _alone(groups: Groups, share: float) -> list[Move]:
+    """Each thing that is movable, up and down by a share of itself; those of a group at once."""
+    return [dict.fromkeys(group, sign * share) for group in groups for sign in (1.0, -1.0)]
 
 
 def _moved(program: Program, rows: Floats, moves: Sequence[Move], carrier: Carrier) -> Numbers:

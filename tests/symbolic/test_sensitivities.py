@@ -11,7 +11,8 @@ from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.symbolic import sensitivities as sensitivities_module
 from gradcheck_sym.symbolic.carriers import EXTENDED, carrier_for
-from gradcheck_sym.symbolic.sensitivities import sensitivities
+from gradcheck_sym.symbolic.program import reachable
+from gradcheck_sym.symbolic.sensitivities import apart, sensitivities
 
 DTYPES = ["bfloat16", "float32"] + ([] if EXTENDED is None else ["float64"])
 FORMULAS = [
@@ -73,7 +74,8 @@ def test_a_branch_next_to_the_point_is_left_open(derived: Any) -> None:
     carrier = carrier_for(24)
     assert carrier is not None
     derivation = derived("where(x > 1, 5*x, x)")
-    found = sensitivities(derivation.joint, np.array([[1.0, 1.0], [2.0, 1.0]]), 24, carrier)
+    joint, rows = derivation.joint, np.array([[1.0, 1.0], [2.0, 1.0]])
+    found = sensitivities(joint, rows, 24, carrier, apart(joint, 24))
     assert np.isnan(found[0, 0])
     assert found[1, 0] == pytest.approx(10 * 2.0**-24)
 
@@ -138,3 +140,29 @@ def test_what_has_too_many_inputs_is_left_to_single_outputs(derived: Any) -> Non
     sensitive = derivation.sensitive(row[0].tolist(), form)
     assert sensitive(0) == pytest.approx(2 * size * 2.0**-24)
     assert sensitive(1) == pytest.approx(2 * 2 * 2.0**-24)  # 2*x*cotangent
+
+
+@pytest.mark.parametrize(
+    "formula, shapes, groups",
+    [
+        ("sin(x)", {"x": (50,)}, 2),  # all of x, all that is fed
+        ("sin(pi*x)", {"x": (50,)}, 3),  # and a constant that no dtype holds
+        ("2*sin(x)", {"x": (50,)}, 2),
+        ("softmax(x, dim=1)", {"x": (9, 3)}, 6),  # a row's own elements, and what they are fed
+        ("sum(x*y)", {"x": (5,), "y": (5,)}, 11),
+        ("x*s", {"x": (20,), "s": ()}, 41),  # the gradient by s has all of x and of what is fed
+        ("where(x > 0, x, flip(x, 0))", {"x": (2,)}, 4),  # a condition is a dependency, too
+    ],
+)
+def test_what_no_output_shares_is_moved_at_once(
+    formula: str, shapes: dict[str, tuple[int, ...]], groups: int, derived: Any
+) -> None:
+    """As few groups as there are numbers that one output depends on, where it is that simple."""
+    joint = derived(formula, shapes).joint
+    found = apart(joint, 24)
+    assert len(found) == groups
+    movable = [place for group in found for place in group]
+    assert len(set(movable)) == len(movable)
+    for group in found:
+        for at in joint.outputs:
+            assert len(reachable(joint.code, [at]) & set(group)) <= 1
