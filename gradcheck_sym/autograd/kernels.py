@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any, final
@@ -138,22 +138,28 @@ def base_name(function: Any) -> str:
     return name.rstrip("_") if function._schema.is_mutable else name
 
 
-def tensors(*given: Any) -> Iterator[Tensor]:
+def tensors(*given: Any) -> list[Tensor]:
     """All tensors among arguments or results, in order."""
+    found: list[Tensor] = []
+    _gather(given, found)
+    return found
+
+
+def _gather(given: Iterable[Any], found: list[Tensor]) -> None:
     for item in given:
         if isinstance(item, Tensor):
-            yield item
+            found.append(item)
         elif isinstance(item, (tuple, list)):
-            yield from tensors(*item)
+            _gather(item, found)
         elif isinstance(item, dict):
-            yield from tensors(*item.values())
+            _gather(item.values(), found)
 
 
 def written(function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> list[Tensor]:
     """The tensors that an operation writes to."""
     places = _written(function)
     given = [arguments[k] if k < len(arguments) else options.get(name) for k, name in places]
-    return list(tensors(given))
+    return tensors(given)
 
 
 @cache

@@ -54,10 +54,11 @@ class Perturbed(EagerMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation; where it rounds, with other errors."""
         kwargs = kwargs or {}
-        if not self._begun or any(tensor.is_meta for tensor in tensors(args, kwargs)):
+        given = tensors(args, kwargs)
+        if not self._begun or any(tensor.is_meta for tensor in given):
             return func(*args, **kwargs)  # forward mode looks at shapes, where there are no numbers
         kind = kind_of(func, args)
-        if kind is Kind.FACTORY or all(map(self._is_constant, tensors(args, kwargs))):
+        if kind is Kind.FACTORY or all(map(self._is_constant, given)):
             result = func(*args, **kwargs)
             self._constants |= {_storage(tensor): tensor for tensor in tensors(result)}
             return result
@@ -99,7 +100,7 @@ class Perturbed(EagerMode):
 
         x - 1/3 may be 0 where x is beyond a third, though the subtraction is exact.
         """
-        operands = list(tensors(args))
+        operands = tensors(args)
         if not operands or not operands[0].is_floating_point():
             return args
         unit, salt = _roundoff(operands[0].dtype), crc32(f"{self._seed}".encode())
@@ -109,7 +110,7 @@ class Perturbed(EagerMode):
     def _rounded(self, func: Any, kind: Kind, args: Any, kwargs: Any) -> Any:
         salt = crc32(f"{self._seed} {func}".encode())
         if kind is Kind.CAST:
-            source = list(tensors(args))[-1]  # of a copy into another, the second
+            source = tensors(args)[-1]  # of a copy into another, the second
             key = key_of([source])
             return _changed(func, args, kwargs, lambda out: self._cast(out, source, salt, key))
         if kind is Kind.ELEMENTARY:

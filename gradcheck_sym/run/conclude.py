@@ -10,12 +10,12 @@ from functools import partial
 from itertools import chain
 from typing import Any, final
 
-from gradcheck_sym.autograd.rounding import RUNS
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.evidence import Columns, Evidence, Finding, Pardon, Question
 from gradcheck_sym.run.judge import Judgement
 from gradcheck_sym.run.outline import Part, outline
-from gradcheck_sym.run.smallest import QUICKLY, elements, smallest
+from gradcheck_sym.run.patience import ALL, QUICKLY
+from gradcheck_sym.run.smallest import elements, smallest
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.witness import accuse, measure
 from gradcheck_sym.symbolic.derivation import Derivation
@@ -149,18 +149,18 @@ def blank(subject: Subject, check: str, entry: str | None) -> Result:
 
 
 def _judgements(asked: Question) -> Iterator[_Judged]:
-    """All evidence judged: with less patience for rounding once something is wrong.
+    """All evidence judged: with less patience once something is wrong.
 
     Where the function is wrong as it is usually run, special ways of running tell nothing more.
     """
     known = (asked.accused, asked.entry) in asked.subject.told
-    runs, usually = QUICKLY if known else RUNS, False
+    patience, usually = QUICKLY if known else ALL, False
     for evidence in asked.evidence:
         if usually and evidence.trial.setting:
             continue
-        function = replace(evidence.function, runs=runs)
+        function = replace(evidence.function, patience=patience)
         made = function.judge(evidence.trial, asked.columns(evidence.trial.derivation))
-        runs = QUICKLY if made.is_wrong else runs
+        patience = QUICKLY if made.is_wrong else patience
         usually |= made.is_wrong and not evidence.trial.setting
         yield _Judged(evidence, made)
 

@@ -15,9 +15,10 @@ from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.overflow import overflow
 from gradcheck_sym.autograd.recalled import recalled
 from gradcheck_sym.autograd.reverse import reverse
-from gradcheck_sym.autograd.rounding import RUNS, reach, spreads
+from gradcheck_sym.autograd.rounding import reach, spreads
 from gradcheck_sym.run.judge import Judgement, judge
 from gradcheck_sym.run.nearby import jumps, stands_out
+from gradcheck_sym.run.patience import ALL, Patience
 from gradcheck_sym.run.trial import Trial, anything
 from gradcheck_sym.sampling.bulk import cotangents
 from gradcheck_sym.sampling.ordinals import round_to
@@ -85,7 +86,7 @@ class Function:
     stream: Callable[[str, Dims], np.random.Generator]  # random numbers for a purpose at some sizes
     together: str = "each"  # how many points are run at once; see autograd.reverse.MODES
     claimant: Claimant = backward
-    runs: int = RUNS  # perturbed ones, at most, before an error is no rounding
+    patience: Patience = ALL  # with what is in doubt
     setting: str = ""  # what is special about how it is run, such as "x transposed"
     smooth: bool = False  # only regular points are judged: the value itself is a derivative
     kinks: Mapping[str, str] = field(default_factory=dict)  # input -> the member demanded at kinks
@@ -151,6 +152,7 @@ class Function:
                 self._rounding,
                 self._overflow,
                 together=together,
+                most=self.patience.points,
                 at_kinks=partial(self._rounding, bits=self.dtype.bits),
             )
         judgement: Judgement = trial.judged[key]
@@ -184,7 +186,8 @@ class Function:
     def _explained(self, trial: Trial, lanes: list[int], errors: Floats, bits: int) -> Mask:
         """The same, found out by perturbed runs: the more of them, the fewer are in doubt."""
         explained = errors <= 0
-        for runs in (*_FIRST, self.runs) if self.runs else ():
+        most = self.patience.runs
+        for runs in (*_FIRST, most) if most else ():
             left = np.flatnonzero(~explained.all(axis=1))
             if not left.size:
                 break
@@ -226,7 +229,7 @@ class Function:
                 explained |= errors <= reach() * moved
             if explained.all():
                 return explained
-        if runs < self.runs:
+        if runs < self.patience.runs:
             return explained
         plain = _in_columns(derivation, len(lanes), found.plain.values, found.plain.gradients)
         left = np.where(explained, 0.0, errors)

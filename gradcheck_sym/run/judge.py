@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from gradcheck_sym.run.beyond import beyond
 from gradcheck_sym.run.kinks import JUDGED, at_kink
+from gradcheck_sym.run.patience import ALL
 from gradcheck_sym.run.trial import Fault, Floats, Rounding, Trial
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Verdict
@@ -27,7 +28,6 @@ from gradcheck_sym.verdict.ruling import Ruling
 # Why a claim, by lane and column, is no finite number where that is no mistake; else "".
 Overflow = Callable[[Trial, int, int], str]
 
-_MOST_DOUBTS = 600  # points of one trial that are looked at with care
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
 _GROWTH = 4  # times as many; where points are run together, all the others
@@ -62,14 +62,16 @@ def judge(
     overflow: Overflow = lambda trial, lane, column: "",
     *,
     together: bool = False,
+    most: int = ALL.points,
     at_kinks: Rounding | None = None,
 ) -> Judgement:
     """Every number of those columns against its truth.
 
     together: whether asking about the rounding of many points costs no more than of one.
+    most: points in doubt that are looked at with care.
     at_kinks: the rounding that is excused beside an element at a kink; None: the same.
     """
-    judging = _Judging(trial, columns, rounding, overflow, together, at_kinks or rounding)
+    judging = _Judging(trial, columns, rounding, overflow, together, most, at_kinks or rounding)
     judging.run()
     decided = len(trial.claimed) - judging.dropped.total()
     faults = tuple(judging.faults)
@@ -88,6 +90,7 @@ class _Judging:
     rounding: Rounding
     overflow: Overflow
     together: bool
+    most: int
     at_kinks: Rounding
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -104,9 +107,9 @@ class _Judging:
         self._leave_out(as_usual)
         tight, loose = (self._within(share) | as_usual for share in self.trial.shares)
         doubtful, count = self._by_size(self._unexplained(self._within_range(~loose))), _AT_ONCE
-        if len(doubtful) > _MOST_DOUBTS:
-            self.dropped[f"in doubt, after {_MOST_DOUBTS} others"] = len(doubtful) - _MOST_DOUBTS
-            doubtful = doubtful[:_MOST_DOUBTS]
+        if len(doubtful) > self.most:
+            self.dropped[f"in doubt, after {self.most} others"] = len(doubtful) - self.most
+            doubtful = doubtful[: self.most]
         while doubtful:
             some, doubtful = doubtful[:count], doubtful[count:]
             self._settle(some)

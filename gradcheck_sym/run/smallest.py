@@ -8,12 +8,12 @@ from typing import final
 
 from gradcheck_sym.run.evidence import Columns, Evidence, Finding, Question
 from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.patience import NO_RUNS, QUICKLY
 from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.verdict.records import Verdict
 
-QUICKLY = 4  # perturbed runs where something is wrong already
 _LARGE = 16  # numbers of a point beyond which shrinking takes too long
 
 
@@ -59,7 +59,7 @@ class _Kind:
     @property
     def function(self) -> Function:
         """The function while points are made simpler; what is found is judged again."""
-        return replace(self.start.evidence.function, runs=0 if self._gross else QUICKLY)
+        return replace(self.start.evidence.function, patience=NO_RUNS if self._gross else QUICKLY)
 
     def shows(self, trial: Trial) -> bool:
         """Whether a trial has such a fault, as far as is seen quickly."""
@@ -89,7 +89,7 @@ class _Kind:
             for fault in function.judge(trial, self.columns(trial.derivation)).faults
             if fault.ruling.verdict is Verdict.WRONG
             and math.isfinite(fault.error_ulp) == finite
-            and (function.runs or _is_gross(trial, fault))
+            and (function.patience.runs or _is_gross(trial, fault))
         ]
         return max(alike, key=lambda fault: fault.error_ulp, default=None)
 
