@@ -7,6 +7,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from flint import arb, ctx
@@ -366,3 +367,18 @@ def test_polygamma_at_a_pole_is_nan() -> None:
     """On a pole, and in a ball around one, there is no value."""
     for x in (arb(0), arb(-3), arb(-2, 0.25), arb(0, 1e-30)):
         assert not balls.polygamma(1, x).is_finite()
+
+
+@pytest.mark.parametrize("formula, order", [("lgamma(x)", 0), ("digamma(x)", 1)])
+def test_polygamma_within_a_program(formula: str, order: int, derived: Any) -> None:
+    """Slopes of other functions, in the compiled kernel."""
+    found = Kernel(derived(formula).joint).enclose(np.array([[2.5, 1.0]]), 53).middle[0, 1]
+    assert found == pytest.approx(float(mpmath.polygamma(order, 2.5)), rel=1e-14)
+
+
+@pytest.mark.parametrize("x, y", [(0.5, 0.0), (-0.5, 1.0), (-0.5, -1.0), (1e-300, 0.0)])
+def test_angles_off_the_cut_are_known(x: float, y: float, program_of: Any) -> None:
+    """The branch cut of atan2(y, x) is where x is negative and y is 0, and nowhere else."""
+    program = program_of("atan2(y, x)", {"x": (), "y": ()})
+    found = Kernel(program).enclose(np.array([[x, y]]), 53).middle[0, 0]
+    assert found == pytest.approx(math.atan2(y, x), rel=1e-15)

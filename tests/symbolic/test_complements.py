@@ -74,3 +74,10 @@ def test_no_digits_are_left_to_balls(formula: str, derived: Any) -> None:
     assert np.isfinite(found.middle[:, 0]).all()
     sure = derivation.kernel.enclose(rows, form.precision)
     assert (np.abs(found.middle - sure.middle) <= found.error + sure.error).all()
+
+
+@pytest.mark.parametrize("formula", ["x*exp(x) + 2", "log(2 + x**2)", "sin(x)/x"])
+def test_nothing_else_is_written_otherwise(formula: str, derived: Any) -> None:
+    """Programs without such a sum have the same steps; one with it has others."""
+    assert with_all_digits(derived(formula).joint) == derived(formula).joint
+    assert with_all_digits(derived("1 - erf(x)").forward) != derived("1 - erf(x)").forward

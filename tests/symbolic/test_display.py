@@ -110,6 +110,8 @@ def test_elementwise_functions_need_no_index(spec_of: Any) -> None:
         "x*detach(x*x)*0.7071067811865476",
         "(x - 1)/(x + 1) - 2*x/(x + 1)**2",
         "log(x)**2/lgamma(x + 2) + atan2(x, 3) + 2**x",
+        "where(x > 1 and x < 2, x**2, x**3)",
+        "where(x < 1 or not (x < 3), sin(x), x*x)",
     ],
 )
 def test_derivatives_say_what_is_computed(formula: str, derived: Any, spec_of: Any) -> None:

@@ -328,3 +328,12 @@ def test_no_gradient_nearby_is_ever_outside(seed: int, derived: Any) -> None:
     largest = 1 + max(abs(sum(map(abs, row))) for row in nearby)
     far = gradient.judge([1000 * largest] * size, [1e-12] * size).outcome
     assert far is not Outcome.MEMBER
+
+
+@pytest.mark.parametrize("step, factor", [("ceil", 1.0), ("floor", -2.0)])
+def test_steps_beside_a_kink_keep_their_value(step: str, factor: float, around: Any) -> None:
+    """abs(x) has its kink at 0, where ceil(y) and floor(y) are whole numbers that do not move."""
+    gradient = around(f"abs(x)*{step}(y)", [0.0, -1.5 if step == "floor" else 0.5], XY)
+    assert judge(gradient, [factor, 0.0]).outcome is Outcome.MEMBER
+    assert judge(gradient, [-factor, 0.0]).outcome is Outcome.MEMBER
+    assert judge(gradient, [1.5 * factor, 0.0]).outcome is Outcome.OUTSIDE

@@ -138,3 +138,13 @@ def test_the_nearest_member_and_its_weights_are_told() -> None:
     assert beyond.gap[0] == 0 < beyond.gap[1]
     inside = contained(points, Claim((0.5, 0.0), bounds, LARGEST))
     assert inside.weights == {0: Fraction(3, 4), 1: Fraction(1, 4)}
+
+
+def test_the_error_of_a_limit_counts_by_what_is_allowed() -> None:
+    """An error of 1/4 is much where 1/8 is allowed, and little where 4 are."""
+    vague = [(slope(0.0, 0.25),)]
+    outcomes = [
+        contained(vague, Claim((value,), (Fraction(allowed),), LARGEST)).outcome
+        for value, allowed in ((0.3, "1/8"), (0.5, "1/8"), (4.1, "4"), (4.5, "4"))
+    ]
+    assert outcomes == [Outcome.UNKNOWN, Outcome.OUTSIDE, Outcome.UNKNOWN, Outcome.OUTSIDE]

@@ -43,7 +43,8 @@ where(x>0,x,-x) where(x>s,s,x) where(s<0,x,2*x) where(not(x>0),1,x) where(x>0and
 where(x<-1or(x>1),x,0) where(0<x,1,0)
 dot(v,v) dot(v,v+1) outer(v,w) matmul(m,transpose(m,0,1)) matmul(q,q) m@w v@m v@v q@q m@q
 einsum("ij,jk->ik",m,q) einsum("ij->ji",q) einsum("ii->",q) einsum("ii->i",q) einsum("i,j->ij",v,w)
-einsum("...i,i->...",m,w) einsum("ij,ij->i",q,q) einsum("i->",v)
+einsum("...i,i->...",m,w) einsum("ij,ij->i",q,q) einsum("i->",v) [m,2*m]@q [m,m]@w
+matmul(m,[q,q]) v@[m,m] einsum("i,j->ij",[s],[s]) einsum("bij,bjk->bik",[m,m],[q,q])
 real(complex(x,2)*complex(2,x)) imag(complex(s,v)) real(polar(x,3)) imag(polar(v,s))
 trace(q) trace(m) det(q) inv(q) det([q,2*q]) inv([q,2*q])
 transpose(x,D,0) transpose(x,-1,D) transpose(m,0,1) T(m) T(v) T(s) m.T mT(m) q.mT mT([q,q])

@@ -191,3 +191,14 @@ def test_the_first_power_is_the_number_itself() -> None:
     assert power.high[0] == power.moved[0] == -np.inf
     assert power.high[1] == pytest.approx(np.log2(3.0))
     assert power.moved[1] == pytest.approx(np.log2(3.0) - 24)
+
+
+@pytest.mark.parametrize(
+    "low, high, sign", [(0.5, 2.0, 1), (-2.0, -0.5, -1), (-1.0, 2.0, 0), (0.0, 2.0, 0)]
+)
+def test_the_sign_of_an_interval(low: float, high: float, sign: int) -> None:
+    """It is known where 0 is on neither side of it nor in it."""
+    ends = np.array([low]), np.array([high])
+    with np.errstate(all="ignore"):
+        found = magnitudes._of_interval(*ends, np.zeros(1))
+    assert found.sign == sign

@@ -135,3 +135,32 @@ def test_rows_are_alike_if_each_is_the_same_function_of_its_own(
     program = program_of(formula, {"x": (2, 2), "s": ()})
     names = [["x[0,0]", "x[0,1]"], ["x[1,0]", "x[1,1]"]]
     assert structure.are_alike(program, [[0, 1], [2, 3]], names, frozenset({"s"})) is expected
+
+
+@pytest.mark.parametrize(
+    "formula, apart",
+    [
+        ("exp(x) + 2", True),
+        ("x*[2, 2]", True),
+        ("x*[2, 3]", False),
+        ("x + [x[1], 0]", False),
+        ("where(x > [0, 1], x, 0)", False),
+        ("x*v", True),
+    ],
+)
+def test_elements_that_are_one_function(formula: str, apart: bool, program_of: Any) -> None:
+    """Each of its own input, and with the same constants."""
+    program = program_of(formula, {"x": (2,), "v": ()})
+    assert structure.are_alike(program, [[0], [1]], [["x[0]"], ["x[1]"]], frozenset({"v"})) is apart
+
+
+@pytest.mark.parametrize(
+    "formula, level",
+    [("3*x - 6", 2.0), ("x*3 - 6", 2.0), ("(x - 2)*(x + 2)", None), ("x*y - 6", None)],
+)
+def test_only_products_with_constants_are_lines(
+    formula: str, level: float | None, program_of: Any
+) -> None:
+    """A product of two lines is none."""
+    expected = {} if level is None else {"x": (level,)}
+    assert structure.thresholds(program_of(f"where({formula} > 0, x, y)", XY)) == expected

@@ -9,7 +9,7 @@ from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import tangent_of
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import at_sizes, tangent_at
-from gradcheck_sym.run.elsewhere import WIDE, at_middle, elsewhere, wrong_in_other_dtypes
+from gradcheck_sym.run.elsewhere import at_middle, elsewhere, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.sample import Sample, aimed, exampled, sampled, spread
@@ -37,7 +37,7 @@ def forward_mode(subject: Subject) -> Iterator[Result]:
         *elsewhere(subject, tangent),
     ]
     yield from _judged(subject, evidence)
-    yield from wrong_in_other_dtypes(subject, at_middle(_tangent), _judged, WIDE)
+    yield from wrong_in_other_dtypes(subject, at_middle(_tangent), _judged)
 
 
 def _tangent(subject: Subject) -> Callable[[Dims], Function]:
