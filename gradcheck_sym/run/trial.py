@@ -427,7 +427,7 @@ class Trial:
     def look_beyond(self, lanes: Sequence[int]) -> None:
         """Works out together what points are asked for whose errors exceed a bound."""
         if lanes:
-            beyond = np.flatnonzero((self.exact_shares(lanes) > 1).any(axis=1))
+            beyond = np.flatnonzero((~(self.exact_shares(lanes) <= 1)).any(axis=1))
             self._gaps.swung.look_at([lanes[place] for place in beyond.tolist()])
 
     def is_on_other_branch(self, lane: int, column: int) -> bool:

@@ -142,7 +142,8 @@ def swings(
     def farther(part: slice, outputs: Numbers) -> Floats:
         up, down = np.abs(outputs[1::2] - outputs[0]), np.abs(outputs[0] - outputs[2::2])
         most, least = np.maximum(up, down), np.minimum(up, down)
-        noise = np.abs(outputs[0]) * (carrier.unit * 2**_NOISE_BITS)
+        gap, coarser = _disagreement(program, rows[part], outputs[0], carrier)
+        noise = (np.abs(outputs[0]) + gap / coarser) * (carrier.unit * 2**_NOISE_BITS)
         near = (most <= least * _LOPSIDED + noise).all(axis=0)
         return np.where(near, most.sum(axis=0).astype(np.float64), np.nan)
 
@@ -204,10 +205,21 @@ def _is_resolved(
     What another format finds tells how many are lost where terms cancel. Of an output that is 0
     something must move, or all of them may be.
     """
+    gap, coarser = _disagreement(program, rows, found, carrier)
+    near = gap * math.sqrt(carrier.unit) <= np.abs(found) * coarser * _ALIKE
+    return near & ((found != 0) | (moved != 0))
+
+
+def _disagreement(
+    program: Program, rows: Floats, found: Numbers, carrier: Carrier
+) -> tuple[Numbers, float]:
+    """How far outputs are from those in another format, (points, outputs), and its roundoff.
+
+    Where terms cancel, it tells what either format rounds of them.
+    """
     other, coarser = _beside(carrier)
     again = np.stack(floats.evaluate(program, rows.astype(other)), axis=-1)
-    near = np.abs(found - again) * math.sqrt(carrier.unit) <= np.abs(found) * coarser * _ALIKE
-    return near & ((found != 0) | (moved != 0))
+    return np.abs(found - again), coarser
 
 
 def _beside(carrier: Carrier) -> tuple[type[np.floating[Any]], float]:
