@@ -337,3 +337,9 @@ def test_steps_beside_a_kink_keep_their_value(step: str, factor: float, around: 
     assert judge(gradient, [factor, 0.0]).outcome is Outcome.MEMBER
     assert judge(gradient, [-factor, 0.0]).outcome is Outcome.MEMBER
     assert judge(gradient, [1.5 * factor, 0.0]).outcome is Outcome.OUTSIDE
+
+
+def test_the_member_of_least_norm_is_named_where_nothing_is_allowed(around: Any) -> None:
+    """An exact 0 within the hull, at a point whose slopes have no size of their own."""
+    gradient = around("abs(x) + abs(y)", [0.0, 0.0], XY)
+    assert gradient.judge([0.0, 0.0], [0.0, 0.0]).words == "0, the member of least norm"

@@ -164,3 +164,13 @@ def test_only_products_with_constants_are_lines(
     """A product of two lines is none."""
     expected = {} if level is None else {"x": (level,)}
     assert structure.thresholds(program_of(f"where({formula} > 0, x, y)", XY)) == expected
+
+
+@pytest.mark.parametrize(
+    "formula, alike", [("[x[0] - y[0], x[1] - y[1]]", True), ("[x[0] - y[0], y[1] - x[1]]", False)]
+)
+def test_parts_may_not_exchange_their_inputs(formula: str, alike: bool, program_of: Any) -> None:
+    """The first input of one part stands for the first of the other."""
+    program = program_of(formula, {"x": (2,), "y": (2,)})
+    names = [["x[0]", "y[0]"], ["x[1]", "y[1]"]]
+    assert structure.are_alike(program, [[0], [1]], names, frozenset()) is alike
