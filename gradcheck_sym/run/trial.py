@@ -268,17 +268,18 @@ class Trial:
         far = roundings(self.derivation.depth) * moved >= np.abs(self.truths[lanes])
         return np.asarray(far & ~self.vanishing[lanes])
 
-    def as_written(self, lanes: Sequence[int]) -> npt.NDArray[np.bool_]:
+    def as_written(self, lanes: Sequence[int], times: float = 1.0) -> npt.NDArray[np.bool_]:
         """Which numbers at some points are off by no more than evaluating as written may lose.
 
         (lanes, outputs); not those that are 0, which have no digits to lose.
+        times: so many times as much, for a formula that is written otherwise.
         """
         chosen = list(lanes)
         lost = self.derivation.losses_of(self.rows[chosen], self.dtype)
         known = self._enclosed
         with np.errstate(invalid="ignore", over="ignore"):
             sound = self.bound(known.moved[chosen], self.norms[chosen], self.steps[chosen, None])
-            near = self.errors[chosen] + known.error[chosen] <= lost + sound
+            near = self.errors[chosen] + known.error[chosen] <= times * lost + sound
         return np.asarray(near & ~self.vanishing[chosen])
 
     @cached_property

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from gradcheck_sym.run.diagnosis import diagnose
+from gradcheck_sym.run.diagnosis.evidence import Evidence, Sample
 from gradcheck_sym.run.diagnosis.gather import evidence_of
 from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 
@@ -442,6 +444,30 @@ MISTAKES = {
         "the dependence through exp(x) is missing",
         {"dtype": "bfloat16"},
     ),
+    "saved_in_bfloat16": Mistake(
+        SIN,
+        sine(lambda g, x: g * x.bfloat16().to(x.dtype).cos()),
+        "other-point",
+        "the slope where x is rounded to bfloat16",
+    ),
+    "input_scaled": Mistake(
+        SIN,
+        sine(lambda g, x: g * (1.01 * x).cos()),
+        "other-point",
+        "the slope where x is 1.01 times as large",
+    ),
+    "input_shifted": Mistake(
+        SIN,
+        sine(lambda g, x: g * (x + 0.125).cos()),
+        "other-point",
+        "the slope where x is 1/8 more",
+    ),
+    "growing_from_nothing": Mistake(
+        SIN,
+        sine(lambda g, x: g * (x.cos() + x**4 * 1e-3)),
+        "unknown-pattern",
+        "unknown pattern",
+    ),
     "unknown": Mistake(
         SIN,
         sine(lambda g, x: g * torch.special.bessel_j0(x * 3) + x.tanh()),
@@ -494,3 +520,27 @@ def test_every_pattern_is_tested() -> None:
     """A code that the program can give, and no test has seen, is not known to be right."""
     elsewhere = {Pattern.CUT_AGAIN, Pattern.MUTATION, Pattern.ONE_DTYPE, Pattern.ONE_SETTING}
     assert {mistake.code for mistake in MISTAKES.values()} | elsewhere == set(Pattern)
+
+
+def test_numbers_that_lose_their_digits_do_not_blur_where_it_is_wrong() -> None:
+    """Of both kinds of failing numbers those count that evaluating the formula does not explain."""
+    x = np.linspace(-4.0, 4.0, 81)
+    mistaken, lossy = x < 0, x > 3
+    truth = np.exp(x)
+    sample = Sample(
+        dims={"n": 81},
+        values={"x": x[None]},
+        cotangents=np.ones((1, 81)),
+        truth=truth[None],
+        claim=(truth * np.where(mistaken, 1.5, 1 + 1e-9 * lossy))[None],
+        slack=truth[None] * 1e-15,
+        failing=(mistaken | lossy)[None],
+        agreeing=~(mistaken | lossy)[None],
+        lossy=lossy[None],
+        others={},
+        before={},
+        first={},
+    )
+    found = diagnose(Evidence("x", format_of("float64"), (sample,)))
+    assert found.sentence.startswith("3/2 times the truth at")
+    assert found.sentence.endswith("only where x < 0")

@@ -13,6 +13,7 @@ from gradcheck_sym.run.diagnosis.evidence import Evidence, Mask, Sample
 from gradcheck_sym.run.diagnosis.fit import LEAST, Fit, Guess, every, fit, unchanged
 from gradcheck_sym.run.diagnosis.lost import no_gradient, not_finite, written_to
 from gradcheck_sym.run.diagnosis.regions import region, vanishing
+from gradcheck_sym.run.diagnosis.rescaled import rescaled
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 
 _Guesses = Callable[[Evidence], Iterator[Guess]]
@@ -39,6 +40,7 @@ _GUESSES: tuple[_Guesses, ...] = (
     parts.parts,
     points.stale,
     plain.offset,
+    rescaled,
     digits.float32_inside,
 )
 
@@ -72,11 +74,20 @@ def diagnose_like(evidence: Evidence, earlier: Told | None) -> Told:
             if found is not None:
                 return Told(found)
         if earlier is None:
-            return _by_guessing(evidence, _GUESSES)
+            return _by_all(evidence)
         if earlier.guesses is None:
             return _by_guessing(evidence, ())
         again = _by_guessing(evidence, (earlier.guesses,))
-        return again if again.guesses else _by_guessing(evidence, _GUESSES)
+        return again if again.guesses else _by_all(evidence)
+
+
+def _by_all(evidence: Evidence) -> Told:
+    """By all guesses: on all failing numbers, then on those alone that lose no digits besides."""
+    found = _by_guessing(evidence, _GUESSES)
+    if found.guesses or not any(sample.lossy.any() for sample in evidence.samples):
+        return found
+    plainly = _by_guessing(evidence.plain(), _GUESSES)
+    return plainly if plainly.guesses else found
 
 
 def _by_guessing(evidence: Evidence, tried: Sequence[_Guesses]) -> Told:

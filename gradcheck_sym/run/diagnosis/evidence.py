@@ -33,6 +33,7 @@ class Sample:
     slack: Floats  # the same shape: by how much a right implementation may miss the truth
     failing: Mask  # the same shape: the numbers that are wrong
     agreeing: Mask  # the same shape: the numbers that are right; neither where nobody knows
+    lossy: Mask  # failing numbers that evaluating the formula as written may miss by as much
     others: Values  # the true gradients by the other inputs: input -> (lanes, *its shape)
     before: Values  # what the function was called with before: the values of the point before
     first: Values  # and of the very first point of these sizes, in each lane
@@ -71,6 +72,7 @@ class Sample:
             slack=self.slack[lanes],
             failing=self.failing[lanes],
             agreeing=self.agreeing[lanes],
+            lossy=self.lossy[lanes],
             others=chosen(self.others),
             before=chosen(self.before),
             first=chosen(self.first),
@@ -112,6 +114,15 @@ class Evidence:
     def thinned(self, each: int) -> Evidence:
         """The same with at most so many failing and agreeing points of each sample."""
         return replace(self, samples=tuple(sample.thinned(each) for sample in self.samples))
+
+    def plain(self) -> Evidence:
+        """The same without failing numbers that lose their digits; with them, if all do."""
+        samples = [replace(each, failing=each.failing & ~each.lossy) for each in self.samples]
+        return replace(self, samples=tuple(samples)) if _any_failing(samples) else self
+
+
+def _any_failing(samples: Iterable[Sample]) -> bool:
+    return any(sample.failing.any() for sample in samples)
 
 
 def _evenly(lanes: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck_sym.run.diagnosis.evidence import (
     Alternative,
@@ -26,6 +27,7 @@ from gradcheck_sym.symbolic import floats
 from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.program import Program
 from gradcheck_sym.symbolic.terms import variants
+from gradcheck_sym.verdict.bound import UNSTABLE_FACTOR
 
 # What torch claims at new values and cotangents, beside the truths: a trial like the one given.
 Again = Callable[[Trial, Values, Floats], Trial]
@@ -99,7 +101,7 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
     claim = trial.claimed[:, columns]
     failing, agreeing = _ruled(trial, columns, truth, claim)
 
-    def shaped(array: Floats) -> Floats:
+    def shaped(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array.reshape(lanes, *shape)
 
     return Sample(
@@ -109,8 +111,9 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
         shaped(truth),
         shaped(claim),
         shaped(_slack(trial, columns)),
-        failing.reshape(lanes, *shape),
-        agreeing.reshape(lanes, *shape),
+        shaped(failing),
+        shaped(agreeing),
+        shaped(_lossy(trial, columns, failing)),
         _others(name, trial),
         _before(trial),
         {key: np.repeat(array[:1], lanes, axis=0) for key, array in earliest.values.items()},
@@ -140,6 +143,16 @@ def _ruled(trial: Trial, columns: slice, truth: Floats, claim: Floats) -> tuple[
         known[lane] = False
     right = trial.shares[1][:, columns] <= 1
     return known & ~right, known & right
+
+
+def _lossy(trial: Trial, columns: slice, failing: Mask) -> Mask:
+    """Which failing numbers evaluating the formula as written may miss by as much."""
+    lossy, lanes = np.zeros_like(failing), np.flatnonzero(failing.any(axis=1))
+    if lanes.size:
+        lossy[lanes] = (
+            failing[lanes] & trial.as_written(lanes.tolist(), UNSTABLE_FACTOR)[:, columns]
+        )
+    return lossy
 
 
 def _slack(trial: Trial, columns: slice) -> Floats:

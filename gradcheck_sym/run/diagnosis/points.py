@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Sample, Values
 from gradcheck_sym.run.diagnosis.fit import Guess
+from gradcheck_sym.sampling.ordinals import round_to
+from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.verdict.diagnosis import Pattern
 
 
@@ -55,12 +58,10 @@ def _changes(names: tuple[str, ...], evidence: Evidence) -> Iterator[tuple[str, 
         for shift, where in ((1, "before"), (-1, "after")):
             words = f"the slope at the element {where}: {name} is read one element off"
             yield words, _exchanged(name, _rolled(shift))
-        if evidence.dtype.precision > 24:
-            words = f"the slope where {name} is rounded to float32"
-            yield words, _exchanged(name, _to(np.float32))
-        if evidence.dtype.precision > 11:
-            words = f"the slope where {name} is rounded to float16"
-            yield words, _exchanged(name, _to(np.float16))
+        for narrow in ("float32", "float16", "bfloat16"):
+            if format_of(narrow).precision < evidence.dtype.precision:
+                words = f"the slope where {name} is rounded to {narrow}"
+                yield words, _exchanged(name, partial(round_to, narrow))
     for one in names:
         for other in names:
             if one < other:
@@ -111,7 +112,3 @@ def _rolled(shift: int) -> Callable[[Floats], Floats | None]:
         return np.roll(flat, shift, axis=1).reshape(array.shape) if flat.shape[1] > 1 else None
 
     return of
-
-
-def _to(dtype: type[np.floating]) -> Callable[[Floats], Floats | None]:
-    return lambda array: array.astype(dtype).astype(np.float64)

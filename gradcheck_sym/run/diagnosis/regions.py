@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -23,6 +23,8 @@ from gradcheck_sym.verdict.names import simplest
 
 _LEAST_RIGHT = 8  # agreeing numbers outside a region; with fewer, luck could draw it
 _STRAY = 0.01  # share of the failing, and of the agreeing, numbers on the wrong side
+_NEAREST = 8  # numbers next to a threshold: there is one where some are plainly wrong
+_PLAIN = 64.0  # times what a right number may be off by
 _TOLD = 3  # settings that are listed; the simplest say most
 _MOSTLY = 0.5  # of the numbers of some sizes are wrong, if it is the sizes that matter
 _SIZES = ("|", "the largest |element|", "the spread", "the gap")  # features that are 0 or more
@@ -36,6 +38,7 @@ class _Cloud:
 
     feature: Floats
     wrong: Mask
+    errors: Floats  # in what a right number may be off by
 
     def splits(self, inside: Mask) -> bool:
         """Whether what is inside is wrong, and what is outside is right."""
@@ -56,6 +59,7 @@ def region(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> Diagnosis
 
     unchanged: the numbers at which the mistake shows nothing, so that they agree anywhere.
     """
+    evidence = evidence.plain()
     samples = [
         (sample, sample.failing | (sample.agreeing & ~unchanged(sample)))
         for sample in evidence.samples
@@ -92,14 +96,15 @@ def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
 
 
 def _cloud(samples: _Told, feature: Feature) -> _Cloud | None:
-    numbers, wrong = [np.zeros(0)], [np.zeros(0, dtype=np.bool_)]
+    numbers, wrong, errors = [np.zeros(0)], [np.zeros(0, dtype=np.bool_)], [np.zeros(0)]
     for sample, telling in samples:
         found = feature(sample)
         if found is None:
             return None
         numbers.append(np.broadcast_to(found, sample.claim.shape)[telling])
         wrong.append(sample.failing[telling])
-    return _Cloud(np.concatenate(numbers), np.concatenate(wrong))
+        errors.append((np.abs(sample.claim - sample.truth) / sample.slack)[telling])
+    return _Cloud(np.concatenate(numbers), np.concatenate(wrong), np.concatenate(errors))
 
 
 # ---- on a line
@@ -109,7 +114,7 @@ def _line(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
     """Beyond or below a threshold of the feature or of its size, or between two."""
     clouds = [(words, cloud)]
     if " " not in words:  # of words such as "the largest element of x" the size says no more
-        clouds.append((f"|{words}|", _Cloud(np.abs(cloud.feature), cloud.wrong)))
+        clouds.append((f"|{words}|", replace(cloud, feature=np.abs(cloud.feature))))
     for said, each in clouds:
         yield from _beyond(evidence, said, each)
     for said, each in clouds:
@@ -122,11 +127,18 @@ def _beyond(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis
     for sign, mark in ((1, ">"), (-1, "<")):
         feature = sign * cloud.feature
         first = _low(feature[cloud.wrong])
-        if cloud.splits(feature >= first):
+        if cloud.splits(feature >= first) and not _grows(feature, cloud, first):
             right = feature[~cloud.wrong & (feature < first)]
             last = float(right.max())
             last, first = refined(evidence, words, sign * last, sign * first)
             yield Diagnosis(Pattern.THRESHOLD, f"only where {_past(words, mark, last, first)}")
+
+
+def _grows(feature: Floats, cloud: _Cloud, first: float) -> bool:
+    """Whether the errors next to a threshold are so small that none is: they grow from nothing."""
+    beyond = cloud.wrong & (feature >= first)
+    nearest = np.argsort(np.where(beyond, feature, np.inf), kind="stable")[:_NEAREST]
+    return bool((cloud.errors[nearest] < _PLAIN).all()) and int(beyond.sum()) > _NEAREST
 
 
 def _past(words: str, mark: str, right: float, wrong: float) -> str:
