@@ -328,3 +328,11 @@ def test_no_gradient_nearby_is_ever_outside(seed: int, derived: Any) -> None:
     largest = 1 + max(abs(sum(map(abs, row))) for row in nearby)
     far = gradient.judge([1000 * largest] * size, [1e-12] * size).outcome
     assert far is not Outcome.MEMBER
+
+
+@pytest.mark.parametrize("claim, outcome", [(0.5, Outcome.MEMBER), (9.0, Outcome.OUTSIDE)])
+def test_a_label_does_not_widen_the_hull(claim: float, outcome: Outcome, derived: Any) -> None:
+    """At a kink of the branch that it chooses, the slopes of the other branch are none of it."""
+    derivation = derived("where(y == 1, abs(x), 9*x)", XY, ["y"])
+    found = generalized(derivation, [0.0, 1.0, 1.0], FLOAT64)
+    assert judge(found, [claim]).outcome is outcome

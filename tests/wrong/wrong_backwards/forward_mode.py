@@ -147,3 +147,23 @@ class ArctangentPatched(_Saves):
         (x,) = ctx.saved_tensors
         patch = (x > 0.41) & (x < 0.4102)
         return torch.where(patch, 0.85 * to_x, to_x / (1 + x**2))
+
+
+class TangentOfWholeBlocks(_Saves):
+    """Four at a time; what is left over has no tangent."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.exp()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * x.exp()
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        whole = x.shape[0] // 4 * 4 or x.shape[0]
+        rest = torch.zeros_like(x[whole:])
+        return torch.cat([tangent[:whole] * x[:whole].exp(), rest])
