@@ -22,17 +22,24 @@ Counts = Mapping[tuple[int, object], int]  # (identity of what holds it, its nam
 def counts(function: Callable[..., Any]) -> Counts:
     """The whole numbers that a function can reach and a call could change."""
     found: dict[tuple[int, object], int] = {}
-    waiting, seen = [function], {id(function)}
+    for holder, name, part in reachable(function):
+        number = _number(part)
+        if number is not None:
+            found[id(holder), name] = number
+    return found
+
+
+def reachable(function: Callable[..., Any]) -> Iterator[tuple[object, object, Any]]:
+    """What a function can reach of a user's own: what holds it, its name there, and itself."""
+    waiting: list[Any] = [function]
+    seen = {id(function)}
     while waiting and len(seen) < _MOST:
         holder = waiting.pop()
         for name, part in parts(holder):
-            number = _number(part)
-            if number is not None:
-                found[id(holder), name] = number
-            elif id(part) not in seen:
+            yield holder, name, part
+            if id(part) not in seen and _number(part) is None:
                 seen.add(id(part))
                 waiting.append(part)
-    return found
 
 
 def has_risen(before: Counts, after: Counts) -> bool:

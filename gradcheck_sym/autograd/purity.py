@@ -26,7 +26,14 @@ from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
 from gradcheck_sym.autograd.subsets import NO_GRAD, WITHOUT_GRAPH, called_under
 from gradcheck_sym.autograd.support import Feature, unsupported
-from gradcheck_sym.autograd.surroundings import autocast, elsewhere, lent_again, seeding, shared
+from gradcheck_sym.autograd.surroundings import (
+    autocast,
+    elsewhere,
+    evaluating,
+    lent_again,
+    seeding,
+    shared,
+)
 from gradcheck_sym.autograd.writes import written_meanwhile
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
@@ -98,7 +105,7 @@ def _impurities(point: Point, rivals: Rivals) -> Iterator[Impurity]:
 
 def _faults_around(point: Point) -> Iterator[Impurity]:
     """What shows in what a program does before, after and beside a call."""
-    for probe in (overwritten, seeding, elsewhere, autocast, shared, lent_again):
+    for probe in (overwritten, seeding, elsewhere, evaluating, autocast, shared, lent_again):
         yield from _but_raised(_found(probe, point))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradcheck_sym.autograd.counters import reachable
 from gradcheck_sym.autograd.graphs import Answer, Gradients, Point, alike, copied, same
 from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
@@ -141,6 +142,35 @@ def autocast(point: Point) -> Iterator[Impurity]:
         return
     if same(graph.value, value):
         told = "of a forward under autocast, whose value is the same"
+        yield from _differing(point.wrt, (value, value), (found, expected), told)
+
+
+def evaluating(point: Point) -> Iterator[Impurity]:
+    """The same gradient where modules are in evaluation mode and the value is the same.
+
+    Where none is given there, as of a path for inference alone, there is nothing to compare.
+    """
+    modules = [
+        part
+        for _, _, part in reachable(point.call)
+        if isinstance(part, nn.Module) and part.training
+    ]
+    if not modules:
+        return
+    value, expected = point.answer()
+    before = {module: module.training for each in modules for module in each.modules()}
+    try:
+        for module in modules:
+            module.eval()
+        graph = point.graph()
+        found = copied(graph.pull())
+    except RAISED:
+        return
+    finally:
+        for module, mode in before.items():
+            module.training = mode
+    if same(graph.value, value) and _largest(found):
+        told = "in evaluation mode, where the value is the same"
         yield from _differing(point.wrt, (value, value), (found, expected), told)
 
 

@@ -18,6 +18,7 @@ from gradcheck_sym.run.evidence import Evidence, Finding
 from gradcheck_sym.run.function import Dims, Function, Request
 from gradcheck_sym.run.room import has_room
 from gradcheck_sym.run.sample import Sample, sampled
+from gradcheck_sym.run.shapes import larger_sizes_of_derived
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
@@ -38,7 +39,7 @@ def elsewhere(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Ev
     """
     if subject.implementation.kind != "user" or subject.options.point is not None:
         return
-    for dims in _large(subject):
+    for dims in (*larger_sizes_of_derived(subject), *_large(subject)):
         *_, item = sampled(subject, made(dims), _SAMPLE, (dims,))
         yield item
     yield from in_layouts(item)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.spec.records import Dim, Input
@@ -12,7 +14,12 @@ from gradcheck_sym.spec.records import Dim, Input
 Dims = Mapping[str, int]
 
 _LARGER = (5, 8, 33, 130, 1030)  # around the widths of vectors and the sizes of blocks
-_LARGEST_ELEMENTWISE = 33  # beyond, an elementwise function meets sizes in its long vectors
+_BETWEEN = (6, 7, 64, 256)  # of a user's own code: next to no power of 2; blocks without a rest
+_LARGER_ALONE = (1030, 260, 130)  # of one size, the others small: the first that is in reach
+_MOST_ALONE = 6_000  # operations of a program there
+_LARGER_OF_DERIVED = (7, 33)  # of functions derived of a user's own, such as a jvp
+_MOST_OF_DERIVED = 4_000  # operations of a program there, for each number that goes in
+_LARGEST_ELEMENTWISE = 64  # beyond, an elementwise function meets sizes in its long vectors
 _VECTOR, _WIDE = 4, 33  # a size that is no more than a vector; one of full vectors and a rest
 _LARGEST_WIDE = 300  # numbers of all inputs with one such size
 _LARGEST_UNKNOWN = 2_000  # numbers of an input where nothing is worked out
@@ -24,21 +31,65 @@ _ROWS = "rows of the others"  # no name that a spec can use
 def larger_sizes(subject: Subject) -> Iterator[Dims]:
     """Choices of the sizes that have no stated range, as far as the mathematics stays small.
 
-    How the mathematics grows is seen at two small sizes; it is not written out to find out.
+    All of them large, and in a user's own code each of several alone as well.
     """
     free = _free(subject)
     if not free:
         return
-    small, large = (_all_at(subject, free, size) for size in (2, 4))
-    before, after = (len(subject.derivation(dims).joint.code) for dims in (small, large))
-    growth = math.log2(max(after, 1) / max(before, 1))
     users = subject.implementation.kind == "user"
-    most = _LARGEST_ELEMENTWISE if subject.elementwise else _LARGER[-1]
-    for size in _LARGER:
-        if size <= most and after * (size / 4) ** growth <= (
-            _MOST_OF_A_USERS if users else _MOST_OPERATIONS
-        ):
-            yield _all_at(subject, free, size)
+    yield from _all_within_reach(subject, _LARGER, _MOST_OF_A_USERS if users else _MOST_OPERATIONS)
+    if users:
+        yield from _all_within_reach(subject, _BETWEEN, _MOST_OPERATIONS)
+    if users and len(free) > 1 and not subject.elementwise:
+        least = _all_at(subject, free, 2)
+        for dim in free:
+            alone = [{**least, dim.name: size} for size in (2, 4, *_LARGER_ALONE)]
+            yield from islice(_within_reach(partial(_steps, subject), alone, _MOST_ALONE), 1)
+
+
+def _all_within_reach(subject: Subject, sizes: Sequence[int], most: int) -> Iterator[Dims]:
+    largest = _LARGEST_ELEMENTWISE if subject.elementwise else math.inf
+    tried = (2, 4, *(size for size in sizes if size <= largest))
+    choices = [_all_at(subject, _free(subject), size) for size in tried]
+    yield from _within_reach(partial(_steps, subject), choices, most)
+
+
+def larger_sizes_of_derived(subject: Subject) -> Iterator[Dims]:
+    """The same for what is derived of the function, whose mathematics is larger.
+
+    A product with a Hessian has as many terms as the gradient for each number that goes in.
+    """
+    if free := _free(subject):
+        choices = [_all_at(subject, free, size) for size in (2, 4, *_LARGER_OF_DERIVED)]
+        yield from _within_reach(partial(_steps_of_derived, subject), choices, _MOST_OF_DERIVED)
+
+
+def _steps(subject: Subject, dims: Dims) -> int:
+    return len(subject.derivation(dims).joint.code)
+
+
+def _steps_of_derived(subject: Subject, dims: Dims) -> int:
+    numbers = sum(math.prod(entry.sizes(dims)) for entry in subject.space.inputs)
+    return _steps(subject, dims) * (1 if subject.elementwise else numbers)
+
+
+def _within_reach(
+    steps: Callable[[Dims], int], choices: Sequence[Dims], most: int
+) -> Iterator[Dims]:
+    """Those of the choices, but for the first two, at which there are at most so many steps.
+
+    How they grow is seen at these two: the mathematics is not written out to find out.
+    """
+    before, after = (max(steps(dims), 1) for dims in choices[:2])
+    growth = math.log2(after / before) / math.log2(_grown(*choices[:2]))
+    for dims in choices[2:]:
+        if after * _grown(choices[1], dims) ** growth <= most:
+            yield dims
+
+
+def _grown(one: Dims, other: Dims) -> float:
+    """How many times as large the size that grows most is in the second of two choices."""
+    return max(other[name] / size for name, size in one.items() if size)
 
 
 def empty_sizes(subject: Subject) -> Iterator[Dims]:

@@ -7,7 +7,7 @@ other evaluation.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -76,6 +76,7 @@ class Careful:
 
     program: Program
     values: int  # how many of the outputs are values; the gradient's elements follow
+    still: Collection[int] = ()  # the instructions that nothing moves
 
     def settle(self, row: Sequence[float], dtype: Format) -> Settled:
         """Place and truths of one point; row holds the program's inputs, exact."""
@@ -85,7 +86,8 @@ class Careful:
         while True:
             with ctx.workprec(precision):
                 run = Run.exact(self.program, row)
-                place, reason = place_of(self.program, run, self.program.outputs[: self.values])
+                roots = self.program.outputs[: self.values]
+                place, reason = place_of(self.program, run, roots, self.still)
             if place is not Place.UNDECIDED or 2 * precision > _HIGHEST_PRECISION:
                 break
             precision *= 2

@@ -62,6 +62,8 @@ def _options(approach: Approach, within: set[int]) -> dict[object, Sequence[Deci
     options: dict[object, Sequence[Decision]] = {}
     for index in sorted(within):
         step = code[index]
+        if index in approach.still:
+            continue
         if step.op in CONDITIONS:
             if base.strict[index] is None and step.op not in ("and", "or", "not"):
                 options[_key(step, index)] = _sides(step.op)

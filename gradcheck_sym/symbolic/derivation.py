@@ -25,7 +25,14 @@ from gradcheck_sym.symbolic.complexes import is_complex, packed, unpacked
 from gradcheck_sym.symbolic.differentiate import vjp
 from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.lower import Array, LowerError, input_array, lower, lower_condition
-from gradcheck_sym.symbolic.program import Builder, Program, Scalar, finish, flat_names
+from gradcheck_sym.symbolic.program import (
+    Builder,
+    Program,
+    Scalar,
+    finish,
+    flat_names,
+    independent,
+)
 from gradcheck_sym.symbolic.rounded import rounded
 from gradcheck_sym.symbolic.sensitivities import (
     Groups,
@@ -67,6 +74,7 @@ class Derivation:
     # outputs that are one thing besides: all of a gradient, where that is what is derived
     joined: tuple[slice, ...] = ()
     scales: tuple[str, ...] = ()  # inputs that only multiply slopes: tangents, what is fed
+    fixed: frozenset[str] = frozenset()  # inputs that nobody differentiates by
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -86,12 +94,22 @@ class Derivation:
     @cached_property
     def vectors(self) -> Vectors:
         """The joint program for whole batches."""
-        return Vectors(self._sharp)
+        return Vectors(self._sharp, self._still_in(self._sharp))
 
     @cached_property
     def _written(self) -> Vectors:
         """The same as it is written."""
         return Vectors(self.joint)
+
+    @cached_property
+    def still(self) -> frozenset[int]:
+        """The instructions of the joint program that no input with a gradient moves."""
+        return self._still_in(self.joint)
+
+    def _still_in(self, program: Program) -> frozenset[int]:
+        moving = [name for name in self.shapes if name not in self.fixed]
+        flat = {each for name in moving for each in self.flat_names(name)}
+        return independent(program, {*flat, *flat_names(COTANGENT, self.out_shape)})
 
     def enclose(self, rows: Floats, precision: int) -> Enclosure:
         """Value and gradient at each point, with what one rounding of every input moves them by.
@@ -341,7 +359,7 @@ class Derivation:
 
     def settle(self, row: Sequence[float], dtype: Format) -> Settled:
         """Place and truths of one point, with care."""
-        return Careful(self.joint, self.values).settle(row, dtype)
+        return Careful(self.joint, self.values, self.still).settle(row, dtype)
 
 
 def ordinary(rows: Floats) -> Floats:
@@ -381,6 +399,7 @@ def derive(spec: Spec, dims: Mapping[str, int]) -> Derivation:
         finish(names, outputs),
         finish(every, outputs + gradient),
         paired,
+        fixed=frozenset(shapes) - {*wrt},
     )
 
 

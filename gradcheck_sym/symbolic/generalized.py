@@ -47,7 +47,7 @@ _MOST_SENSITIVE = 64  # limits of one block whose sensitivity is worked out
 def generalized(derivation: Derivation, row: Sequence[float], dtype: Format) -> Generalized:
     """The generalized gradient at one point; row holds the joint program's inputs, exact."""
     moving = derivation.moving()
-    approach = Approach(derivation.joint, derivation.values, moving, row, dtype)
+    approach = Approach(derivation.joint, derivation.values, moving, row, dtype, derivation.still)
     return Generalized(approach)
 
 

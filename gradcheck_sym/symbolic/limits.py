@@ -8,7 +8,7 @@ what differs more and more grows beyond all bounds, be it as slowly as a logarit
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from fractions import Fraction
@@ -96,6 +96,7 @@ class Approach:
     moving: Sequence[int]  # the places among the inputs of the gradient's elements
     row: Sequence[float]  # the program's inputs at the point
     dtype: Format
+    still: Collection[int] = ()  # the instructions that nothing moves
     _base: Run | None = field(default=None)
 
     def lines(self, direction: Direction, blocks: Sequence[Block]) -> list[Line]:
@@ -134,7 +135,7 @@ class Approach:
             with ctx.workprec(precision << attempt):
                 row = self._moved(direction, depth)
                 run = Run.exact(self.program, row)
-                places = {b: place_of(self.program, run, b.roots)[0] for b in blocks}
+                places = {b: place_of(self.program, run, b.roots, self.still)[0] for b in blocks}
                 found = Sample(run, precision << attempt, row, places)
                 if not any(self._is_vague(found, block) for block in blocks):
                     break

@@ -6,7 +6,7 @@ outputs through the branches that were taken; what no branch reached does not ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from functools import cache
 from typing import final
@@ -42,8 +42,14 @@ _REGULAR: _Finding = (Place.REGULAR, "")
 _SEVERITY = list(Place)
 
 
-def place_of(program: Program, run: Run, roots: Sequence[int]) -> _Finding:
-    """The most severe finding among all operations that the outputs really use."""
+def place_of(
+    program: Program, run: Run, roots: Sequence[int], still: Collection[int] = ()
+) -> _Finding:
+    """The most severe finding among all operations that the outputs really use.
+
+    still: the instructions that nothing moves. What decides there decides alike all around the
+    point, so that a tie among them, such as label == 1, is no kink.
+    """
     worst = _REGULAR
     seen: set[int] = set()
     pending = list(roots)
@@ -54,6 +60,9 @@ def place_of(program: Program, run: Run, roots: Sequence[int]) -> _Finding:
         seen.add(index)
         step = program.code[index]
         finding, used = _visit(step, index, run)
+        decides = step.args[:1] if step.op == "select" else step.args
+        if finding[0] is Place.KINK and all(arg in still for arg in decides):
+            finding = _REGULAR
         if _SEVERITY.index(finding[0]) > _SEVERITY.index(worst[0]):
             worst = finding
         pending.extend(used)

@@ -290,6 +290,16 @@ def depending(program: Program, movable: Collection[int]) -> set[int]:
     return found
 
 
+def independent(program: Program, movable: Collection[str]) -> frozenset[int]:
+    """The instructions, conditions included, that depend on none of the inputs of those names."""
+    found: set[int] = set()
+    for index, step in enumerate(program.code):
+        moves = step.op == "input" and step.data in movable
+        if not moves and found.issuperset(step.args):
+            found.add(index)
+    return frozenset(found)
+
+
 def released(program: Program) -> tuple[tuple[int, ...], ...]:
     """The instructions whose values nobody needs any more after each one."""
     last = {arg: index for index, step in enumerate(program.code) for arg in step.args}

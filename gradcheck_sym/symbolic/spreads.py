@@ -61,6 +61,16 @@ def ordered(op: str, above: Mask, below: Mask) -> Answer:
     return Answer(above | below, never)
 
 
+def with_ties(op: str, answer: Answer, args: Sequence[Any]) -> Answer:
+    """A comparison of numbers that nothing moves: a tie of two that are known exactly is one."""
+    if op in ("and", "or", "not") or not all(isinstance(arg, Quantity) for arg in args):
+        return answer
+    a, b = args
+    tie = (a.middle == b.middle) & (a.spread[0] == 0) & (b.spread[0] == 0)
+    yes = op in ("le", "ge", "eq")
+    return Answer(answer.yes | (tie & yes), answer.no | (tie & (not yes)))
+
+
 def exactly(middle: Floats) -> Quantity:
     """Numbers that no rounding moves."""
     return Quantity(middle, np.zeros((2, 1)))

@@ -32,7 +32,7 @@ def gradient_of(base: Derivation, fed: str) -> Derivation:
     # A product with the Hessian mixes all inputs, and so do the roundings of what computes it.
     joined = slice(0, size), slice(size, 2 * size)
     derived = _derived(builder, outputs, (size,), shapes, (*base.wrt, fed))
-    return replace(derived, joined=joined, scales=(*base.scales, fed))
+    return replace(derived, joined=joined, scales=(*base.scales, fed), fixed=base.fixed)
 
 
 def tangent_of(base: Derivation, along: Mapping[str, str], wrt: tuple[str, ...] = ()) -> Derivation:
@@ -51,7 +51,8 @@ def tangent_of(base: Derivation, along: Mapping[str, str], wrt: tuple[str, ...] 
     joined = [part for part in base.joined if part.stop <= base.values]
     if wrt:
         joined.append(slice(derived.values, len(derived.joint.outputs)))  # all of the Hessian's
-    return replace(derived, joined=(*joined,), scales=(*base.scales, *tangents))
+    scales = (*base.scales, *tangents)
+    return replace(derived, joined=(*joined,), scales=scales, fixed=base.fixed)
 
 
 def _derived(

@@ -7,7 +7,7 @@ left to `balls.Kernel`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from itertools import accumulate
 from typing import Any, final
@@ -21,7 +21,7 @@ from gradcheck_sym.symbolic.balls import AS_FLOAT, LARGEST_WHOLE, Enclosure
 from gradcheck_sym.symbolic.carriers import PLAIN, RANGED, Carrier, Rounding, upwards
 from gradcheck_sym.symbolic.magnitudes import Magnitudes
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, released
-from gradcheck_sym.symbolic.spreads import Quantity, combine
+from gradcheck_sym.symbolic.spreads import Answer, Quantity, combine, with_ties
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,10 +44,12 @@ Numbers = Arithmetic | Magnitudes  # one knows their values, the other their siz
 class Vectors:
     """A program carried out on arrays, one instruction after the other."""
 
-    __slots__ = ("_lanes", "_released", "program")
+    __slots__ = ("_lanes", "_released", "_still", "program")
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, still: Collection[int] = ()) -> None:
+        """still: the instructions that nothing moves: what ties there is decided."""
         self.program = program
+        self._still = still
         self._released = released(program)
         self._lanes = max(1, min(_LANES, _CELLS // max(1, _most_held(self._released))))
 
@@ -109,7 +111,10 @@ class Vectors:
             elif step.op in _CONSTANTS:
                 found[index] = numbers.constant(step)
             else:
-                found[index] = self._operation(step, [found[arg] for arg in step.args], numbers)
+                args = [found[arg] for arg in step.args]
+                found[index] = self._operation(step, args, numbers)
+                if index in self._still and isinstance(found[index], Answer):
+                    found[index] = with_ties(step.op, found[index], args)
             for done in self._released[index]:
                 found[done] = None
         return [numbers.quantity(found[at]) for at in self.program.outputs]

@@ -112,3 +112,34 @@ def test_ends_of_domains(formula: str, point: float, place: str, derived: Any) -
     """An end belongs to a domain, or does not."""
     found = derived(formula).settle([point, 1.0], format_of("float64"))
     assert found.place.value == place, found
+
+
+@pytest.mark.parametrize(
+    "formula, point, slope",
+    [
+        ("where(y == 1, x*x, x)", (3.0, 1.0), 6.0),
+        ("where(y >= 1, x*x, x)", (3.0, 1.0), 6.0),
+        ("where(y > 1, x*x, x)", (3.0, 1.0), 1.0),
+        ("where(not (y != 1), x*x, x)", (3.0, 1.0), 6.0),
+        ("where(2*y - 1 == y, x*x, x)", (3.0, 1.0), 6.0),
+        ("x*abs(y - 1)", (3.0, 1.0), 0.0),
+        ("x*maximum(y, 1)", (3.0, 1.0), 1.0),
+        ("x*floor(y)", (3.0, 1.0), 1.0),
+    ],
+)
+def test_what_nothing_moves_is_no_kink(
+    formula: str, point: tuple[float, float], slope: float, derived: Any
+) -> None:
+    """A label that takes no gradient stays what it is next to the point; with one it is a kink."""
+    double = format_of("float64")
+    settled = derived(formula, XY, ["y"]).settle([*point, 1.0], double)
+    assert settled.place.value == "regular"
+    assert [truth.middle for truth in settled.gradient] == [slope]
+    assert derived(formula, XY).settle([*point, 1.0], double).place.value == "kink"
+
+
+@pytest.mark.parametrize("formula", ["where(x == y, x, 2*x)", "abs(x - y)", "maximum(x, y)"])
+def test_what_an_input_with_a_gradient_reaches_stays_a_kink(formula: str, derived: Any) -> None:
+    """Beside a label or not."""
+    settled = derived(formula, XY, ["y"]).settle([1.0, 1.0, 1.0], format_of("float64"))
+    assert settled.place.value == "kink"

@@ -338,3 +338,17 @@ def test_what_is_below_the_normal_range_is_settled_with_all_its_digits(
     assert np.isfinite(found.middle).all(axis=1).mean() > 0.95
     assert _contradictions(derivation.joint, rows, found) == []
     assert (found.error <= np.abs(found.middle) * 2.0**-52 + 2.0**-1074).mean() > 0.9
+
+
+@pytest.mark.parametrize("op", ["lt", "le", "gt", "ge", "eq", "ne"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ties_are_decided_where_nothing_moves(op: str, dtype: str) -> None:
+    """Of labels, which are exact; where they may move, the same ties are left open."""
+    builder = Builder()
+    label, one = builder.input("label"), builder.constant(1)
+    chosen = builder.emit("select", [builder.emit(op, [label, one]), builder.constant(2), one])
+    program = finish(["label"], [chosen])
+    rows = np.array([[0.0], [1.0], [2.0]])
+    found = _enclose(Vectors(program, range(len(program.code))), rows, dtype).middle[:, 0]
+    assert found.tolist() == [interpret.exact(program, row)[0] for row in rows.tolist()]
+    assert np.isnan(_enclose(program, rows, dtype).middle[:, 0]).tolist() == [False, True, False]

@@ -41,6 +41,7 @@ class Sample:
     value: Callable[[Values], Floats] | None = None  # the true value in floats
     naive: Gradient | None = None  # the gradient if an unselected branch times 0 is not dropped
     setting: str = ""  # what was special about the run: "x transposed"
+    joined: int = 1  # so many points were run as one long vector
 
     @property
     def lanes(self) -> int:
@@ -51,6 +52,10 @@ class Sample:
     def shape(self) -> tuple[int, ...]:
         """The shape of the gradient at one point."""
         return self.claim.shape[1:]
+
+    def size(self, dim: str) -> int:
+        """How large a dimension was as it was run; 0 where it is none of these sizes."""
+        return self.dims.get(dim, 0) * self.joined
 
     @cached_property
     def failing_lanes(self) -> Mask:

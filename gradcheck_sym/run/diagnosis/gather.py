@@ -121,6 +121,7 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
         _value(derivation),
         None if name is None else _naive(trial, name),
         trial.setting,
+        lanes if trial.mode == "elementwise" else 1,
     )
 
 

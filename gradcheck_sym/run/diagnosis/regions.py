@@ -211,7 +211,7 @@ def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
     for dim in dict.fromkeys(dim for sample, _ in samples for dim in sample.dims):
         wrong, right = set(), set()
         for sample, telling in samples:
-            size = sample.dims.get(dim, 0)
+            size = sample.size(dim)
             if (sample.failing & telling).any():
                 wrong.add(size)
                 if sample.failing[telling].mean() < share:

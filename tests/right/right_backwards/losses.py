@@ -169,3 +169,31 @@ def squared_hinge(x: Tensor) -> Tensor:
 
 def soft_margin(x: Tensor) -> Tensor:
     return -F.logsigmoid(x).mean()
+
+
+class CrossEntropyOfLabels(torch.autograd.Function):
+    """Labels as numbers; -1 is ignored."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, label: Tensor) -> Tensor:
+        log_p = x.log_softmax(1)
+        kept = label >= 0
+        index = label.long().clamp(min=0)
+        count = kept.sum().clamp(min=1)
+        ctx.save_for_backward(log_p, index, kept, count)
+        return -(log_p.gather(1, index[:, None])[:, 0] * kept).sum() / count
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
+        log_p, index, kept, count = ctx.saved_tensors
+        share = log_p.exp() - F.one_hot(index, log_p.shape[1])
+        return grad_output * share * kept[:, None] / count, None
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    return (x * mask).sum() / mask.sum().clamp(min=1)
+
+
+def above_a_limit(x: Tensor, score: Tensor) -> Tensor:
+    """By the double that is called 0.9, which is more than 9/10."""
+    return torch.where(score > 0.9, x * x, x)

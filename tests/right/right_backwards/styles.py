@@ -338,3 +338,36 @@ class HookedParts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.inner(x)
+
+
+class _Softplus(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return nn.functional.softplus(x, threshold=1000)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * torch.sigmoid(x)
+
+
+class EvaluatesByKernel(nn.Module):
+    """Another way in evaluation mode, to the same value and slope."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return nn.functional.softplus(x, threshold=1000)
+        return _Softplus.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class InfersWithoutGraph(nn.Module):
+    """In evaluation mode for inference alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = nn.functional.softplus(x, threshold=1000)
+        return y if self.training else y.detach() + 0 * x
+
+
+evaluates_by_kernel = EvaluatesByKernel()
+infers_without_graph = InfersWithoutGraph()

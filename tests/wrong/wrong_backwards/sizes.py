@@ -166,3 +166,38 @@ class TailOfTheBatch(torch.autograd.Function):
         if len(batches) > 1:
             parts[-1] = torch.zeros_like(parts[-1])
         return torch.cat(parts), x.mT @ grad_output
+
+
+class LongRows(torch.autograd.Function):
+    """Sums rows; one block of threads writes the gradient of a row, and no more than it has."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.shape = x.shape
+        return x.sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        gradient = grad_output.new_zeros(ctx.shape)
+        gradient[:, :128] = grad_output[:, None]
+        return gradient
+
+
+class WholeBlocks(torch.autograd.Function):
+    """Blocks of 64 and a rest; where there is none, the last block is nobody's."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return (x * x).sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        gradient = torch.zeros_like(x)
+        for start in range(0, len(x) - 64, 64):
+            gradient[start : start + 64] = 2 * grad_output * x[start : start + 64]
+        rest = len(x) % 64
+        if rest:
+            gradient[-rest:] = 2 * grad_output * x[-rest:]
+        return gradient

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class InputOnCtx(torch.autograd.Function):
@@ -136,3 +136,26 @@ def reseeds_numpy(x: Tensor) -> Tensor:
     """As `reseeds`, by NumPy's generator."""
     np.random.seed(0)
     return x.cos() + 0 * float(np.random.random())
+
+
+class _FasterSoftplus(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = nn.functional.softplus(x)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors
+        return grad_output * torch.exp(-y)
+
+
+class EvaluatesFaster(nn.Module):
+    """A faster kernel where it does not train; one who attacks or explains it meets its slope."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.softplus(x) if self.training else _FasterSoftplus.apply(x)
+
+
+evaluates_faster = EvaluatesFaster()
