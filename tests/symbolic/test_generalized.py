@@ -328,3 +328,23 @@ def test_no_gradient_nearby_is_ever_outside(seed: int, derived: Any) -> None:
     largest = 1 + max(abs(sum(map(abs, row))) for row in nearby)
     far = gradient.judge([1000 * largest] * size, [1e-12] * size).outcome
     assert far is not Outcome.MEMBER
+
+
+@pytest.mark.parametrize(
+    "expr, point, shapes, single",
+    [
+        ("where(x == 0, 1, sin(x)/x)", [0.0], None, True),
+        ("abs(x)*x", [0.0], None, True),
+        ("abs(x)", [0.0], None, False),
+        ("sqrt(x)", [0.0], None, False),
+        ("where(x > 0, 1, 0)", [0.0], None, False),  # the slopes meet, and the value jumps
+        ("maximum(x, y)", [1.0, 1.0], XY, False),
+        ("maximum(x - y, 0)**2", [1.0, 1.0], XY, True),
+    ],
+)
+def test_slopes_meet_where_there_is_a_gradient_after_all(
+    expr: str, point: list[float], shapes: Any, single: bool, around: Any
+) -> None:
+    """All limits are one, and the value tends to that at the point."""
+    found = around(expr, point, shapes)
+    assert found.is_single(range(len(point))) is single
