@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
+_OF_BACKWARD = re.compile(r"BackwardBackward\d+$")  # nodes of torch's table of derivatives
 _DEEPEST = 4  # containers in containers that are looked into, where a backward keeps its tensors
 
 
@@ -42,6 +44,11 @@ def held(result: Tensor) -> list[Tensor]:
 def own_nodes(result: Tensor) -> set[object]:
     """The nodes in the graph of a result whose backward is a Function's own."""
     return {node for node in nodes(result) if isinstance(node, BackwardCFunction)}
+
+
+def has_formula(result: Tensor) -> bool:
+    """Whether a formula of torch's own for the derivative of a backward takes part in its graph."""
+    return any(_OF_BACKWARD.search(node.name()) for node in nodes(result))
 
 
 def constants(result: Tensor) -> list[Tensor]:

@@ -19,7 +19,13 @@ from gradcheck_sym.autograd.graphs import same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
 from gradcheck_sym.autograd.leaving import Leaving
 from gradcheck_sym.autograd.ledger import Array, dense, job_of
-from gradcheck_sym.autograd.memory import constants, own_nodes, parameters, plain_numbers
+from gradcheck_sym.autograd.memory import (
+    constants,
+    has_formula,
+    own_nodes,
+    parameters,
+    plain_numbers,
+)
 from gradcheck_sym.autograd.state import undisturbed
 from gradcheck_sym.autograd.support import Feature, UnsupportedError
 from gradcheck_sym.spec.checks import (
@@ -72,6 +78,7 @@ class Reach:
     inputs: frozenset[str]  # those that it leads to, at some point
     keeps: bool  # what its own forward made, or what is no torch, is a constant in it
     by_hand: bool  # somebody wrote its derivative: a Function's own backward takes part in it
+    by_torch: bool  # torch has a formula for its derivative, and does not make it of its operations
 
 
 def reached(
@@ -88,7 +95,7 @@ def reached(
     """
     found: set[str] = set()
     numbers: set[str] = set()  # that are kept as no tensors, by lane: constants are the same in all
-    keeps = by_hand = False
+    keeps = by_hand = by_torch = False
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
         for lane in range(job.lanes):
@@ -112,8 +119,9 @@ def reached(
             by_hand |= any(
                 part is not None and own_nodes(part) - own_nodes(result) for part in parts
             )
+            by_torch |= any(part is not None and has_formula(part) for part in parts)
             found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
-    return Reach(frozenset(found), keeps or len(numbers) > 1, by_hand)
+    return Reach(frozenset(found), keeps or len(numbers) > 1, by_hand, by_torch)
 
 
 def _flat(part: Tensor | None, leaf: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from gradcheck_sym.verdict.ruling import Ruling
 Overflow = Callable[[Trial, int, int], str]
 
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
+_FEW_KINKS = 6  # of a trial of slopes of slopes
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
 _GROWTH = 4  # times as many; where points are run together, all the others
 _CLOSEST_LOOK = 512  # points within a bound that may be too wide, whose bound is worked out
@@ -95,6 +96,7 @@ class _Judging:
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     members: list[str] = field(default_factory=list)  # of generalized gradients
+    looked_at: int = 0  # kinks where a claim could be told, or nothing but slopes of slopes
     eased: list[Fault] = field(default_factory=list)  # plainly rounding, and beyond a rough bound
 
     def run(self) -> None:
@@ -297,17 +299,17 @@ class _Judging:
     def _without_gradient(self, lane: int, reason: str) -> list[Fault]:
         """The faults at a point where there is no gradient, but perhaps a generalized one."""
         of_gradient = self.columns.start >= self.trial.derivation.values
-        judged = of_gradient and not self.trial.smooth
-        if not judged or self.trial.settled(lane).place not in JUDGED:
+        if not of_gradient or self.trial.settled(lane).place not in JUDGED:
             self.dropped[reason] += 1
             return []
-        if len(self.members) == _MOST_KINKS:
-            self.dropped[f"{reason}, after {_MOST_KINKS} others"] += 1
+        if self.looked_at == (most := _FEW_KINKS if self.trial.smooth else _MOST_KINKS):
+            self.dropped[f"{reason}, after {most} others"] += 1
             return []
         found = at_kink(self.trial, lane, self.columns, self.at_kinks)
+        self.looked_at += bool(found.member) or self.trial.smooth
         if found.unknown:
-            self.dropped[f"{reason}: {found.unknown}"] += 1
-        if found.member:
+            self.dropped[reason if self.trial.smooth else f"{reason}: {found.unknown}"] += 1
+        if found.member and not self.trial.smooth:
             self.members.append(found.member)
         return list(found.faults)
 

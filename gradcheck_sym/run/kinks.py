@@ -39,12 +39,15 @@ def at_kink(
 
     All inputs are judged together, for the gradient is one vector; where only the whole is
     outside, each of its parts is to blame. rounding: which errors are mere rounding; asked for
-    elements that are at no kink themselves.
+    elements that are at no kink themselves. Of what is itself a derivative, only where all slopes
+    meet, as those of sinc do at 0: a kink of the function has no second derivative.
     """
     if quirk := _quirk(trial, lane, columns):
         return Found(unknown=quirk)
     kink = _Kink(trial, lane, _around(trial, lane))
     mine = range(columns.start, columns.stop)
+    if trial.smooth and not kink.is_smooth(mine):
+        return Found(unknown="slopes of slopes, which do not meet")
     if kink.around.jumps and np.isnan(trial.claimed[lane, columns]).any():
         return Found(unknown="the value jumps")  # there is no slope that anybody could give
     own = kink.judged(mine)
@@ -120,6 +123,11 @@ class _Kink:
             for name, part in columns.items()
             if name not in self.trial.missing
         ]
+
+    def is_smooth(self, columns: Sequence[int]) -> bool:
+        """Whether the point only looks special."""
+        first = self.trial.derivation.values
+        return self.around.is_single([column - first for column in columns])
 
     def judged(self, columns: Sequence[int]) -> Membership:
         """The claims of some columns; what is not within a few ulps is looked at again."""

@@ -22,34 +22,39 @@ square sub subtract tan tanh true_divide trunc view_as_complex view_as_real wher
 """
 
 _CONDITIONS = """
-all any eq ge greater greater_equal gt isclose isfinite isinf isnan isneginf isposinf le less
-less_equal logical_and logical_not logical_or logical_xor lt ne not_equal signbit
+all any argwhere bincount bucketize eq ge greater greater_equal gt histc isclose isfinite isin
+isinf isnan isneginf isposinf isreal le less less_equal logical_and logical_not logical_or
+logical_xor lt ne nonzero not_equal searchsorted signbit unique_consecutive
 """
 
 _REDUCTIONS = """
 amax amin aminmax argmax argmin argsort corrcoef cosine_similarity count_nonzero cov cummax cummin
-cumprod cumsum cumulative_trapezoid diff dist gradient kthvalue logcumsumexp logsumexp max mean
-median min mode msort nanmean nanmedian nanquantile nansum norm nuclear_norm pairwise_distance
-prod quantile renorm sort std std_mean sum topk trapezoid trapz var var_mean
+cumprod cumsum cumulative_trapezoid diff dist frobenius_norm gradient kthvalue logcumsumexp
+logsumexp max mean median min mode msort nanmean nanmedian nanquantile nansum native_norm norm
+norm_except_dim nuclear_norm pairwise_distance prod quantile renorm sort std std_mean sum topk
+trapezoid trapz var var_mean
 """
 
 _LINEAR_ALGEBRA = """
 addbmm addmm addmv addr baddbmm bilinear block_diag bmm cdist chain_matmul cholesky
-cholesky_inverse cholesky_solve cross det dot einsum ger inner inverse kron logdet lu_solve matmul
-lu_unpack matrix_exp matrix_power mm mv orgqr ormqr outer pdist pinverse qr slogdet svd tensordot
-trace triangular_solve vander vdot
+cholesky_inverse cholesky_solve cross det dot einsum ger inner inverse kron lobpcg logdet lu
+lu_solve lu_unpack matmul matrix_exp matrix_power mm mv orgqr ormqr outer pdist pinverse qr slogdet
+svd tensordot trace triangular_solve vander vdot
 """
 
 _SHAPE_AND_INDEXING = """
-adjoint as_strided atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to cartesian_prod
-cat channel_shuffle chunk column_stack combinations concat concatenate constant_pad_nd diag
-diag_embed diagflat diagonal diagonal_scatter dsplit dstack expand_copy flatten flip fliplr flipud
-gather hsplit hstack index_add index_copy index_fill index_put index_reduce index_select
-masked_scatter masked_select meshgrid moveaxis movedim narrow permute pixel_shuffle
-pixel_unshuffle ravel repeat_interleave reshape roll rot90 row_stack scatter scatter_add
-scatter_reduce segment_reduce select select_scatter slice_scatter split squeeze stack swapaxes
-swapdims t take take_along_dim tensor_split tile transpose tril triu unbind unflatten unsqueeze
-vsplit vstack
+adjoint alias_copy as_strided as_strided_copy as_strided_scatter atleast_1d atleast_2d atleast_3d
+broadcast_tensors broadcast_to cartesian_prod cat channel_shuffle chunk column_stack combinations
+concat concatenate constant_pad_nd detach_copy diag diag_embed diagflat diagonal diagonal_copy
+diagonal_scatter dsplit dstack expand_copy flatten flip fliplr flipud gather hsplit hstack
+index_add index_copy index_fill index_put index_reduce index_select masked_scatter masked_select
+meshgrid moveaxis movedim narrow narrow_copy permute permute_copy pixel_shuffle pixel_unshuffle put
+ravel repeat_interleave reshape roll rot90 row_stack scatter scatter_add scatter_reduce
+segment_reduce select select_copy select_scatter slice_copy slice_inverse slice_scatter split
+split_copy split_with_sizes split_with_sizes_copy squeeze squeeze_copy stack swapaxes swapdims t
+t_copy take take_along_dim tensor_split tile transpose transpose_copy tril triu unbind unbind_copy
+unflatten unfold_copy unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_copy
+view_as_complex_copy view_as_real_copy view_copy vsplit vstack
 """
 
 _CONSTRUCTORS = """
@@ -58,35 +63,43 @@ zeros_like
 """
 
 _NORMALIZATION_AND_MORE = """
-batch_norm celu conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d
-avg_pool1d adaptive_avg_pool1d embedding group_norm hardshrink instance_norm layer_norm
-log_softmax max_pool1d max_pool2d max_pool3d prelu relu rms_norm selu softmax threshold
-binary_cross_entropy_with_logits cosine_embedding_loss ctc_loss fake_quantize_per_channel_affine
-fake_quantize_per_tensor_affine hinge_embedding_loss kl_div
-margin_ranking_loss poisson_nll_loss triplet_margin_loss
+_weight_norm adaptive_avg_pool1d adaptive_max_pool1d affine_grid_generator avg_pool1d batch_norm
+binary_cross_entropy_with_logits celu conv1d conv2d conv3d conv_tbc conv_transpose1d
+conv_transpose2d conv_transpose3d convolution cosine_embedding_loss ctc_loss embedding
+embedding_bag fake_quantize_per_channel_affine fake_quantize_per_tensor_affine grid_sampler
+grid_sampler_2d grid_sampler_3d group_norm gru gru_cell hardshrink hinge_embedding_loss
+instance_norm istft kl_div layer_norm log_softmax lstm lstm_cell margin_ranking_loss max_pool1d
+max_pool1d_with_indices max_pool2d max_pool3d native_batch_norm native_channel_shuffle
+native_group_norm native_layer_norm poisson_nll_loss prelu relu rms_norm rnn_relu rnn_relu_cell
+rnn_tanh rnn_tanh_cell rrelu selu softmax stft threshold triplet_margin_loss
 """
 
 _FUNCTIONAL = """
 adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
-adaptive_max_pool2d adaptive_max_pool3d affine_grid avg_pool1d avg_pool2d avg_pool3d batch_norm
-bilinear binary_cross_entropy binary_cross_entropy_with_logits celu channel_shuffle conv1d conv2d
-conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss
-cosine_similarity cross_entropy ctc_loss elu embedding embedding_bag fold gaussian_nll_loss gelu
-glu grid_sample group_norm hardshrink hardsigmoid hardswish hardtanh hinge_embedding_loss
-huber_loss instance_norm interpolate kl_div l1_loss layer_norm leaky_relu linear
-local_response_norm log_softmax logsigmoid lp_pool1d lp_pool2d lp_pool3d margin_ranking_loss
-max_pool1d max_pool2d max_pool3d max_unpool1d max_unpool2d max_unpool3d mish mse_loss
-multi_margin_loss multilabel_margin_loss multilabel_soft_margin_loss nll_loss normalize one_hot
-pad pairwise_distance pdist pixel_shuffle pixel_unshuffle poisson_nll_loss prelu relu relu6
-rms_norm scaled_dot_product_attention selu sigmoid silu smooth_l1_loss soft_margin_loss softmax
-softmin softplus softshrink softsign tanh tanhshrink threshold triplet_margin_loss unfold
+adaptive_max_pool1d_with_indices adaptive_max_pool2d adaptive_max_pool2d_with_indices
+adaptive_max_pool3d adaptive_max_pool3d_with_indices affine_grid avg_pool1d avg_pool2d avg_pool3d
+batch_norm bilinear binary_cross_entropy binary_cross_entropy_with_logits celu channel_shuffle
+conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d
+cosine_embedding_loss cosine_similarity cross_entropy ctc_loss elu embedding embedding_bag fold
+fractional_max_pool2d fractional_max_pool2d_with_indices fractional_max_pool3d
+fractional_max_pool3d_with_indices gaussian_nll_loss gelu glu grid_sample group_norm grouped_mm
+hardshrink hardsigmoid hardswish hardtanh hinge_embedding_loss huber_loss instance_norm interpolate
+kl_div l1_loss layer_norm leaky_relu linear linear_cross_entropy local_response_norm log_softmax
+logsigmoid lp_pool1d lp_pool2d lp_pool3d margin_ranking_loss max_pool1d max_pool1d_with_indices
+max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices max_unpool1d max_unpool2d
+max_unpool3d mish mse_loss multi_head_attention_forward multi_margin_loss multilabel_margin_loss
+multilabel_soft_margin_loss native_channel_shuffle nll_loss normalize one_hot pad pairwise_distance
+pdist pixel_shuffle pixel_unshuffle poisson_nll_loss prelu relu relu6 rms_norm rrelu
+scaled_dot_product_attention selu sigmoid silu smooth_l1_loss soft_margin_loss softmax softmin
+softplus softshrink softsign tanh tanhshrink threshold triplet_margin_loss
+triplet_margin_with_distance_loss unfold upsample upsample_bilinear upsample_nearest
 """
 
 _LINALG = """
 cholesky cholesky_ex cond cross det diagonal eig eigh eigvals eigvalsh householder_product inv
-inv_ex lstsq lu lu_factor lu_factor_ex lu_solve matmul matrix_exp matrix_norm matrix_power
-multi_dot norm pinv qr slogdet solve solve_ex solve_triangular svd svdvals tensorinv tensorsolve
-vander vecdot vector_norm
+inv_ex ldl_factor ldl_factor_ex ldl_solve lstsq lu lu_factor lu_factor_ex lu_solve matmul
+matrix_exp matrix_norm matrix_power matrix_rank multi_dot norm pinv qr slogdet solve solve_ex
+solve_triangular svd svdvals tensorinv tensorsolve vander vecdot vector_norm
 """
 
 _SPECIAL = """
@@ -94,14 +107,20 @@ airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 chebyshev_polynomial_t chebyshev
 chebyshev_polynomial_v chebyshev_polynomial_w digamma entr erf erfc erfcx erfinv exp2 expit expm1
 gammainc gammaincc gammaln hermite_polynomial_h hermite_polynomial_he i0 i0e i1 i1e
 laguerre_polynomial_l legendre_polynomial_p log1p log_ndtr log_softmax logit logsumexp
-modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 multigammaln ndtr
-ndtri polygamma psi round scaled_modified_bessel_k0 scaled_modified_bessel_k1 sinc softmax
-spherical_bessel_j0 xlog1py xlogy zeta
+modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 multigammaln ndtr ndtri
+polygamma psi round scaled_modified_bessel_k0 scaled_modified_bessel_k1
+shifted_chebyshev_polynomial_t shifted_chebyshev_polynomial_u shifted_chebyshev_polynomial_v
+shifted_chebyshev_polynomial_w sinc softmax spherical_bessel_j0 xlog1py xlogy zeta
 """
 
 _FFT = """
-fft fft2 fftn fftshift hfft hfft2 hfftn ifft ifft2 ifftn ifftshift ihfft ihfft2 ihfftn irfft
-irfft2 irfftn rfft rfft2 rfftn
+fft fft2 fftfreq fftn fftshift hfft hfft2 hfftn ifft ifft2 ifftn ifftshift ihfft ihfft2 ihfftn
+irfft irfft2 irfftn rfft rfft2 rfftfreq rfftn
+"""
+
+# Methods of tensors that no function of torch stands for, called as torch.Tensor.unfold(x, ...).
+_METHODS = """
+contiguous expand expand_as repeat reshape_as sum_to_size type_as unfold view view_as
 """
 
 
@@ -124,6 +143,7 @@ OPERATORS = (
     | _named("torch.linalg", _LINALG)
     | _named("torch.special", _SPECIAL)
     | _named("torch.fft", _FFT)
+    | _named("torch.Tensor", _METHODS)
 )
 
 # Options that write somewhere, draw random numbers, or choose what the checks choose.

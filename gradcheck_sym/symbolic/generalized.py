@@ -87,6 +87,23 @@ class Generalized:
         faces = (face for face in self._faces if face.regular)
         return frozenset(column for face in faces for column in face.block.columns)
 
+    def is_single(self, columns: Sequence[int]) -> bool:
+        """Whether there is a gradient after all, as far as some columns go: all limits are one.
+
+        The values tend to those at the point, and the slopes to one finite limit along every line
+        that is looked along. By the mean value theorem that is the derivative.
+        """
+        asked = [face for face in self._faces if {*columns} & {*face.block.columns}]
+        for face in asked:
+            if face.size > 1 and not face.regular and len(face.limits) == 1:
+                face.look([*directions.signs(face.size), *directions.alone(face.size)])
+        return all(
+            len(face.limits) == 1
+            and not any(slope.infinite for slope in face.points[0])
+            and (face.regular or not (face.jumps or face.open))
+            for face in asked
+        )
+
     def sensitivities(self) -> list[float]:
         """For each column what one rounding of every input and constant moves a limit by.
 

@@ -330,7 +330,6 @@ def test_no_gradient_nearby_is_ever_outside(seed: int, derived: Any) -> None:
     assert far is not Outcome.MEMBER
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("step, factor", [("ceil", 1.0), ("floor", -2.0)])
 def test_steps_beside_a_kink_keep_their_value(step: str, factor: float, around: Any) -> None:
     """abs(x) has its kink at 0, where ceil(y) and floor(y) are whole numbers that do not move."""
@@ -344,11 +343,31 @@ def test_the_member_of_least_norm_is_named_where_nothing_is_allowed(around: Any)
     """An exact 0 within the hull, at a point whose slopes have no size of their own."""
     gradient = around("abs(x) + abs(y)", [0.0, 0.0], XY)
     assert gradient.judge([0.0, 0.0], [0.0, 0.0]).words == "0, the member of least norm"
-=======
+
+
 @pytest.mark.parametrize("claim, outcome", [(0.5, Outcome.MEMBER), (9.0, Outcome.OUTSIDE)])
 def test_a_label_does_not_widen_the_hull(claim: float, outcome: Outcome, derived: Any) -> None:
     """At a kink of the branch that it chooses, the slopes of the other branch are none of it."""
     derivation = derived("where(y == 1, abs(x), 9*x)", XY, ["y"])
     found = generalized(derivation, [0.0, 1.0, 1.0], FLOAT64)
     assert judge(found, [claim]).outcome is outcome
->>>>>>> wrong2
+
+
+@pytest.mark.parametrize(
+    "expr, point, shapes, single",
+    [
+        ("where(x == 0, 1, sin(x)/x)", [0.0], None, True),
+        ("abs(x)*x", [0.0], None, True),
+        ("abs(x)", [0.0], None, False),
+        ("sqrt(x)", [0.0], None, False),
+        ("where(x > 0, 1, 0)", [0.0], None, False),  # the slopes meet, and the value jumps
+        ("maximum(x, y)", [1.0, 1.0], XY, False),
+        ("maximum(x - y, 0)**2", [1.0, 1.0], XY, True),
+    ],
+)
+def test_slopes_meet_where_there_is_a_gradient_after_all(
+    expr: str, point: list[float], shapes: Any, single: bool, around: Any
+) -> None:
+    """All limits are one, and the value tends to that at the point."""
+    found = around(expr, point, shapes)
+    assert found.is_single(range(len(point))) is single

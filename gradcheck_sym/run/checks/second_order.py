@@ -54,14 +54,17 @@ _CUT = (
 def second_order(subject: Subject) -> Iterator[Result]:
     """One result for each input and for grad_output, and one for forward over reverse.
 
-    Where the gradient's derivatives pass, those of the tangent may be wrong: torch has formulas of
-    their own for tangents, and differentiates these as well.
+    Where the gradient's derivatives are not wrong, those of the tangent may be: torch has formulas
+    of their own for tangents, and differentiates these as well.
     """
     wrong: dict[str | None, Result] | None = None
     for result in _of_gradient(subject):
-        if result.outcome == "passed" and wrong is None:
+        if result.verdict in (Verdict.WRONG, Verdict.ERROR):
+            yield result
+            continue
+        if wrong is None:
             wrong = _wrong_otherwise(subject)
-        yield (wrong or {}).get(result.input, result) if result.outcome == "passed" else result
+        yield wrong.get(result.input, result)
 
 
 def _of_gradient(subject: Subject) -> Iterator[Result]:
@@ -89,7 +92,7 @@ def _of_gradient(subject: Subject) -> Iterator[Result]:
     if reach.inputs:
         judged = partial(_judged_otherwise, wrt, subject)
         yield from wrong_in_other_dtypes(subject, at_middle(_gradient), judged, WIDE)
-        if reach.by_hand:
+        if reach.by_hand or (reach.by_torch and subject.implementation.kind != "user"):
             yield from wrong_again(subject, gradient, usual, partial(_third, wrt))
         tangent = at_sizes(tangent_at, gradient)
         known = [item.trial for item in turns]

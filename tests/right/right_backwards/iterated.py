@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -288,3 +289,54 @@ class HalfOnly(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return (2 * x.float() * grad_output.float()).half()
+
+
+def _gap_series(x: Tensor, order: int) -> Tensor:
+    """A derivative of sin(x)/x for x in [-1, 1], by its series."""
+    total = torch.zeros_like(x)
+    for k in range(20, -1, -2):
+        if k >= order:
+            factor = (-1) ** (k // 2) * math.factorial(k) / math.factorial(k - order)
+            total = total + factor / math.factorial(k + 1) * x ** (k - order)
+    return total
+
+
+class _GapSlope(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _gap_series(x, 1)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * _gap_series(x, 2)
+
+
+class RoundGap(torch.autograd.Function):
+    """sin(x)/x, with the second derivative that it has in the gap, too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _gap_series(x, 0)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        slope: Tensor = _GapSlope.apply(x)
+        return grad_output * slope
+
+
+class CubeOfSize(torch.autograd.Function):
+    """abs(x)**3, whose second derivative is 0 at the kink of abs, and meets there."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.abs() ** 3
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return 3 * grad_output * x * x.abs()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -326,4 +327,43 @@ class SineThriceByHand(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         slope: Tensor = _SineSlope.apply(x)
+        return grad_output * slope
+
+
+def _gap_series(x: Tensor, order: int) -> Tensor:
+    """A derivative of sin(x)/x for x in [-1, 1], by its series."""
+    total = torch.zeros_like(x)
+    for k in range(20, -1, -2):
+        if k >= order:
+            factor = (-1) ** (k // 2) * math.factorial(k) / math.factorial(k - order)
+            total = total + factor / math.factorial(k + 1) * x ** (k - order)
+    return total
+
+
+class _GapSlope(torch.autograd.Function):
+    """The slope of sin(x)/x, whose own slope is held to be 0 in the gap; there it is -1/3."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _gap_series(x, 1)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * _gap_series(x, 2).masked_fill(x == 0, 0.0)
+
+
+class FlatGap(torch.autograd.Function):
+    """sin(x)/x, with a second derivative of 0 where the gap is filled."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _gap_series(x, 0)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        slope: Tensor = _GapSlope.apply(x)
         return grad_output * slope
