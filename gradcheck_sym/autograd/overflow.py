@@ -72,9 +72,16 @@ def on_the_way(
     return _first(mode, replace(implementation, call=call), values, wrt, cotangents, dtype)
 
 
-def _first(mode: _Watch, implementation: Implementation, *asked: Any) -> str:
+def _first(
+    mode: _Watch,
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> str:
     with mode:
-        reverse(implementation, *asked, "each")
+        reverse(implementation, values, wrt, cotangents, dtype, "each")
     return mode.first if mode.overflows else ""
 
 

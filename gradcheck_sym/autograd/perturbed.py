@@ -157,11 +157,14 @@ class Perturbed(EagerMode):
         return _replaced(change, args)
 
     def _cast(self, out: Tensor, source: Tensor, salt: int, key: Integers) -> Tensor:
-        """Moved where the numbers did not fit the dtype."""
+        """Moved where the numbers did not fit the dtype; what became 0 was a smaller number."""
         if out.dtype.is_complex or source.dtype.is_complex or out.is_meta:
             return out
         fits = out.double() == source.double()
-        return out if fits.all() else torch.where(fits, out, self._moved(out, salt, key))
+        if fits.all():
+            return out
+        lost = nowhere_zero([source])
+        return torch.where(fits, out, self._moved(out, salt, key, lost=lost))
 
     def _size(self, func: Any, args: Any, out: Tensor) -> Tensor | None:
         """The size by which a result is moved; None for its own, which suits nearly all kernels."""
