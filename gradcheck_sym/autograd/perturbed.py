@@ -30,6 +30,7 @@ from gradcheck_sym.autograd.noise import (
     moved,
     nowhere_zero,
     rounds,
+    terms_lost,
 )
 
 
@@ -122,11 +123,12 @@ class Perturbed(EagerMode):
                 lambda out: self._moved(out, salt, key, self._size(func, args, out), lost),
             )
         given = self._given(func, kind, args, salt, kwargs)
+        gone = terms_lost(func, args)
         return _changed(
             func,
             given,
             kwargs,
-            lambda out: self._moved(out, salt, None, self._size(func, args, out)),
+            lambda out: self._moved(out, salt, None, self._size(func, args, out), gone),
         )
 
     def _through(self, parts: Callable[..., Any], func: Any, args: Any, kwargs: Any) -> Any:
