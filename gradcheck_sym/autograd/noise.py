@@ -103,7 +103,8 @@ def terms_lost(function: Any, arguments: Sequence[Any]) -> Mask | None:
     narrow = all(item.dtype in (torch.float32, torch.bfloat16, torch.float16) for item in operands)
     if base_name(function) not in _SUMS_OF_PRODUCTS or not narrow:
         return None
-    return _wide(function(*(item.detach().abs().double() for item in operands))) != 0
+    total = function(*(item.detach().abs().double() for item in operands))
+    return np.asarray(_wide(total) != 0)
 
 
 def key_of(given: Iterable[Tensor]) -> Integers:

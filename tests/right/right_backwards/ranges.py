@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class RootMeanSquareNorm(torch.autograd.Function):
@@ -131,3 +132,21 @@ class LogOfOneLessExp(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return -grad_output / torch.expm1(-x)
+
+
+class RootMeanSquareInSingle(torch.autograd.Function):
+    """In float32 whatever comes, which takes a float64 of 1e-300 to 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        single = x.float()
+        inverse = torch.rsqrt(single.square().mean(-1, keepdim=True) + 1e-6)
+        ctx.save_for_backward(single, inverse)
+        return (single * inverse).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        single, inverse = ctx.saved_tensors
+        y, fed = single * inverse, grad_output.float()
+        return (inverse * (fed - y * (fed * y).mean(-1, keepdim=True))).to(grad_output.dtype)
