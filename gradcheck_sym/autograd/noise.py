@@ -7,12 +7,15 @@ the forward had. Small arrays are NumPy's here: it takes a fifth of the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from gradcheck_sym.autograd.kernels import base_name
 
 # A library's elementary functions are off by up to 4 units in the last place, 8 roundoffs; a 16-bit
 # kernel computes in float32 and rounds once, which is half a unit: twice that, to move at all.
@@ -21,6 +24,8 @@ _ROUNDOFFS, _ROUNDOFFS_HALF = 8.0, 2.0
 # The multipliers of splitmix64 (Steele, Lea and Flood 2014), as signed numbers.
 _ODD = np.array([-7046029254386353131, -4658895280553007687, -7723592293110705685])
 _SHIFTS = np.array([30, 27, 31])
+
+_SUMS_OF_PRODUCTS = frozenset(("bmm", "dot", "mm", "mv"))
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -87,6 +92,19 @@ def nowhere_zero(operands: Iterable[Tensor]) -> Mask:
         fine = (numbers != 0).any(-1) & np.isfinite(numbers).all(-1)
         everywhere = everywhere & fine[..., None]
     return everywhere
+
+
+def terms_lost(function: Any, arguments: Sequence[Any]) -> Mask | None:
+    """Where a sum of products, in a dtype that float64 has room for, is of terms that are not 0.
+
+    In the shape of the result, with a last axis of one; None for other operations.
+    """
+    operands = [item for item in arguments if isinstance(item, Tensor)]
+    narrow = all(item.dtype in (torch.float32, torch.bfloat16, torch.float16) for item in operands)
+    if base_name(function) not in _SUMS_OF_PRODUCTS or not narrow:
+        return None
+    total = function(*(item.detach().abs().double() for item in operands))
+    return np.asarray(_wide(total) != 0)
 
 
 def key_of(given: Iterable[Tensor]) -> Integers:

@@ -1,8 +1,8 @@
-"""What leaves a dtype's range in torch's own derivatives, out of numbers well within it."""
+"""What leaves a dtype's range on the way, out of numbers well within it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -22,6 +22,7 @@ _ARITHMETIC = frozenset(
     """add addbmm addcdiv addcmul addmm addmv addr baddbmm bmm convolution cumprod cumsum div dot
     index_add mean mm mul mv nansum pow prod reciprocal rsqrt rsub square sub sum trace""".split()
 )
+_GROWING = _ARITHMETIC | frozenset("cosh exp exp2 expm1 linalg_vector_norm norm sinh".split())
 _DIVIDING = frozenset("addcdiv div pow reciprocal rsqrt".split())
 
 
@@ -34,12 +35,12 @@ def overflow(
 ) -> str:
     """The operation of plain arithmetic whose result is beyond the dtype, first in a backward.
 
-    Only in torch's own formulas for its functions, which nobody who calls them chose; a Function's
-    own backward has to mind its range. "" where nothing is, where the forward has no finite result
-    itself, or where something else made the first number that is not finite: a division by zero,
-    an exponential. Arguments as of `reverse`, for one point.
+    Only in torch's own formulas for its functions, which nobody who calls them chose; `on_the_way`
+    looks at a Function's own backward as well. "" where nothing is, where the forward has no finite
+    result itself, or where something else made the first number that is not finite: a division by
+    zero, an exponential. Arguments as of `reverse`, for one point.
     """
-    mode = _Watch()
+    mode = _Watch(_counts_in_backward)
 
     def call(given: Mapping[str, Tensor]) -> Tensor:
         mode.watching = False
@@ -47,17 +48,70 @@ def overflow(
         mode.watching = bool(result.detach().isfinite().all())
         return result
 
+    return _first(mode, replace(implementation, call=call), values, wrt, cotangents, dtype)
+
+
+def on_the_way(
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> str:
+    """The operation whose result is beyond the dtype, first in a forward or backward, anybody's.
+
+    "" where nothing is, and where the code itself has a number beyond the range: that one meets
+    none which is small enough. Arguments as of `reverse`, for one point.
+    """
+    mode = _Watch(_counts_anywhere)
+
+    def call(given: Mapping[str, Tensor]) -> Tensor:
+        mode.watching = True
+        return implementation.call(given)
+
+    return _first(mode, replace(implementation, call=call), values, wrt, cotangents, dtype)
+
+
+def _first(
+    mode: _Watch,
+    implementation: Implementation,
+    values: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    cotangents: Array | None,
+    dtype: str,
+) -> str:
     with mode:
-        reverse(replace(implementation, call=call), values, wrt, cotangents, dtype, "each")
+        reverse(implementation, values, wrt, cotangents, dtype, "each")
     return mode.first if mode.overflows else ""
+
+
+def _counts_in_backward(name: str, result: Sequence[Tensor], given: Sequence[object]) -> bool:
+    return name in _ARITHMETIC and not _in_own_backward()
+
+
+def _counts_anywhere(name: str, result: Sequence[Tensor], given: Sequence[object]) -> bool:
+    largest = max((torch.finfo(part.dtype).max for part in result if _inexact(part)), default=0.0)
+    return name in _GROWING and not any(_size_of(item) > largest for item in given)
+
+
+def _size_of(item: object) -> float:
+    """The size of a number of the code, which torch may have wrapped; 0 for a tensor."""
+    if isinstance(item, Tensor):
+        return abs(item.item()) if item.dim() == 0 and item.dtype is torch.float64 else 0.0
+    return abs(item) if isinstance(item, (int, float, complex)) else 0.0
+
+
+def _inexact(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 @final
 class _Watch(EagerMode):
     """Notes the first operation that makes what is not finite out of what is."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Callable[[str, Sequence[Tensor], Sequence[object]], bool]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.counts = counts  # whether it matters that an operation's result is too large
         self.watching = False
         self.first = ""
         self.overflows = False  # what the first one gives is too large, and nothing else
@@ -69,9 +123,9 @@ class _Watch(EagerMode):
         result = func(*args, **kwargs)
         if self._looks and all(map(_finite, given)) and not all(map(_finite, tensors(result))):
             self.first = base_name(func)
-            plain = self.first in _ARITHMETIC and not _in_own_backward()
-            self.overflows = plain and not any(
-                part.isnan().any() or _has_pole(self.first, part, given) for part in tensors(result)
+            made = [*tensors(result)]
+            self.overflows = self.counts(self.first, made, args) and not any(
+                part.isnan().any() or _has_pole(self.first, part, given) for part in made
             )
         return result
 

@@ -30,6 +30,7 @@ from gradcheck_sym.autograd.noise import (
     moved,
     nowhere_zero,
     rounds,
+    terms_lost,
 )
 
 
@@ -123,11 +124,12 @@ class Perturbed(EagerMode):
                 lambda out: self._moved(out, salt, key, self._size(func, args, out), lost),
             )
         given = self._given(func, kind, args, salt, kwargs)
+        gone = terms_lost(func, args)
         return _changed(
             func,
             given,
             kwargs,
-            lambda out: self._moved(out, salt, None, self._size(func, args, out)),
+            lambda out: self._moved(out, salt, None, self._size(func, args, out), gone),
         )
 
     def _through(self, parts: Callable[..., Any], func: Any, args: Any, kwargs: Any) -> Any:
@@ -158,11 +160,14 @@ class Perturbed(EagerMode):
         return _replaced(change, args)
 
     def _cast(self, out: Tensor, source: Tensor, salt: int, key: Integers) -> Tensor:
-        """Moved where the numbers did not fit the dtype."""
+        """Moved where the numbers did not fit the dtype; what became 0 was a smaller number."""
         if out.dtype.is_complex or source.dtype.is_complex or out.is_meta:
             return out
         fits = out.double() == source.double()
-        return out if fits.all() else torch.where(fits, out, self._moved(out, salt, key))
+        if fits.all():
+            return out
+        lost = nowhere_zero([source])
+        return torch.where(fits, out, self._moved(out, salt, key, lost=lost))
 
     def _size(self, func: Any, args: Any, out: Tensor) -> Tensor | None:
         """The size by which a result is moved; None for its own, which suits nearly all kernels."""

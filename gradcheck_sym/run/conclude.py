@@ -330,7 +330,9 @@ def _sentence(verdict: Verdict, case: Case, faults: Sequence[Finding]) -> str:
     if case.reason:
         return case.reason
     if verdict is Verdict.INACCURATE:
-        return f"the formula is right, but digits are lost{_region(faults)}"
+        lost = [found.fault.ruling for found in faults if found.fault.ruling.verdict is verdict]
+        reason = next((f"; at some: {each.reason}" for each in lost if each.reason), "")
+        return f"the formula is right, but digits are lost{_region(faults)}{reason}"
     if verdict is Verdict.UNDECIDED:
         return "the truth is too vague to rule"
     return "further from the truth than any evaluation of the right formula can be"

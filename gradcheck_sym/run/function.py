@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.ledger import Claims
-from gradcheck_sym.autograd.overflow import overflow
+from gradcheck_sym.autograd.overflow import on_the_way, overflow
 from gradcheck_sym.autograd.recalled import recalled
 from gradcheck_sym.autograd.reverse import reverse
 from gradcheck_sym.autograd.rounding import reach, spreads
@@ -26,6 +26,7 @@ from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import Space
 from gradcheck_sym.spec.dtypes import DTYPES, Format, format_of
 from gradcheck_sym.symbolic.derivation import Derivation
+from gradcheck_sym.verdict.records import Verdict
 
 Floats = npt.NDArray[np.float64]
 Dims = Mapping[str, int]
@@ -72,6 +73,8 @@ _EXCEPTIONS = 4  # points beside which is looked, of those asked about at once
 _JUMPS = 4  # points whose neighbours are looked at, of those asked about at once
 _SINGLY = 4  # points that are run one by one before batching pays
 _TINY = "numbers are so small that others on the way underflow, or their reciprocals overflow"
+_USUAL, _WIDEST = "float32", "float64"
+_NARROW = "on the way {} leaves the range of {}; in {} the same is right"
 
 
 @final
@@ -261,11 +264,14 @@ class Function:
         return found
 
     def _overflow(self, trial: Trial, lane: int, column: int) -> str:
-        """Why a claim is no finite number where that is no mistake; else ""."""
-        said = column >= trial.derivation.values and self._overflowing(trial, lane)
-        if said:
-            return f"in the backward {said} is beyond the dtype's range"
-        return _TINY if self._is_by_tiny(trial, lane) else ""
+        """Why a claim is off, or no finite number, where numbers left the range; else ""."""
+        if not np.isfinite(trial.claimed[lane, column]):
+            said = column >= trial.derivation.values and self._overflowing(trial, lane)
+            if said:
+                return f"in the backward {said} is beyond the dtype's range"
+            if self._is_by_tiny(trial, lane):
+                return _TINY
+        return self._narrowed(trial, lane, column) if trial.by_hand else ""
 
     def _is_by_tiny(self, trial: Trial, lane: int) -> bool:
         """Whether what is composed of torch's operators fails because of tiny inputs alone.
@@ -295,6 +301,25 @@ class Function:
         fed = trial.cotangents[[lane]]
         wrt = trial.derivation.wrt
         return overflow(self.implementation, values, wrt, fed, self.dtype.name)
+
+    def _narrowed(self, trial: Trial, lane: int, column: int) -> str:
+        """What leaves a range that is narrower than the usual one, where all is right in that.
+
+        Formulas are thought of in float32. One whose numbers float16 has no room for on the way is
+        the right formula, and a warning tells where it ends. What the derivative of a derivative
+        multiplies on the way was thought of by nobody: then any narrower range than float64's.
+        """
+        usual = format_of(_WIDEST if trial.smooth else _USUAL)
+        if self.dtype.exponent_max >= usual.exponent_max:
+            return ""
+        alone = trial.take([lane])
+        wrt, fed = alone.derivation.wrt, alone.cotangents
+        asked = Request(self.implementation, alone.values, wrt, fed, usual.name, "each")
+        wider = _assembled(self, alone.derivation, alone.batch, fed, self.claimant(asked))
+        if wider.problems or wider.summed(self.shared).ruling(0, column).verdict is Verdict.WRONG:
+            return ""
+        said = on_the_way(self.implementation, alone.values, wrt, fed, self.dtype.name)
+        return _NARROW.format(said, self.dtype.name, usual.name) if said else ""
 
     def _recalled(self, trial: Trial, lane: int) -> Floats:
         """What rounding of what the forward kept may move each number by at a point.

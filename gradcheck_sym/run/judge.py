@@ -25,7 +25,7 @@ from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling
 
-# Why a claim, by lane and column, is no finite number where that is no mistake; else "".
+# Why a claim, by lane and column, is off because numbers left the dtype's range; else "".
 Overflow = Callable[[Trial, int, int], str]
 
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
@@ -375,10 +375,9 @@ def outgrown(trial: Trial, fault: Fault, overflow: Overflow) -> Fault:
     """
     lane, column = fault.lane, fault.column
     wrong = fault.ruling.verdict is Verdict.WRONG and fault.nearest is None
-    beyond = not math.isfinite(trial.claimed[lane, column])
-    if not (wrong and beyond and (said := overflow(trial, lane, column))):
+    if not (wrong and (said := overflow(trial, lane, column))):
         return fault
-    reason = f"{fault.ruling.reason}: {said}"
+    reason = f"{fault.ruling.reason}: {said}".removeprefix(": ")
     return replace(fault, ruling=Ruling(Verdict.INACCURATE, reason))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation
-from gradcheck_sym.autograd.overflow import overflow
+from gradcheck_sym.autograd.overflow import on_the_way, overflow
 
 
 def first(function: Callable[[Tensor], Tensor], x: float, fed: float = 1.0) -> str:
@@ -67,3 +67,39 @@ class Scaled(torch.autograd.Function):
 def test_a_backward_of_ones_own_minds_its_range() -> None:
     """What a Function multiplies by was chosen by its author, not by torch."""
     assert first(Scaled.apply, 1.0, 100.0) == ""
+
+
+class Square(torch.autograd.Function):
+    """Of the slope's parts one is beyond the range, or a number of the code is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.scale = scale
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return fed * ctx.scale * x * 2 / ctx.scale, None
+
+
+@pytest.mark.parametrize(
+    "function, x, named",
+    [
+        (lambda x: Square.apply(x, 1024.0), 100.0, "mul"),
+        (lambda x: Square.apply(x, 2.0**17), 0.001, ""),  # no number is small enough for that
+        (lambda x: Square.apply(x, 4.0), 100.0, ""),
+        (lambda x: torch.log(x * x), 300.0, "mul"),  # in the forward
+        (lambda x: x.sinh() / x.cosh(), 12.0, "sinh"),
+        (lambda x: x / (x - x), 3.0, ""),  # divided by 0
+        (lambda x: torch.log(x * 1e-8), 1.0, ""),  # 0 on the way is no overflow
+    ],
+)
+def test_the_first_that_is_beyond_the_range(
+    function: Callable[[Tensor], Tensor], x: float, named: str
+) -> None:
+    """In a forward or a backward, whoever wrote it."""
+    implementation = Implementation(lambda tensors: function(tensors["x"]), "user", "own")
+    values, fed = {"x": np.array([[x]])}, np.array([[1.0]])
+    assert on_the_way(implementation, values, ("x",), fed, "float16") == named

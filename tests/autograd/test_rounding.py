@@ -119,6 +119,23 @@ def test_kernels_that_are_stable_normwise_only() -> None:
     assert 1e-17 < at(inverted, [[3.0, 1e-20]]).values.min() < 1e-13
 
 
+@pytest.mark.parametrize(
+    "function, x",
+    [
+        (lambda x: x.float().double() * 1000, 1e-300),  # a cast to a range that does not hold it
+        (lambda x: torch.dot(x.float(), x.float()).double(), 1e-30),  # a product that underflows
+        (lambda x: (x.float()[None] @ x.float()[:, None]).double(), 1e-30),
+    ],
+)
+def test_what_single_precision_takes_to_zero_is_rounding(
+    function: Callable[[Tensor], Tensor], x: float
+) -> None:
+    """It may have been any number below the normal range of float32; a 0 is none that was lost."""
+    (moved,) = np.abs(at(function, [[x, 0.0]]).values).max(axis=-1).ravel()[:1]
+    assert 0 < moved < 1e-33
+    assert not at(function, [[0.0, 0.0]]).values.any()
+
+
 def test_underflow_is_rounding() -> None:
     """x*x is 0 for a tiny x, and the slope of its root lost, but zeros of zeros are exact."""
     found = at(lambda x: (x * x).sqrt(), [[1e-200, 1.0]])

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class RootMeanSquareNorm(torch.autograd.Function):
@@ -72,3 +73,80 @@ class ScaledErrorFunction(torch.autograd.Function):
         wide, value = ctx.saved_tensors
         slope = 2 * wide * value - 2 / math.sqrt(math.pi)
         return (grad_output * slope).to(grad_output.dtype)
+
+
+class SwishOfTwo(torch.autograd.Function):
+    """x*sigmoid(b*x); grad_output*x*x is beyond float16's range where the slope is small."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(x, b)
+        return x * torch.sigmoid(b * x)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, b = ctx.saved_tensors
+        s = torch.sigmoid(b * x)
+        bend = s * torch.sigmoid(-b * x)
+        return grad_output * (s + b * x * bend), (grad_output * x * x * bend).sum()
+
+
+class SteepTanh(torch.autograd.Function):
+    """Its slope is 1/cosh**2; the square is beyond float16's range from 6.25 on, and 0 is left."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.tanh(1e4 * x)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * 1e4 / torch.cosh((1e4 * x).clamp(-40, 40)) ** 2
+
+
+class LogOfCauchy(torch.autograd.Function):
+    """The logarithm of a density; the square in it is beyond float16's range in the forward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, s: Tensor) -> Tensor:
+        ctx.save_for_backward(x, s)
+        return -torch.log(math.pi * s * (1 + (x / s) ** 2))
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, s = ctx.saved_tensors
+        q = x * x + s * s
+        return -2 * grad_output * x / q, grad_output * (x * x - s * s) / (s * q)
+
+
+class LogOfOneLessExp(torch.autograd.Function):
+    """The slope is right in float32; what it is divided by is infinite, so the second is NaN."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.where(x > -0.7, torch.log(-torch.expm1(x)), torch.log1p(-torch.exp(x)))
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return -grad_output / torch.expm1(-x)
+
+
+class RootMeanSquareInSingle(torch.autograd.Function):
+    """In float32 whatever comes, which takes a float64 of 1e-300 to 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        single = x.float()
+        inverse = torch.rsqrt(single.square().mean(-1, keepdim=True) + 1e-6)
+        ctx.save_for_backward(single, inverse)
+        return (single * inverse).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        single, inverse = ctx.saved_tensors
+        y, fed = single * inverse, grad_output.float()
+        return (inverse * (fed - y * (fed * y).mean(-1, keepdim=True))).to(grad_output.dtype)
