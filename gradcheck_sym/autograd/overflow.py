@@ -119,11 +119,14 @@ class _Watch(EagerMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation as it is."""
         kwargs = kwargs or {}
-        given = [tensor.clone() for tensor in tensors(args, kwargs)] if self._looks else []
+        seen = tensors(args, kwargs)
+        if not (self._looks and all(map(_has_numbers, seen))):
+            return func(*args, **kwargs)
+        given = [tensor.clone() for tensor in seen]
         result = func(*args, **kwargs)
-        if self._looks and all(map(_finite, given)) and not all(map(_finite, tensors(result))):
+        made = [tensor for tensor in tensors(result) if _has_numbers(tensor)]
+        if all(map(_finite, given)) and not all(map(_finite, made)):
             self.first = base_name(func)
-            made = [*tensors(result)]
             self.overflows = self.counts(self.first, made, args) and not any(
                 part.isnan().any() or _has_pole(self.first, part, given) for part in made
             )
@@ -137,6 +140,11 @@ class _Watch(EagerMode):
 def _in_own_backward() -> bool:
     """Whether what runs is the backward of a Function written in Python."""
     return isinstance(torch._C._current_autograd_node(), BackwardCFunction)
+
+
+def _has_numbers(tensor: Tensor) -> bool:
+    """Forward mode looks at shapes in tensors without memory, and has zeros that have none."""
+    return not (tensor.is_meta or tensor._is_zerotensor())
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from math import isfinite, prod
+from math import prod
 
 from gradcheck_sym.autograd.layouts import LAYOUTS, Layout, fitting, reverse_in
 from gradcheck_sym.autograd.ledger import Claims
-from gradcheck_sym.run.evidence import Evidence, Finding
+from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function, Request
 from gradcheck_sym.run.room import has_room
 from gradcheck_sym.run.sample import Sample, sampled
@@ -22,13 +22,12 @@ from gradcheck_sym.run.shapes import larger_sizes_of_derived
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
-from gradcheck_sym.spec.dtypes import DTYPES, Format, format_of
+from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=4)
 _MOST_NUMBERS = 16  # of all inputs together, at larger sizes
 WIDE = ("float64", "float32")  # in which derivatives of derivatives do not leave the range
-_ROOMY = "float32"  # a range that products of ordinary numbers do not leave
 _IN_LAYOUTS = 2  # points that are run in each layout
 
 
@@ -77,20 +76,6 @@ def _wrong_in(dtype: str, subject: Subject, seen: _Seen, judged: _Judged) -> Seq
     if refused or not has_room(other, evidence):
         return ()
     return [result for result in judged(other, evidence) if result.verdict is Verdict.WRONG]
-
-
-def beyond_range(dtype: Format, wrong: Sequence[Finding]) -> str:
-    """Why no wrong number need be a mistake in a dtype of a narrow range; "" where one is finite.
-
-    A product on the way leaves float16's range, 65504, where the result is far within it.
-    """
-    claims = (found.evidence.trial.claimed[found.fault.lane, found.fault.column] for found in wrong)
-    narrow = dtype.max < format_of(_ROOMY).max
-    return (
-        f"beyond the range of {dtype.name} on the way"
-        if narrow and not any(map(isfinite, claims))
-        else ""
-    )
 
 
 def at_middle(

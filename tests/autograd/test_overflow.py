@@ -14,6 +14,8 @@ from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation
 from gradcheck_sym.autograd.overflow import on_the_way, overflow
+from gradcheck_sym.autograd.transforms import tangent_of
+from gradcheck_sym.spec.checks import tangent_name
 
 
 def first(function: Callable[[Tensor], Tensor], x: float, fed: float = 1.0) -> str:
@@ -103,3 +105,16 @@ def test_the_first_that_is_beyond_the_range(
     implementation = Implementation(lambda tensors: function(tensors["x"]), "user", "own")
     values, fed = {"x": np.array([[x]])}, np.array([[1.0]])
     assert on_the_way(implementation, values, ("x",), fed, "float16") == named
+
+
+def test_tangents_without_numbers_are_passed_over() -> None:
+    """Forward mode looks at shapes in tensors without memory; a constant's tangent has none."""
+    implementation = Implementation(
+        lambda tensors: torch.where(tensors["x"] == 0, 1.0, tensors["x"].exp() ** 2), "user", "own"
+    )
+    tangent = tangent_of(implementation, ("x",))
+    values = {"x": np.array([[9.0], [1.0]])}
+    values[tangent_name("x")] = np.ones((2, 1))
+    for lane, said in ((0, "pow"), (1, "")):
+        alone = {name: array[[lane]] for name, array in values.items()}
+        assert on_the_way(tangent, alone, (), None, "float16") == said

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.autograd.transforms import tangent_of
 from gradcheck_sym.run.conclude import conclude_each
 from gradcheck_sym.run.derived import at_sizes, tangent_at
-from gradcheck_sym.run.elsewhere import at_middle, beyond_range, elsewhere, wrong_in_other_dtypes
+from gradcheck_sym.run.elsewhere import at_middle, elsewhere, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.sample import Sample, aimed, exampled, sampled, spread
@@ -38,7 +37,7 @@ def forward_mode(subject: Subject) -> Iterator[Result]:
         *elsewhere(subject, tangent),
     ]
     yield from _judged(subject, evidence)
-    yield from wrong_in_other_dtypes(subject, at_middle(_tangent), _judged_within)
+    yield from wrong_in_other_dtypes(subject, at_middle(_tangent), _judged)
 
 
 def _tangent(subject: Subject) -> Callable[[Dims], Function]:
@@ -47,13 +46,6 @@ def _tangent(subject: Subject) -> Callable[[Dims], Function]:
 
 def _judged(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
     return conclude_each(subject, "forward_mode", [None], evidence, _EXCUSES, "the jvp")
-
-
-def _judged_within(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
-    """In another dtype, whose range what comes on the way may leave."""
-    pardon = partial(beyond_range, subject.dtype)
-    asked = subject, "forward_mode", [None], evidence, _EXCUSES, "the jvp"
-    return conclude_each(*asked, pardon=pardon)
 
 
 def _alone(subject: Subject, together: Evidence) -> Iterator[Evidence]:
