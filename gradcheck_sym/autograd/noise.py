@@ -61,13 +61,13 @@ def moved(
     given = (tensor if size is None else size).detach().abs().double().cpu().numpy()[..., None]
     roundoff = (_ROUNDOFFS_HALF if form.bits <= 16 else _ROUNDOFFS) * form.eps / 2
     noise = _noise(mixed, salt)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):  # whatever the code under test has set
         result = wide + noise * roundoff * np.maximum(given, form.smallest_normal) * (given != 0)
-    result = np.where(np.isfinite(wide), result, wide)
-    if lost is not None:
-        share = roundoff if form.bits <= 16 else 1.0
-        least = np.copysign(noise * share * form.smallest_normal, wide)
-        result = np.where((wide == 0) & lost, least, result)
+        result = np.where(np.isfinite(wide), result, wide)
+        if lost is not None:
+            share = roundoff if form.bits <= 16 else 1.0
+            least = np.copysign(noise * share * form.smallest_normal, wide)
+            result = np.where((wide == 0) & lost, least, result)
     whole = result.view(np.complex128) if tensor.is_complex() else result
     return torch.empty_like(tensor).copy_(torch.from_numpy(whole[..., 0]))
 

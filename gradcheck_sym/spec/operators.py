@@ -54,7 +54,7 @@ segment_reduce select select_copy select_scatter slice_copy slice_inverse slice_
 split_copy split_with_sizes split_with_sizes_copy squeeze squeeze_copy stack swapaxes swapdims t
 t_copy take take_along_dim tensor_split tile transpose transpose_copy tril triu unbind unbind_copy
 unflatten unfold_copy unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_copy
-view_as_complex_copy view_as_real_copy view_copy vsplit vstack
+view_as_complex_copy view_as_real_copy vsplit vstack
 """
 
 _CONSTRUCTORS = """
@@ -71,7 +71,7 @@ grid_sampler_2d grid_sampler_3d group_norm gru gru_cell hardshrink hinge_embeddi
 instance_norm istft kl_div layer_norm log_softmax lstm lstm_cell margin_ranking_loss max_pool1d
 max_pool1d_with_indices max_pool2d max_pool3d native_batch_norm native_channel_shuffle
 native_group_norm native_layer_norm poisson_nll_loss prelu relu rms_norm rnn_relu rnn_relu_cell
-rnn_tanh rnn_tanh_cell rrelu selu softmax stft threshold triplet_margin_loss
+rnn_tanh rnn_tanh_cell selu softmax stft threshold triplet_margin_loss
 """
 
 _FUNCTIONAL = """
@@ -87,9 +87,9 @@ hardshrink hardsigmoid hardswish hardtanh hinge_embedding_loss huber_loss instan
 kl_div l1_loss layer_norm leaky_relu linear linear_cross_entropy local_response_norm log_softmax
 logsigmoid lp_pool1d lp_pool2d lp_pool3d margin_ranking_loss max_pool1d max_pool1d_with_indices
 max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices max_unpool1d max_unpool2d
-max_unpool3d mish mse_loss multi_head_attention_forward multi_margin_loss multilabel_margin_loss
+max_unpool3d mish mse_loss multi_margin_loss multilabel_margin_loss
 multilabel_soft_margin_loss native_channel_shuffle nll_loss normalize one_hot pad pairwise_distance
-pdist pixel_shuffle pixel_unshuffle poisson_nll_loss prelu relu relu6 rms_norm rrelu
+pdist pixel_shuffle pixel_unshuffle poisson_nll_loss prelu relu relu6 rms_norm
 scaled_dot_product_attention selu sigmoid silu smooth_l1_loss soft_margin_loss softmax softmin
 softplus softshrink softsign tanh tanhshrink threshold triplet_margin_loss
 triplet_margin_with_distance_loss unfold upsample upsample_bilinear upsample_nearest
@@ -170,6 +170,7 @@ _PLACES: Mapping[str, Mapping[str, int]] = {
         "F.softmax": 3,
         "F.softmin": 3,
         "torch.log_softmax": 2,
+        "torch.native_norm": 4,
         "torch.softmax": 2,
         "torch.special.softmax": 2,
     },
