@@ -48,6 +48,16 @@ def parted(result: Tensor) -> Tensor:
     return torch.view_as_real(result.resolve_conj())
 
 
+def realigned(parts: Tensor) -> Tensor:
+    """The same, but what comes back to it is copied to where complex numbers may lie in memory.
+
+    A part of something longer may begin at an odd place.
+    """
+    if parts.requires_grad:
+        parts.register_hook(torch.clone)  # type: ignore[no-untyped-call]
+    return parts
+
+
 def in_precision_of(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """A tensor in the precision of a dtype: real, complex or whole numbers stay what they are."""
     if tensor.is_complex():

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from gradcheck_sym.autograd.complexes import realigned
 from gradcheck_sym.autograd.graphs import same
 from gradcheck_sym.autograd.implementation import RAISED, Implementation, ImplementationError
 from gradcheck_sym.autograd.leaving import Leaving
@@ -62,8 +63,10 @@ def gradient_of(
         with torch.enable_grad():
             result = implementation.call(given)
             parts = dict(zip(leaves, _pulled(result, [*leaves.values()], cotangent), strict=True))
-            flat = torch.cat([_flat(parts.get(name), given[name]) for name in wrt])
-            return _reaching(flat, tensors)
+            flat = [_flat(parts.get(name), given[name]) for name in wrt]
+            if implementation.complex:
+                flat = [realigned(part) for part in flat]
+            return _reaching(torch.cat(flat), tensors)
 
     return replace(
         implementation, call=call, description=f"gradient of {implementation.description}"

@@ -21,8 +21,8 @@ def process_options(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=_jobs,
         metavar="N|auto",
-        help=f"so many processes; auto: as the work and the cores are; 0: none but this, which a "
-        f"debugger can look into and a crash can end ({_DEFAULT.count})",
+        help="so many processes; auto: as the work and the cores are; 0: none but this, which a "
+        f"debugger can look into and a crash can end ({_AUTO})",
     )
     group.add_argument(
         "--timeout",
@@ -42,7 +42,7 @@ def workers_of(arguments: Mapping[str, Any]) -> Workers:
     """What the arguments, or a configuration, say of it."""
     jobs, timeout = arguments.get("jobs"), arguments.get("timeout")
     return Workers(
-        count=_DEFAULT.count if jobs is None else None if jobs == _AUTO else int(jobs),
+        count=None if jobs in (None, _AUTO) else int(jobs),
         timeout=_DEFAULT.timeout if timeout is None else timeout or None,
         memory=arguments.get("memory"),
     )

@@ -61,6 +61,6 @@ class Options:
 class Workers:
     """The processes that judge, and how much each may take; results do not depend on it."""
 
-    count: int | None = 1  # 0: this process itself; None: as the work and the machine are
+    count: int | None = None  # 0: this process itself; None: as the work and the machine are
     timeout: float | None = 600.0  # seconds for each spec; None: any time
     memory: int | None = None  # MB for each, beyond the program's own; None: a fair share

@@ -100,3 +100,17 @@ class CubeOfReals(torch.autograd.Function):
         if not z.imag.any():
             return grad_output * (3 * z.real.square())
         return grad_output * 3 * z.conj() ** 2
+
+
+class Gain(torch.autograd.Function):
+    """A real gain for each number of a complex signal."""
+
+    @staticmethod
+    def forward(ctx: Any, gain: Tensor, z: Tensor) -> Tensor:
+        ctx.save_for_backward(gain, z)
+        return gain * z
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        gain, z = ctx.saved_tensors
+        return (grad_output * z.conj()).real, grad_output * gain
