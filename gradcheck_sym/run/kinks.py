@@ -125,8 +125,14 @@ class _Kink:
         ]
 
     def is_smooth(self, columns: Sequence[int]) -> bool:
-        """Whether the point only looks special."""
-        first = self.trial.derivation.values
+        """Whether the point only looks special.
+
+        Not where it does because slopes are multiplied by 0: 0 times an infinite one is NaN.
+        """
+        first, values = self.trial.derivation.values, self.trial.values
+        fed = (values[name][self.lane] for name in self.trial.derivation.scales)
+        if not all(array.all() for array in fed):
+            return False
         return self.around.is_single([column - first for column in columns])
 
     def judged(self, columns: Sequence[int]) -> Membership:
