@@ -31,6 +31,7 @@ from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import ProgramError
 from gradcheck_sym.verdict.records import Result, Verdict
 
+_AMBIGUOUS = "size -1 can be any value and is ambiguous"  # of a reshape to (-1, 0)
 _SAMPLE = Sample(edges=0, bulk=6)  # in each layout, and at each choice of sizes
 _WIDE = Sample(edges=0, bulk=2)  # in each layout, at sizes beyond the width of a vector
 
@@ -48,7 +49,7 @@ def layouts(subject: Subject) -> Iterator[Result]:
     alone, a hundred thousand of them. What an implementation refuses to take, it need not take; a
     backward that fails on what its forward took is an error. Broadcast shapes and reductions over
     nothing are our own idea: an exception in the backward refuses them, too, and a broadcast result
-    of another shape.
+    of another shape. So does torch where it is left to tell the size in `reshape(-1, 0)`.
     """
     refused: list[str] = []
     evidence = list(_in_layouts(subject, refused))
@@ -201,8 +202,12 @@ def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
 
 
 def _refuses_nothing(trial: Trial) -> bool:
-    """Whether it raises where a value is that of no elements: by convention alone there is one."""
-    return bool(trial.raised) and trial.derivation.values > 0
+    """Whether it raises where a value is that of no elements: by convention alone there is one.
+
+    Or where torch is left to tell a size, and nothing fits any number of times.
+    """
+    ambiguous = any(_AMBIGUOUS in text for text in trial.problems.values())
+    return bool(trial.raised) and (trial.derivation.values > 0 or ambiguous)
 
 
 def _refuses_to_broadcast(trial: Trial) -> bool:

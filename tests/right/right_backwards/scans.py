@@ -278,3 +278,19 @@ def upsample(x: Tensor) -> Tensor:
 
 def total_variation(x: Tensor) -> Tensor:
     return x.diff().abs().sum()
+
+
+class RowsTimesWeights(torch.autograd.Function):
+    """A layer whose backward takes all rows of all batches together."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return x @ weight.T + bias
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        rows = grad_output.reshape(-1, grad_output.shape[-1])
+        to_weight = rows.T @ x.reshape(-1, x.shape[-1])
+        return grad_output @ weight, to_weight, rows.sum(0)
