@@ -72,16 +72,9 @@ def on_the_way(
     return _first(mode, replace(implementation, call=call), values, wrt, cotangents, dtype)
 
 
-def _first(
-    mode: _Watch,
-    implementation: Implementation,
-    values: Mapping[str, Array],
-    wrt: tuple[str, ...],
-    cotangents: Array | None,
-    dtype: str,
-) -> str:
+def _first(mode: _Watch, implementation: Implementation, *request: Any) -> str:
     with mode:
-        reverse(implementation, values, wrt, cotangents, dtype, "each")
+        reverse(implementation, *request)
     return mode.first if mode.overflows else ""
 
 

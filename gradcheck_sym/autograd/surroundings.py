@@ -162,14 +162,13 @@ def evaluating(point: Point) -> Iterator[Impurity]:
     try:
         for module in modules:
             module.eval()
-        graph = point.graph()
-        found = copied(graph.pull())
+        again, found = point.answer()
     except RAISED:
         return
     finally:
         for module, mode in before.items():
             module.training = mode
-    if same(graph.value, value) and _largest(found):
+    if same(again, value) and _largest(found):
         told = "in evaluation mode, where the value is the same"
         yield from _differing(point.wrt, (value, value), (found, expected), told)
 

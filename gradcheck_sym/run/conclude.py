@@ -330,17 +330,17 @@ def _sentence(verdict: Verdict, case: Case, faults: Sequence[Finding]) -> str:
     if case.reason:
         return case.reason
     if verdict is Verdict.INACCURATE:
-        lost = [found.fault.ruling for found in faults if found.fault.ruling.verdict is verdict]
-        reason = next((f"; at some: {each.reason}" for each in lost if each.reason), "")
-        return f"the formula is right, but digits are lost{_region(faults)}{reason}"
+        lost = [found for found in faults if found.fault.ruling.verdict is verdict]
+        reasons = (found.fault.ruling.reason for found in lost)
+        reason = next((f"; at some: {each}" for each in reasons if each), "")
+        return f"the formula is right, but digits are lost{_region(lost)}{reason}"
     if verdict is Verdict.UNDECIDED:
         return "the truth is too vague to rule"
     return "further from the truth than any evaluation of the right formula can be"
 
 
-def _region(faults: Sequence[Finding]) -> str:
+def _region(lost: Sequence[Finding]) -> str:
     """How many digits are lost, and in which range of each input."""
-    lost = [f for f in faults if f.fault.ruling.verdict is Verdict.INACCURATE]
     largest = max((f.fault.error_ulp for f in lost), default=0.0)
     all_of_them = max((f.evidence.trial.dtype.precision for f in lost), default=0) * math.log10(2)
     some = min(math.log10(max(largest, 1.0)), all_of_them)

@@ -377,7 +377,7 @@ def outgrown(trial: Trial, fault: Fault, overflow: Overflow) -> Fault:
     wrong = fault.ruling.verdict is Verdict.WRONG and fault.nearest is None
     if not (wrong and (said := overflow(trial, lane, column))):
         return fault
-    reason = f"{fault.ruling.reason}: {said}".removeprefix(": ")
+    reason = ": ".join(filter(None, (fault.ruling.reason, said)))
     return replace(fault, ruling=Ruling(Verdict.INACCURATE, reason))
 
 

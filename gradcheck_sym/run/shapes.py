@@ -37,9 +37,10 @@ def larger_sizes(subject: Subject) -> Iterator[Dims]:
     if not free:
         return
     users = subject.implementation.kind == "user"
-    yield from _all_within_reach(subject, _LARGER, _MOST_OF_A_USERS if users else _MOST_OPERATIONS)
+    most = _MOST_OF_A_USERS if users else _MOST_OPERATIONS
+    yield from _all_within_reach(subject, free, _LARGER, most)
     if users:
-        yield from _all_within_reach(subject, _BETWEEN, _MOST_OPERATIONS)
+        yield from _all_within_reach(subject, free, _BETWEEN, _MOST_OPERATIONS)
     if users and len(free) > 1 and not subject.elementwise:
         least = _all_at(subject, free, 2)
         for dim in free:
@@ -47,10 +48,12 @@ def larger_sizes(subject: Subject) -> Iterator[Dims]:
             yield from islice(_within_reach(partial(_steps, subject), alone, _MOST_ALONE), 1)
 
 
-def _all_within_reach(subject: Subject, sizes: Sequence[int], most: int) -> Iterator[Dims]:
+def _all_within_reach(
+    subject: Subject, free: Sequence[Dim], sizes: Sequence[int], most: int
+) -> Iterator[Dims]:
     largest = _LARGEST_ELEMENTWISE if subject.elementwise else math.inf
     tried = (2, 4, *(size for size in sizes if size <= largest))
-    choices = [_all_at(subject, _free(subject), size) for size in tried]
+    choices = [_all_at(subject, free, size) for size in tried]
     yield from _within_reach(partial(_steps, subject), choices, most)
 
 
@@ -139,7 +142,7 @@ def _free(subject: Subject) -> list[Dim]:
     return [dim for dim in subject.spec.dims if not dim.declared]
 
 
-def _all_at(subject: Subject, free: list[Dim], size: int) -> dict[str, int]:
+def _all_at(subject: Subject, free: Sequence[Dim], size: int) -> dict[str, int]:
     """The free sizes all so large, each one more than the one before; the others at their least."""
     stated = {dim.name: dim.low for dim in subject.spec.dims if dim.declared}
     return stated | {dim.name: size + place for place, dim in enumerate(free)}

@@ -29,9 +29,9 @@ from gradcheck_sym.symbolic.program import (
     Builder,
     Program,
     Scalar,
+    depending,
     finish,
     flat_names,
-    independent,
 )
 from gradcheck_sym.symbolic.rounded import rounded
 from gradcheck_sym.symbolic.sensitivities import (
@@ -107,9 +107,11 @@ class Derivation:
         return self._still_in(self.joint)
 
     def _still_in(self, program: Program) -> frozenset[int]:
-        moving = [name for name in self.shapes if name not in self.fixed]
-        flat = {each for name in moving for each in self.flat_names(name)}
-        return independent(program, {*flat, *flat_names(COTANGENT, self.out_shape)})
+        fixed = {each for name in self.fixed for each in self.flat_names(name)}
+        inputs = (index for index, step in enumerate(program.code) if step.op == "input")
+        moving = {index for index in inputs if program.code[index].data not in fixed}
+        moved = depending(program, moving, conditions=True)
+        return frozenset(range(len(program.code))) - moved
 
     def enclose(self, rows: Floats, precision: int) -> Enclosure:
         """Value and gradient at each point, with what one rounding of every input moves them by.

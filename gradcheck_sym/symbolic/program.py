@@ -281,23 +281,17 @@ def reachable(
     return seen
 
 
-def depending(program: Program, movable: Collection[int]) -> set[int]:
-    """The instructions, but for conditions, that depend on a movable one, itself included."""
+def depending(program: Program, movable: Collection[int], *, conditions: bool = False) -> set[int]:
+    """The instructions that depend on a movable one, itself included.
+
+    conditions: whether these are among them, and what depends on them alone.
+    """
     found: set[int] = set()
     for index, step in enumerate(program.code):
-        if index in movable or (step.op not in CONDITIONS and not found.isdisjoint(step.args)):
+        follows = conditions or step.op not in CONDITIONS
+        if index in movable or (follows and not found.isdisjoint(step.args)):
             found.add(index)
     return found
-
-
-def independent(program: Program, movable: Collection[str]) -> frozenset[int]:
-    """The instructions, conditions included, that depend on none of the inputs of those names."""
-    found: set[int] = set()
-    for index, step in enumerate(program.code):
-        moves = step.op == "input" and step.data in movable
-        if not moves and found.issuperset(step.args):
-            found.add(index)
-    return frozenset(found)
 
 
 def released(program: Program) -> tuple[tuple[int, ...], ...]:

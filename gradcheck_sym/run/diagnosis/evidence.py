@@ -123,11 +123,8 @@ class Evidence:
     def plain(self) -> Evidence:
         """The same without failing numbers that lose their digits; with them, if all do."""
         samples = [replace(each, failing=each.failing & ~each.lossy) for each in self.samples]
-        return replace(self, samples=tuple(samples)) if _any_failing(samples) else self
-
-
-def _any_failing(samples: Iterable[Sample]) -> bool:
-    return any(sample.failing.any() for sample in samples)
+        left = any(sample.failing.any() for sample in samples)
+        return replace(self, samples=tuple(samples)) if left else self
 
 
 def _evenly(lanes: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:

@@ -19,7 +19,7 @@ def other_points(evidence: Evidence) -> Iterator[Guess]:
     if evidence.name is None or not evidence.samples:
         return
     for words, change in _changes(tuple(evidence.samples[0].values), evidence):
-        yield Guess(Pattern.OTHER_POINT, words, _at(change))
+        yield Guess(Pattern.OTHER_POINT, words, at(change))
 
 
 def stale(evidence: Evidence) -> Iterator[Guess]:
@@ -27,15 +27,17 @@ def stale(evidence: Evidence) -> Iterator[Guess]:
     if evidence.name is None:
         return
     previous = "the slope at the inputs of the call before: a stale buffer"
-    yield Guess(Pattern.STALE, previous, _at(lambda sample: sample.before))
+    yield Guess(Pattern.STALE, previous, at(lambda sample: sample.before))
     first = "the slope at the inputs of the first call of these sizes: a stale buffer"
-    yield Guess(Pattern.STALE, first, _at(lambda sample: sample.first))
+    yield Guess(Pattern.STALE, first, at(lambda sample: sample.first))
 
 
 _Change = Callable[[Sample], Values | None]
 
 
-def _at(change: _Change) -> Callable[[Sample], Floats | None]:
+def at(change: _Change) -> Callable[[Sample], Floats | None]:
+    """The gradient at other values of the inputs; None where there are none such."""
+
     def predicted(sample: Sample) -> Floats | None:
         values = change(sample)
         if values is None or sample.gradient is None:
@@ -51,17 +53,17 @@ def _changes(names: tuple[str, ...], evidence: Evidence) -> Iterator[tuple[str, 
             f"the slope where {name} is the output: the output was saved, not the input",
             _output(name),
         )
-        yield f"the slope where {name} is transposed", _exchanged(name, _transposed)
-        yield f"the slope where {name} has the other sign", _exchanged(name, np.negative)
-        yield f"the slope where {name} is its absolute value", _exchanged(name, np.abs)
-        yield f"the slope where {name} is in reversed order", _exchanged(name, _reversed)
+        yield f"the slope where {name} is transposed", exchanged(name, _transposed)
+        yield f"the slope where {name} has the other sign", exchanged(name, np.negative)
+        yield f"the slope where {name} is its absolute value", exchanged(name, np.abs)
+        yield f"the slope where {name} is in reversed order", exchanged(name, _reversed)
         for shift, where in ((1, "before"), (-1, "after")):
             words = f"the slope at the element {where}: {name} is read one element off"
-            yield words, _exchanged(name, _rolled(shift))
+            yield words, exchanged(name, _rolled(shift))
         for narrow in ("float32", "float16", "bfloat16"):
             if format_of(narrow).precision < evidence.dtype.precision:
                 words = f"the slope where {name} is rounded to {narrow}"
-                yield words, _exchanged(name, partial(round_to, narrow))
+                yield words, exchanged(name, partial(round_to, narrow))
     for one in names:
         for other in names:
             if one < other:
@@ -77,7 +79,9 @@ def _output(name: str) -> _Change:
     return change
 
 
-def _exchanged(name: str, of: Callable[[Floats], Floats | None]) -> _Change:
+def exchanged(name: str, of: Callable[[Floats], Floats | None]) -> _Change:
+    """Another array in the place of one input."""
+
     def change(sample: Sample) -> Values | None:
         with np.errstate(all="ignore"):
             new = of(sample.values[name])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple, final
 
 import numpy as np
 
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Sample
 from gradcheck_sym.run.diagnosis.fit import Guess, tells
+from gradcheck_sym.run.diagnosis.points import at, exchanged
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.names import ratio_name
 
@@ -23,7 +25,7 @@ class _Way(NamedTuple):
     """One way in which an input may have been changed by a number."""
 
     words: str
-    changed: Callable[[Floats, float], Floats]
+    changed: Callable[[float, Floats], Floats]
     tried: Floats  # in order; the right number is not among them
 
 
@@ -43,16 +45,16 @@ def rescaled(evidence: Evidence) -> Iterator[Guess]:
     for name in sample.values:
         for way in _WAYS:
             for number in _roots(sample, lane, place, name, way):
-                told = ratio_name(number, _SPREAD)
-                words = way.words.format(name, told)
-                yield Guess(Pattern.OTHER_POINT, words, _at(name, way, number))
+                words = way.words.format(name, ratio_name(number, _SPREAD))
+                change = exchanged(name, partial(way.changed, number))
+                yield Guess(Pattern.OTHER_POINT, words, at(change))
 
 
 def _plainest(evidence: Evidence) -> tuple[Sample, int, int] | None:
     """The number that is farthest off, in what a right one may be off by."""
     best, most = None, 0.0
     for sample in evidence.samples:
-        if sample.gradient is None or not tells(sample).any():
+        if sample.gradient is None or not sample.claim.size:
             continue
         share = np.where(tells(sample), np.abs(sample.claim - sample.truth) / sample.slack, 0.0)
         share = share.reshape(sample.lanes, -1)
@@ -71,26 +73,16 @@ def _roots(sample: Sample, lane: int, place: int, name: str, way: _Way) -> Itera
     def gaps(numbers: Floats) -> Floats:
         many = np.full(len(numbers), lane)
         values = {key: array[many] for key, array in sample.values.items()}
-        values[name] = np.stack([way.changed(sample.values[name][lane], n) for n in numbers])
+        values[name] = np.stack([way.changed(n, sample.values[name][lane]) for n in numbers])
         found = gradient(values, sample.cotangents[many]).reshape(len(numbers), -1)
         return np.asarray(found[:, place] - claim)
 
     low, high = way.tried[:-1], way.tried[1:]
-    at = gaps(way.tried)
-    crossing = (at[:-1] * at[1:] <= 0) & np.isfinite(at[:-1]) & np.isfinite(at[1:])
-    low, high, sign = low[crossing], high[crossing], np.sign(at[1:][crossing])
+    gap = gaps(way.tried)
+    crossing = (gap[:-1] * gap[1:] <= 0) & np.isfinite(gap[:-1]) & np.isfinite(gap[1:])
+    low, high, sign = low[crossing], high[crossing], np.sign(gap[1:][crossing])
     for _ in range(_HALVINGS if low.size else 0):
         middle = (low + high) / 2
         above = gaps(middle) * sign > 0
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     yield from ((low + high) / 2).tolist()
-
-
-def _at(name: str, way: _Way, number: float) -> Callable[[Sample], Floats | None]:
-    def predicted(sample: Sample) -> Floats | None:
-        if sample.gradient is None:
-            return None
-        values = {**sample.values, name: way.changed(sample.values[name], number)}
-        return sample.gradient(values, sample.cotangents)
-
-    return predicted
