@@ -132,9 +132,12 @@ class _Judging:
     def _look_closer(self, lanes: list[int]) -> None:
         """The faults at points within a bound that may be too wide."""
         left = self._not_all(self.trial.plainly_sound, lanes)
-        left = self._not_all(lambda some: self.trial.exact_shares(some) <= 1, left)
-        self.trial.look_beyond(left[:_MOST_CLOSE])
-        self._add(left[:_MOST_CLOSE])
+        left = self._not_all(lambda some: self.trial.exact_shares(some) <= 1, left)[:_MOST_CLOSE]
+        if left:
+            shares = self.trial.swung_shares(left)
+            explained = self.trial.as_written(left) & ~np.isnan(shares)
+            noted = self._take_out(left, explained, ~(shares <= 1) & self._judged)
+            self._add([lane for lane in left if lane not in noted])
 
     def _not_all(self, sound: Callable[[list[int]], Mask], lanes: list[int]) -> list[int]:
         """Those of some points at which not every number is sound."""
@@ -151,7 +154,7 @@ class _Judging:
         lanes = np.flatnonzero(doubtful & plain).tolist()
         if not lanes:
             return doubtful
-        self._take_out(lanes, trial.as_written(lanes))
+        self._take_out(lanes, trial.as_written(lanes), self._beyond(lanes))
         left = doubtful.copy()
         left[[fault.lane for fault in self.eased]] = False
         return left
@@ -195,16 +198,15 @@ class _Judging:
         plain = [lane for lane in lanes if self.trial.is_plain(lane, self.columns)]
         errors = np.where(self._beyond(plain), self.trial.errors[plain], 0.0)
         rounds = self.rounding(self.trial, plain, errors) & ~self.trial.vanishing[plain]
-        noted = self._take_out(plain, rounds)
+        noted = self._take_out(plain, rounds, self._beyond(plain))
         return [lane for lane in lanes if lane not in noted]
 
     def _beyond(self, lanes: list[int]) -> Mask:
         """Which numbers at some points exceed the bound, (lanes, outputs)."""
         return ~(self.trial.shares[1][lanes] <= 1) & self._judged
 
-    def _take_out(self, lanes: list[int], explained: Mask) -> set[int]:
+    def _take_out(self, lanes: list[int], explained: Mask, beyond: Mask) -> set[int]:
         """Notes the points as inaccurate at which all that exceeds the bound is explained."""
-        beyond = self._beyond(lanes)
         places = np.flatnonzero((explained | ~beyond).all(axis=1)).tolist()
         for place in places:
             self.eased.extend(self._inaccurate(lanes[place], beyond[place]))

@@ -252,8 +252,15 @@ class Trial:
 
         NaN where sensitivities are not plain, or so large that no digit counts.
         """
-        chosen = list(lanes)
-        moved = self._gaps.sensitive.quick(chosen)
+        return self._shares_by(list(lanes), self._gaps.sensitive.quick(list(lanes)))
+
+    def swung_shares(self, lanes: Sequence[int]) -> Floats:
+        """The same, by what a whole rounding moves numbers, where that is more."""
+        gaps, chosen = self._gaps, list(lanes)
+        moved = np.maximum(gaps.sensitive.quick(chosen), gaps.swung.quick(chosen))
+        return self._shares_by(chosen, moved)
+
+    def _shares_by(self, chosen: list[int], moved: Floats) -> Floats:
         with np.errstate(invalid="ignore", over="ignore"):
             share = self._share_of_sound(chosen, moved)
             return np.where(self._vague(chosen, moved), np.nan, share)
@@ -424,12 +431,6 @@ class Trial:
     def look_at(self, lanes: Sequence[int]) -> None:
         """Works out together what single points are asked for next."""
         self._gaps.sensitive.look_at(lanes)
-
-    def look_beyond(self, lanes: Sequence[int]) -> None:
-        """Works out together what points are asked for whose errors exceed a bound."""
-        if lanes:
-            beyond = np.flatnonzero((~(self.exact_shares(lanes) <= 1)).any(axis=1))
-            self._gaps.swung.look_at([lanes[place] for place in beyond.tolist()])
 
     def is_on_other_branch(self, lane: int, column: int) -> bool:
         """Whether a claim is right on another side of a comparison that rounding leaves open.

@@ -6,6 +6,7 @@ can be followed again at any precision, exactly or with every step rounded as a 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, final
@@ -206,14 +207,15 @@ def _inputs(program: Program, row: Sequence[float]) -> dict[str, Ball]:
 
 def evaluate(step: Instruction, args: Sequence[Ball], given: dict[str, Ball]) -> Ball:
     """One operation that takes no decision, on balls at the current precision."""
+    arithmetic = _ARITHMETIC.get(step.op)
+    if arithmetic is not None:
+        return arithmetic(*args)
     if step.op == "input":
         return given[str(step.data)]
     if step.op in ("const", "pi", "e", "inf"):
         return balls.constant(step)
     if step.op == "polygamma":
         return balls.polygamma(int(step.data or 0), args[0])
-    if step.op in _ARITHMETIC:
-        return _ARITHMETIC[step.op](*args)
     return getattr(args[0], FUNCTIONS[step.op].ball)()
 
 
@@ -224,11 +226,11 @@ def _power(base: Ball, exponent: Ball) -> Ball:
 
 
 _ARITHMETIC: dict[str, Callable[..., Ball]] = {
-    "neg": lambda a: -a,
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
+    "neg": operator.neg,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
     "pow": _power,
     "scale": balls.scale,
     "detach": lambda a: a,
