@@ -157,6 +157,7 @@ class Function:
                 together=together,
                 most=self.patience.points,
                 at_kinks=partial(self._rounding, bits=self.dtype.bits),
+                inside=self._inside,
             )
         judgement: Judgement = trial.judged[key]
         return judgement
@@ -244,6 +245,11 @@ class Function:
         asked = self.implementation, trial.values, wrt, fed, self.dtype.name
         seen = next(spreads(*asked, runs=1)).narrowest if self.implementation.kind == "user" else ""
         return format_of(seen) if seen in DTYPES else self.dtype
+
+    def _inside(self, trial: Trial) -> Format:
+        """The same, where rounding in it may be excused; else the dtype under test."""
+        inner = self.narrowest(trial)
+        return self.dtype if self._too_narrow(inner.name, _SINGLE) else inner
 
     def _jumping(self, trial: Trial, lanes: Sequence[int], errors: Floats, plain: Floats) -> Mask:
         """Which errors jump like rounding from point to point, where watching changes the way.

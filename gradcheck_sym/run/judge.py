@@ -21,9 +21,13 @@ from gradcheck_sym.run.beyond import beyond
 from gradcheck_sym.run.kinks import JUDGED, at_kink
 from gradcheck_sym.run.patience import ALL
 from gradcheck_sym.run.trial import Fault, Floats, Rounding, Trial
+from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling
+
+# The narrowest dtype in which the code under test is seen to round at the points of a trial.
+Inside = Callable[[Trial], Format]
 
 # Why a claim, by lane and column, is off because numbers left the dtype's range; else "".
 Overflow = Callable[[Trial, int, int], str]
@@ -31,6 +35,7 @@ Overflow = Callable[[Trial, int, int], str]
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
 _FEW_KINKS = 6  # of a trial of slopes of slopes
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
+_MANY = 8  # points in doubt, for which it is asked what dtype the code rounds in
 _GROWTH = 4  # times as many; where points are run together, all the others
 _CLOSEST_LOOK = 512  # points within a bound that may be too wide, whose bound is worked out
 _ENOUGH = 16  # wrong numbers at one point
@@ -65,14 +70,18 @@ def judge(
     together: bool = False,
     most: int = ALL.points,
     at_kinks: Rounding | None = None,
+    inside: Inside = lambda trial: trial.dtype,
 ) -> Judgement:
     """Every number of those columns against its truth.
 
     together: whether asking about the rounding of many points costs no more than of one.
     most: points in doubt that are looked at with care.
     at_kinks: the rounding that is excused beside an element at a kink; None: the same.
+    inside: tells a narrower dtype that explains what many points lose, asked once a few are.
     """
-    judging = _Judging(trial, columns, rounding, overflow, together, most, at_kinks or rounding)
+    judging = _Judging(
+        trial, columns, rounding, overflow, together, most, at_kinks or rounding, inside
+    )
     judging.run()
     decided = len(trial.claimed) - judging.dropped.total()
     faults = tuple(judging.faults)
@@ -93,6 +102,7 @@ class _Judging:
     together: bool
     most: int
     at_kinks: Rounding
+    inside: Inside
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     members: list[str] = field(default_factory=list)  # of generalized gradients
@@ -119,6 +129,7 @@ class _Judging:
                 if doubtful:
                     self.dropped["left, since others are wrong"] += len(doubtful)
                 return
+            doubtful = self._beyond_inner_dtype(doubtful)
             count = len(doubtful) if self.together else count * _GROWTH
         self._look_closer(self._by_size(loose & ~tight)[:_CLOSEST_LOOK])
 
@@ -166,6 +177,21 @@ class _Judging:
         left = doubtful.copy()
         left[list(found)] = False
         return left
+
+    def _beyond_inner_dtype(self, lanes: list[int]) -> list[int]:
+        """Takes out the points that are sound in a narrower dtype that the code rounds in.
+
+        The first points were run with their operations perturbed, one by one. Where they tell of
+        float32 inside, so many others need not be.
+        """
+        if len(lanes) < _MANY:
+            return lanes
+        inner = self.inside(self.trial.take(lanes[:1]))
+        if inner.precision >= self.trial.dtype.precision:
+            return lanes
+        sound = self.trial.sound_in(inner, lanes)
+        noted = self._take_out(lanes, sound, self._beyond(lanes))
+        return [lane for lane in lanes if lane not in noted]
 
     def _settle(self, lanes: list[int]) -> None:
         """The faults at some points in doubt: first those that rounding plainly explains."""

@@ -289,6 +289,20 @@ class Trial:
             near = self.errors[chosen] + known.error[chosen] <= times * lost + sound
         return np.asarray(near & ~self.vanishing[chosen])
 
+    def sound_in(self, inner: Format, lanes: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Which numbers at some points, (lanes, outputs), are off by no more than is sound there.
+
+        inner: a format that is narrower than the dtype, for code that rounds in it.
+        Not those that are 0, which have no digits to lose.
+        """
+        chosen, known = list(lanes), self._enclosed
+        coarser = 2.0 ** (self.dtype.precision - inner.precision)
+        steps = (inner.underflow * self.fed)[chosen, None]
+        with np.errstate(invalid="ignore", over="ignore"):
+            sound = self.bound(known.moved[chosen] * coarser, self.norms[chosen] * coarser, steps)
+            near = self.errors[chosen] + known.error[chosen] <= sound
+        return np.asarray(near & ~self.vanishing[chosen])
+
     @cached_property
     def _infinite_rightly(self) -> npt.NDArray[np.bool_]:
         """Claims of an infinity where the truth is far beyond the dtype's range, on that side."""

@@ -259,6 +259,11 @@ class GroupNormFast(torch.autograd.Function):
         return torch.addcmul(rstd * fed + c, a, centred).view(4).to(grad_output.dtype)
 
 
+def layer_norm_singly(x: Tensor) -> Tensor:
+    """In float32 whatever comes in, as a kernel that has no other."""
+    return torch.layer_norm(x.float(), x.shape).to(x.dtype)
+
+
 class Rotary(torch.autograd.Function):
     """A rotary embedding: the backward is the rotation back."""
 
