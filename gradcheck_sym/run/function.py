@@ -362,7 +362,7 @@ def _in_columns(
     gradients: Mapping[str, Floats | None],
 ) -> Floats:
     """Values and gradients in the columns of a derivation; 0 where there are none."""
-    found = np.zeros((lanes, len(derivation.joint.outputs)))
+    found = np.zeros((lanes, len(derivation.joint.outputs)), order="F")
     if value.shape[1:] == derivation.out_shape:
         found[:, : derivation.values] = value.reshape(lanes, derivation.values)
     for name, part in derivation.columns().items():

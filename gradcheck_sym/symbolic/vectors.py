@@ -92,7 +92,7 @@ class Vectors:
 
     def _carried(self, values: Floats, numbers: Numbers) -> Enclosure:
         shape = (len(values), len(self.program.outputs))
-        parts = Enclosure(np.empty(shape), np.empty(shape), np.empty(shape))
+        parts = Enclosure(*(np.empty(shape, order="F") for _ in range(3)))
         for start in range(0, len(values), self._lanes):
             lanes = slice(start, start + self._lanes)
             with np.errstate(all="ignore"):
