@@ -31,14 +31,18 @@ WIDE = ("float64", "float32")  # in which derivatives of derivatives do not leav
 _IN_LAYOUTS = 2  # points that are run in each layout
 
 
-def elsewhere(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Evidence]:
+def elsewhere(
+    subject: Subject,
+    made: Callable[[Dims], Function],
+    suspected: Callable[[Subject], Iterator[Dims]],
+) -> Iterator[Evidence]:
     """A few points at larger sizes, and again in each layout that all tensors there can have.
 
-    made: the function at some sizes.
+    made: the function at some sizes. suspected: at which of those that are visited it looks wrong.
     """
     if subject.implementation.kind != "user" or subject.options.point is not None:
         return
-    for dims in (*larger_sizes_of_derived(subject), *_large(subject)):
+    for dims in (*suspected(subject), *larger_sizes_of_derived(subject), *_large(subject)):
         *_, item = sampled(subject, made(dims), _SAMPLE, (dims,))
         yield item
     yield from in_layouts(item)

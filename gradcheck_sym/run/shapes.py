@@ -15,6 +15,9 @@ Dims = Mapping[str, int]
 
 _LARGER = (5, 8, 33, 130, 1030)  # around the widths of vectors and the sizes of blocks
 _BETWEEN = (6, 7, 64, 256)  # of a user's own code: next to no power of 2; blocks without a rest
+_SMALL = 33  # up to here each size is tried where differences can tell
+_LARGE = (100, 127, 200, 255, 500, 512, 1000, 1024, 2000, 5000)  # and some beside powers of 2
+_MOST_TRIED = 60_000  # operations of a program there, which is made where differences tell so
 _LARGER_ALONE = (1030, 260, 130)  # of one size, the others small: the first that is in reach
 _MOST_ALONE = 6_000  # operations of a program there
 _LARGER_OF_DERIVED = (7, 33)  # of functions derived of a user's own, such as a jvp
@@ -65,6 +68,27 @@ def larger_sizes_of_derived(subject: Subject) -> Iterator[Dims]:
     if free := _free(subject):
         choices = [_all_at(subject, free, size) for size in (2, 4, *_LARGER_OF_DERIVED)]
         yield from _within_reach(partial(_steps_of_derived, subject), choices, _MOST_OF_DERIVED)
+
+
+def small_sizes(subject: Subject) -> Iterator[Dims]:
+    """Sizes one after the other, all of them alike, beyond those that every check visits."""
+    if free := _free(subject):
+        visited = [*map(dict, subject.sizes)]
+        choices = (_all_at(subject, free, size) for size in range(2, _SMALL))
+        yield from (dims for dims in choices if dims not in visited)
+
+
+def sizes_alone(subject: Subject) -> Iterator[Dims]:
+    """The same, then each size alone, the others small, and large ones within reach."""
+    yield from small_sizes(subject)
+    free = _free(subject)
+    if not free or subject.elementwise:
+        return
+    least = _all_at(subject, free, 2)
+    for dim in free if len(free) > 1 else ():
+        yield from ({**least, dim.name: size} for size in range(4, _SMALL))
+    choices = [_all_at(subject, free, size) for size in (2, 4, *_LARGE)]
+    yield from _within_reach(partial(_steps, subject), choices, _MOST_TRIED)
 
 
 def _steps(subject: Subject, dims: Dims) -> int:

@@ -14,6 +14,7 @@ from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.sample import Sample, aimed, exampled, sampled, spread
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.suspects import tangent_suspected
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.spec.checks import tangent_name
 from gradcheck_sym.verdict.records import Result
@@ -34,7 +35,7 @@ def forward_mode(subject: Subject) -> Iterator[Result]:
         *aimed(subject, tangent, subject.function_at, subject.probed),
         *together,
         *_alone(subject, together[-1]),
-        *elsewhere(subject, tangent),
+        *elsewhere(subject, tangent, tangent_suspected),
     ]
     yield from _judged(subject, evidence)
     yield from wrong_in_other_dtypes(subject, at_middle(_tangent), _judged)

@@ -23,6 +23,7 @@ from gradcheck_sym.run.rows import in_many_rows, rows_of
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.shapes import broadcast, empty_sizes, larger_sizes, wide_sizes
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.suspects import suspected
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import SamplingError, kept
@@ -193,7 +194,8 @@ def _claimant(chosen: Layouts, paired: Collection[str]) -> Claimant:
 
 
 def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
-    for dims in larger_sizes(subject):
+    by_hand = subject.implementation.kind == "user"
+    for dims in (*larger_sizes(subject), *(suspected(subject) if by_hand else ())):
         yield from _at(subject, dims, _told(dims), refused)
     for dims in empty_sizes(subject):
         yield from _at(subject, dims, _told(dims), refused, refuses=_refuses_nothing)

@@ -23,6 +23,7 @@ from gradcheck_sym.run.function import Dims, Function
 from gradcheck_sym.run.promised import excuse
 from gradcheck_sym.run.sample import Sample, aimed, exampled, sampled, spread
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.suspects import gradient_suspected
 from gradcheck_sym.run.thrice import wrong_again
 from gradcheck_sym.run.tracked import in_other_ways, with_graph
 from gradcheck_sym.run.trial import Trial
@@ -83,7 +84,7 @@ def _of_gradient(subject: Subject) -> Iterator[Result]:
     reach = _reach(subject, usual)
     pardon = partial(excuse, subject, reach)
     evidence += in_other_ways(subject, evidence[-1])
-    evidence += elsewhere(subject, gradient) if reach.inputs else ()
+    evidence += elsewhere(subject, gradient, gradient_suspected) if reach.inputs else ()
     first = _first(subject)
     for result in _judged(wrt, pardon, subject, evidence):
         cut = result.verdict is Verdict.WRONG and not reach.inputs and not reach.keeps
