@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import combinations, islice, product
 
 from gradcheck_sym.autograd.sizes import held_against
 from gradcheck_sym.run.subject import Subject
@@ -57,22 +57,21 @@ def larger_sizes(subject: Subject) -> Iterator[Dims]:
 def _beyond_blocks(subject: Subject, free: Sequence[Dim]) -> Iterator[Dims]:
     """Sizes at a number that the code holds sizes against, one more, and twice that many and one.
 
-    Of each size alone, the others small, and of all; of an elementwise function, of one of them.
-    What it does with small tensors tells which numbers these are, and what it does with tensors
-    beyond these tells of more.
+    Of each size alone, the others small; one more of each two and of all, for rests that meet. Of
+    an elementwise function, of one size. What it does with small tensors tells which numbers these
+    are, and what it does with tensors beyond these tells of more.
     """
     least = _all_at(subject, free, 2)
     found = _held_against(subject, least)
     for number in found[:_MOST_BLOCKS]:
         found += [more for more in _held_against(subject, least, number + 1) if more not in found]
-    for number in found[:_MOST_BLOCKS]:
-        sizes = (2, 4, number, number + 1, 2 * number + 1)
-        alone = free[-1:] if subject.elementwise else free
-        choices = [[{**least, dim.name: size} for size in sizes] for dim in alone]
-        if len(alone) > 1:
-            choices.append([_all_at(subject, free, size) for size in sizes])
-        for each in choices:
-            yield from _within_reach(partial(_steps, subject), each, _MOST_ALONE)
+    large = free[-1:] if subject.elementwise else free
+    counts = sorted({1, 2, len(large)})
+    chosen = [some for count in counts for some in combinations(large, count)]
+    for number, some in product(found[:_MOST_BLOCKS], chosen):
+        beyond = (number, number + 1, 2 * number + 1) if len(some) == 1 else (number + 1,)
+        choices = [least | _all_at(subject, some, size) for size in (2, 4, *beyond)]
+        yield from _within_reach(partial(_steps, subject), choices, _MOST_ALONE)
 
 
 def _held_against(subject: Subject, least: Dims, size: int = 0) -> list[int]:
