@@ -108,7 +108,7 @@ def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
     """What is wrong in other orders, by input: reverse over forward, forward over forward (None).
 
     And under torch.func. Of a user's own code only the first: torch itself drops second tangents of
-    Functions. Nor that, where a Function works with what its forward saved, as its jvp may.
+    Functions. And that of jvps of the user's own, where they work with nothing but the inputs.
     """
     users = subject.implementation.kind == "user"
     if users and not _is_of_inputs(subject):
@@ -133,10 +133,10 @@ def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
 
 
 def _is_of_inputs(subject: Subject) -> bool:
-    """Whether the gradient is made of the inputs, and of nothing that is a constant to it."""
+    """Whether all has a jvp of its own, and is made of nothing that is a constant to it."""
     made = sampled(subject, _gradient(subject)(subject.middle), _OF_REACH)
     reach = _reach(subject, made[-1].trial)
-    return bool(reach.inputs) and not reach.keeps
+    return reach.jvps and bool(reach.inputs) and not reach.keeps
 
 
 def _gradient(subject: Subject) -> Callable[[Dims], Function]:
