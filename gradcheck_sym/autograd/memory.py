@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction
+from torch.autograd.function import BackwardCFunction, Function
 
 _OF_BACKWARD = re.compile(r"BackwardBackward\d+$")  # nodes of torch's table of derivatives
 _DEEPEST = 4  # containers in containers that are looked into, where a backward keeps its tensors
@@ -44,6 +44,15 @@ def held(result: Tensor) -> list[Tensor]:
 def own_nodes(result: Tensor) -> set[object]:
     """The nodes in the graph of a result whose backward is a Function's own."""
     return {node for node in nodes(result) if isinstance(node, BackwardCFunction)}
+
+
+def has_jvps(result: Tensor) -> bool:
+    """Whether all of a graph but its leaves is of Functions that have a jvp of their own."""
+    made = [node for node in nodes(result) if not hasattr(node, "variable")]
+    own = own_nodes(result)
+    classes = [getattr(node, "_forward_cls", None) for node in made if node in own]
+    rules = [cls is not None and cls.jvp is not Function.jvp for cls in classes]
+    return bool(made) and len(rules) == len(made) and all(rules)
 
 
 def has_formula(result: Tensor) -> bool:

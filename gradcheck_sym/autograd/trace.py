@@ -149,6 +149,11 @@ def _distance(width: str) -> Callable[[Operands], list[_Pair]]:
     return pairs
 
 
+def _close(given: Operands) -> list[_Pair]:
+    one, other = given["self"].detach(), given["other"].detach()
+    return [((one - other).abs(), given["atol"] + given["rtol"] * other.abs())]
+
+
 def _softplus(given: Operands) -> list[_Pair]:
     return [(given["self"], given["threshold"] / given["beta"])]
 
@@ -172,6 +177,7 @@ COMPARED: Mapping[str, Callable[[Operands], Any]] = {
     **dict.fromkeys(("hardsigmoid", "hardswish"), _with(-3.0, 3.0)),
     **dict.fromkeys(("hardshrink", "softshrink"), _either_side("lambd")),
     **dict.fromkeys(("clamp", "clamp_max", "clamp_min"), _ends("min", "max")),
+    "allclose": _close,
     "hardtanh": _ends("min_val", "max_val"),
     "threshold": _against("threshold"),
     "threshold_backward": _against("threshold"),

@@ -23,6 +23,7 @@ from gradcheck_sym.autograd.ledger import Array, dense, job_of
 from gradcheck_sym.autograd.memory import (
     constants,
     has_formula,
+    has_jvps,
     own_nodes,
     parameters,
     plain_numbers,
@@ -82,6 +83,7 @@ class Reach:
     keeps: bool  # what its own forward made, or what is no torch, is a constant in it
     by_hand: bool  # somebody wrote its derivative: a Function's own backward takes part in it
     by_torch: bool  # torch has a formula for its derivative, and does not make it of its operations
+    jvps: bool  # the value is made by Functions with a jvp of their own, and by nothing of torch's
 
 
 def reached(
@@ -98,7 +100,7 @@ def reached(
     """
     found: set[str] = set()
     numbers: set[str] = set()  # that are kept as no tensors, by lane: constants are the same in all
-    keeps = by_hand = by_torch = False
+    keeps = by_hand = by_torch = jvps = False
     with undisturbed():
         job = job_of(implementation, values, wrt, cotangents, dtype)
         for lane in range(job.lanes):
@@ -109,6 +111,7 @@ def reached(
             try:
                 with torch.enable_grad():
                     result = job.call(tensors)
+                    jvps |= has_jvps(result)
                     kept = constants(result)
                     numbers.add(repr(plain_numbers(result)))
                     leaving = Leaving(result)
@@ -124,7 +127,7 @@ def reached(
             )
             by_torch |= any(part is not None and has_formula(part) for part in parts)
             found |= {name for name, leaf in leaves.items() if any(leaf is end for end in ends)}
-    return Reach(frozenset(found), keeps or len(numbers) > 1, by_hand, by_torch)
+    return Reach(frozenset(found), keeps or len(numbers) > 1, by_hand, by_torch, jvps)
 
 
 def _flat(part: Tensor | None, leaf: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ equal, shows from outside only: one step further on all sides the claims are rig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -61,16 +61,19 @@ def stands_out(function: Runs, trial: Trial, lane: int, errors: Floats) -> Mask:
     """Which errors, (outputs,), are no rounding: on all sides of the point they are gone.
 
     Rounding errors of neighbours are of one size. Where steps to all sides, by a few ulps of every
-    input, end at the truth of the point itself, it is the point that is handled in another way.
+    input, end at the truth of the point itself, it is the point that is handled in another way. A
+    matrix that is diagonal remains so if what is 0 stays: then it is moved as well.
     """
-    batch = _few_ulps_off(function.space, trial, lane)
-    good, _ = kept(function.space, batch)
-    if not good.all():
-        return np.zeros(errors.shape, dtype=np.bool_)
-    near = function.trial(batch, "each", np.repeat(trial.cotangents[[lane]], _SIDES, axis=0))
-    with np.errstate(invalid="ignore", over="ignore"):
-        off = np.abs(near.claimed - trial.truths[lane])
-        return np.asarray((off < errors / _BETTER).sum(axis=0) >= _MOST)
+    found: Mask = np.zeros(errors.shape, dtype=np.bool_)
+    for batch in _few_ulps_off(function.space, trial, lane):
+        good, _ = kept(function.space, batch)
+        if not good.all():
+            continue
+        near = function.trial(batch, "each", np.repeat(trial.cotangents[[lane]], _SIDES, axis=0))
+        with np.errstate(invalid="ignore", over="ignore"):
+            off = np.abs(near.claimed - trial.truths[lane])
+            found |= (off < errors / _BETTER).sum(axis=0) >= _MOST
+    return found
 
 
 def around(trial: Trial, lane: int, moved: Mapping[str, Floats]) -> Batch:
@@ -83,16 +86,26 @@ def around(trial: Trial, lane: int, moved: Mapping[str, Floats]) -> Batch:
     return Batch(trial.dims, trial.dtype.name, values, ("search",) * count)
 
 
-def _few_ulps_off(space: Space, trial: Trial, lane: int) -> Batch:
-    """Points whose numbers are near ones up or down, but for 0; fixed ones as well."""
-    stream, moved = np.random.default_rng(lane), {}
+def _few_ulps_off(space: Space, trial: Trial, lane: int) -> Iterator[Batch]:
+    """Points whose numbers are near ones up or down, but for 0; fixed ones as well.
+
+    Then, where there are others beside it, 0 becomes what the largest of them is rounded by.
+    """
+    stream, moved, from_zero = np.random.default_rng(lane), {}, {}
     for entry in space.inputs:
         here = trial.values[entry.name][lane]
         half = (_SIDES // 2, *here.shape)
         steps = stream.choice([-1, 1], half) * stream.integers(1, _STEPS, half, endpoint=True)
-        steps = np.where(here == 0, 0, steps)
-        moved[entry.name] = step(trial.dtype.name, here, np.concatenate([steps, -steps]))
-    return around(trial, lane, moved)
+        steps = np.concatenate([steps, -steps])
+        near = step(trial.dtype.name, here, np.where(here == 0, 0, steps))
+        largest = np.abs(here).max(initial=0.0)
+        if entry in space.free and largest and not here.all():
+            ulp = largest * trial.unit
+            from_zero[entry.name] = round_to(trial.dtype.name, np.where(here, near, ulp * steps))
+        moved[entry.name] = near
+    yield around(trial, lane, moved)
+    if from_zero:
+        yield around(trial, lane, moved | from_zero)
 
 
 def _within_half_the_digits(space: Space, trial: Trial, lane: int) -> Batch:

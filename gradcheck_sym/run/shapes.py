@@ -6,9 +6,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import combinations, islice, product
 
+from gradcheck_sym.autograd.sizes import held_against
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.sampling.bulk import bulk
+from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.records import Dim, Input
 
 Dims = Mapping[str, int]
@@ -18,6 +21,7 @@ _BETWEEN = (6, 7, 64, 256)  # of a user's own code: next to no power of 2; block
 _SMALL = 33  # up to here each size is tried where differences can tell
 _LARGE = (100, 127, 200, 255, 500, 512, 1000, 1024, 2000, 5000)  # and some beside powers of 2
 _MOST_TRIED = 60_000  # operations of a program there, which is made where differences tell so
+_SMALL_BLOCK, _MOST_BLOCKS = 8, 4  # numbers beyond whose multiples sizes are tried; how many
 _LARGER_ALONE = (1030, 260, 130)  # of one size, the others small: the first that is in reach
 _MOST_ALONE = 6_000  # operations of a program there
 _LARGER_OF_DERIVED = (7, 33)  # of functions derived of a user's own, such as a jvp
@@ -34,7 +38,8 @@ _ROWS = "rows of the others"  # no name that a spec can use
 def larger_sizes(subject: Subject) -> Iterator[Dims]:
     """Choices of the sizes that have no stated range, as far as the mathematics stays small.
 
-    All of them large, and in a user's own code each of several alone as well.
+    All of them large, and in a user's own code each of several alone as well, and around the
+    numbers that it holds sizes against.
     """
     free = _free(subject)
     if not free:
@@ -44,11 +49,53 @@ def larger_sizes(subject: Subject) -> Iterator[Dims]:
     yield from _all_within_reach(subject, free, _LARGER, most)
     if users:
         yield from _all_within_reach(subject, free, _BETWEEN, _MOST_OPERATIONS)
+        yield from _beyond_blocks(subject, free)
     if users and len(free) > 1 and not subject.elementwise:
         least = _all_at(subject, free, 2)
         for dim in free:
             alone = [{**least, dim.name: size} for size in (2, 4, *_LARGER_ALONE)]
             yield from islice(_within_reach(partial(_steps, subject), alone, _MOST_ALONE), 1)
+
+
+def _beyond_blocks(subject: Subject, free: Sequence[Dim]) -> Iterator[Dims]:
+    """Sizes at a number that the code holds sizes against, one more, and twice that many and one.
+
+    Of each size alone, the others small; one more of each two and of all, for rests that meet. Of
+    an elementwise function, of one size. What it does with small tensors tells which numbers these
+    are, and what it does with tensors beyond these tells of more.
+    """
+    least = _all_at(subject, free, 2)
+    found = _held_against(subject, least)
+    for number in found[:_MOST_BLOCKS]:
+        found += [more for more in _held_against(subject, least, number + 1) if more not in found]
+    large = free[-1:] if subject.elementwise else free
+    counts = sorted({1, 2, len(large)})
+    chosen = [some for count in counts for some in combinations(large, count)]
+    for number, some in product(found[:_MOST_BLOCKS], chosen):
+        beyond = (number, number + 1, 2 * number + 1) if len(some) == 1 else (number + 1,)
+        choices = [least | _all_at(subject, some, size) for size in (2, 4, *beyond)]
+        yield from _within_reach(partial(_steps, subject), choices, _MOST_ALONE)
+
+
+def _held_against(subject: Subject, least: Dims, size: int = 0) -> list[int]:
+    """The numbers that a user's code holds sizes against, small first: with each free one large.
+
+    Those that are visited in any case are left out.
+    """
+    found: set[int] = set()
+    free = [dim.name for dim in _free(subject)]
+    for dims in [{**least, name: size} for name in free] if size else [least]:
+        function = subject.function
+        numbers = sum(math.prod(entry.sizes(dims)) for entry in function.space.inputs)
+        if numbers > _LARGEST_UNKNOWN:
+            continue
+        try:
+            drawn = bulk(function.space, dims, 2, function.stream("sizes", dims)).batch
+        except SamplingError:
+            continue
+        values, wrt = drawn.take([0]).values, function.derivation(least).wrt
+        found |= held_against(function.implementation, values, wrt, function.dtype.name)
+    return sorted(number for number in found if _SMALL_BLOCK <= number <= _LARGEST_UNKNOWN)
 
 
 def _all_within_reach(

@@ -194,11 +194,18 @@ class Subject:
 
     @cached_property
     def probed(self) -> tuple[Trial, ...]:
-        """Points at which a user's own code takes another way; torch's own is not traced."""
+        """Points at which a user's own code takes another way; torch's own is not traced.
+
+        That all elements of two inputs are close is a matter of two numbers where there is one
+        element.
+        """
         if self.implementation.kind != "user" or self.options.point is not None:
             return ()
-        found = probed(self.function, self.middle)
-        return () if found is None else (found,)
+        related = self.elementwise and len(self.space.free) > 1
+        chosen = (self.middle, *(dims for dims in self.sizes[:1] if related))
+        distinct = {tuple(dims.items()): dims for dims in chosen}
+        found = (probed(self.function, dims) for dims in distinct.values())
+        return tuple(trial for trial in found if trial is not None)
 
     def at(
         self, dims: Mapping[str, int], point: Mapping[str, Any], cotangent: Any, origin: str

@@ -13,13 +13,16 @@ from gradcheck_sym.numerical.gradient import lane_slopes
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.spec.records import Domain
-from gradcheck_sym.verdict.records import Measured
+from gradcheck_sym.verdict.records import Measured, Verdict
 from gradcheck_sym.verdict.ruling import culprit
 
 
 def measure(subject: Subject, trial: Trial, fault: Fault) -> Measured | None:
-    """The slope that finite differences find for one element of a gradient; None for a value."""
-    if fault.column < trial.derivation.values or fault.nearest is not None:
+    """The slope that finite differences find for one element of a gradient; None for a value.
+
+    None, too, where the mathematics holds something constant: they do not.
+    """
+    if fault.column < trial.derivation.values or fault.nearest is not None or _is_held(trial):
         return None
     name, _ = trial.input_of(fault.column)
     return measured(subject, trial, [fault.lane], name, [trial.index(fault.column)])[0][0]
@@ -72,14 +75,23 @@ def agree(value: float, slack: float, numerical: Measured | None) -> bool | None
 
 
 def accuse(trial: Trial, fault: Fault, numerical: Measured | None) -> str:
-    """The culprit, by two witnesses against one."""
+    """The culprit, by two witnesses against one; by the value where differences are no witness."""
     if fault.column < trial.derivation.values:
         return "the forward"
     if fault.nearest is not None:  # differences measure no member of a hull
         return "the backward"
+    if _is_held(trial):
+        columns = range(trial.derivation.values)
+        right = all(trial.ruling(fault.lane, k).verdict is Verdict.AGREES for k in columns)
+        return "the backward" if right else ""
     gap = trial.gap(fault.lane, fault.column)
     with_symbolic = agree(gap.truth, gap.allowed, numerical)
     with_autograd = agree(gap.claim, gap.allowed, numerical)
     if with_autograd is None and with_symbolic and not math.isfinite(gap.claim):
         with_autograd = False
     return culprit(False, with_symbolic, with_autograd)
+
+
+def _is_held(trial: Trial) -> bool:
+    """Whether the mathematics holds something constant, as detach does: its slope is another."""
+    return any(step.op == "detach" for step in trial.derivation.joint.code)

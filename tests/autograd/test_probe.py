@@ -128,6 +128,7 @@ def test_thresholds_are_of_the_dtype() -> None:
         (lambda x: F.threshold(x, 2.5, 0), {2.5}),
         (lambda x: F.huber_loss(x, torch.full_like(x, 20), delta=3), {17, 23}),
         (lambda x: (2 * x + 1).relu(), {-0.5}),
+        (lambda x: -x if torch.allclose(x, torch.full_like(x, 20), 0.1, 0) else x, {18, 22}),
     ],
 )
 def test_what_kernels_compare_with(

@@ -83,3 +83,29 @@ def test_at_the_end_of_a_domain_nothing_stands_out(subject_of: Any) -> None:
     odd = _ZeroAt(function, 2.0, 0.0)
     trial = odd.off(function.at({}, {"x": 2.0}, 1.0, "example"))
     assert not stands_out(odd, trial, 0, np.abs(trial.truths[0])).any()
+
+
+class _ZeroWithZeros:
+    """A function whose gradient is 0 wherever some element is."""
+
+    def __init__(self, function: Any) -> None:
+        self.function, self.space = function, function.space
+
+    def trial(self, batch: Any, mode: str, fed: Any) -> Trial:
+        return self.off(self.function.trial(batch, mode, fed))
+
+    def off(self, trial: Trial) -> Trial:
+        has_zero = (trial.values["x"] == 0).any(axis=1, keepdims=True)
+        return replace(trial, claimed=np.where(has_zero, 0.0, trial.claimed))
+
+
+@pytest.mark.parametrize("point, alone", [([1.5, 0.0], True), ([0.0, 0.0], False)])
+def test_what_is_wrong_where_others_are_0_is_no_rounding(
+    point: list[float], alone: bool, subject_of: Any
+) -> None:
+    """Zeros are moved by what the others are rounded by; where there are no others, by nothing."""
+    function = subject_of("inputs: {x: {shape: [2]}}\nexpr: exp(x[0] + x[1])\n").function
+    odd = _ZeroWithZeros(function)
+    trial = odd.off(function.at({}, {"x": point}, 1.0, "example"))
+    errors = np.abs(trial.claimed - trial.truths)[0]
+    assert (stands_out(odd, trial, 0, errors) == alone).all()

@@ -34,6 +34,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=24, bulk=24)
 _OF_TANGENT = Sample(edges=12, bulk=6)
+_OF_REACH = Sample(edges=0, bulk=3)
 _MANY = 128
 _FEW = 3
 _ACCUSED = "the backward"
@@ -107,13 +108,14 @@ def _of_gradient(subject: Subject) -> Iterator[Result]:
 def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
     """What is wrong in other orders, by input: reverse over forward, forward over forward (None).
 
-    And under torch.func. Of torch's own functions: the jvp of a user's Function may work with what
-    its forward saved, and torch itself drops the second tangents of Functions.
+    And under torch.func. Of a user's own code only the first: torch itself drops second tangents of
+    Functions. And that of jvps of the user's own, where they work with nothing but the inputs.
     """
-    if subject.implementation.kind == "user":
+    users = subject.implementation.kind == "user"
+    if users and not _is_of_inputs(subject):
         return {}
     found: dict[str | None, Result] = {}
-    for make, entries in _OTHERWISE:
+    for make, entries in _OTHERWISE[: 1 if users else None]:
         function = at_sizes(make, subject.function_at)
         try:
             evidence = [
@@ -129,6 +131,13 @@ def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
             if result.verdict is Verdict.WRONG:
                 found.setdefault(result.input, result)
     return found
+
+
+def _is_of_inputs(subject: Subject) -> bool:
+    """Whether all has a jvp of its own, and is made of nothing that is a constant to it."""
+    made = sampled(subject, _gradient(subject)(subject.middle), _OF_REACH)
+    reach = _reach(subject, made[-1].trial)
+    return reach.jvps and bool(reach.inputs) and not reach.keeps
 
 
 def _gradient(subject: Subject) -> Callable[[Dims], Function]:

@@ -121,3 +121,21 @@ class DistanceOneSided(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
         (gap,) = ctx.saved_tensors
         return 2 * grad_output * gap, 2 * grad_output * gap
+
+
+class InverseOfDiagonal(torch.autograd.Function):
+    """What is diagonal takes a short way, which has nothing for the other places."""
+
+    @staticmethod
+    def forward(ctx: Any, m: Tensor) -> Tensor:
+        inverse = torch.linalg.inv(m)
+        ctx.save_for_backward(inverse)
+        return inverse
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (inverse,) = ctx.saved_tensors
+        diagonal = inverse.diagonal()
+        if torch.equal(inverse, diagonal.diag()):
+            return (-grad_output.diagonal() * diagonal**2).diag()
+        return -inverse.mT @ grad_output @ inverse.mT

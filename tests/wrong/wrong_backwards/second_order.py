@@ -367,3 +367,23 @@ class FlatGap(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         slope: Tensor = _GapSlope.apply(x)
         return grad_output * slope
+
+
+class TangentOfDetached(torch.autograd.Function):
+    """tanh, whose tangent is right and does not change with x: a Hessian by jacrev(jacfwd) is 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+        return x.tanh()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output / x.cosh() ** 2
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return tangent / x.detach().cosh() ** 2

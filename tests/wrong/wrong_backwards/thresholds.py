@@ -145,3 +145,20 @@ class GateOpen(torch.autograd.Function):
         x, _ = ctx.saved_tensors
         slope = torch.sigmoid(x) * torch.sigmoid(-x)
         return grad_output * torch.where(x > 36, 0.0, slope)
+
+
+class CloseTakenForEqual(torch.autograd.Function):
+    """Two results that are close share the slope in their middle, which allclose decides."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return x.exp() - y.exp()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        if torch.allclose(x, y, rtol=0, atol=1e-3):
+            middle = ((x + y) / 2).exp()
+            return grad_output * middle, -grad_output * middle
+        return grad_output * x.exp(), -grad_output * y.exp()
