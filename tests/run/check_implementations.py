@@ -238,3 +238,8 @@ def refuses_without_graph(x: Tensor) -> Tensor:
 def slips_without_graph(x: Tensor) -> Tensor:
     """A path of its own for inference, which nobody has ever taken."""
     return x**3 if torch.is_grad_enabled() else x.cubed()  # type: ignore[attr-defined]
+
+
+def refuses_a_matrix(x: Tensor) -> Tensor:
+    """x**3, by way of a matrix that has no inverse anywhere."""
+    return x**3 + 0 * torch.linalg.inv(torch.zeros(1, 1, dtype=x.dtype)).sum()

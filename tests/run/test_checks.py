@@ -279,3 +279,10 @@ def test_the_value_may_be_refused_where_nobody_wants_a_gradient(judged: Judged) 
     assert result.verdict is Verdict.ERROR
     assert "AttributeError" in result.message
     assert result.culprit == "the forward"
+
+
+def test_a_matrix_that_torch_refuses_is_advised_on(judged: Judged) -> None:
+    """Whoever states a domain of all matrices hears how to leave some out."""
+    (result,) = judged("refuses_a_matrix", "forward")
+    assert result.verdict is Verdict.ERROR
+    assert "`where` leaves them out" in result.message
