@@ -85,6 +85,13 @@ _UNDERFLOWING = frozenset("div erfc exp exp2 mul pow reciprocal sigmoid square".
 _NORMWISE = ("_cholesky", "_fft_", "_linalg_", "cholesky", "geqrf", "householder", "linalg_", "lu_")
 _COMPONENTWISE = frozenset(("linalg_cross", "linalg_vector_norm"))
 
+# Those that divide by a matrix: what they make of one that is singular within a roundoff is noise.
+# A triangular one is mostly a factor, with the rounding of what it is a factor of.
+_SOLVING = frozenset(
+    """_linalg_solve_ex cholesky_inverse cholesky_solve linalg_inv_ex linalg_lu_solve
+    linalg_solve_triangular""".split()
+)
+
 
 def kind_of(function: Any, arguments: Sequence[Any]) -> Kind:
     """How an operation with these positional arguments rounds; STABLE where nothing is known."""
@@ -208,6 +215,11 @@ def may_underflow(function: Any, arguments: Sequence[Any]) -> bool:
     """Whether a 0 among the results, from no 0 among the operands, is a smaller number rounded."""
     zeros = (isinstance(operand, (int, float)) and operand == 0 for operand in arguments)
     return base_name(function) in _UNDERFLOWING and not any(zeros)
+
+
+def divides_by_a_matrix(function: Any) -> bool:
+    """Whether an operation solves linear systems, or inverts, and may so lose all digits."""
+    return base_name(function) in _SOLVING
 
 
 def axes_together(function: Any, arguments: Sequence[Any], dims: int) -> tuple[int, ...]:

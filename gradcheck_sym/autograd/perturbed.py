@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, final
 from zlib import crc32
@@ -16,6 +17,7 @@ from gradcheck_sym.autograd.kernels import (
     Kind,
     axes_together,
     coarseness,
+    divides_by_a_matrix,
     kind_of,
     may_underflow,
     tensors,
@@ -32,6 +34,8 @@ from gradcheck_sym.autograd.noise import (
     rounds,
     terms_lost,
 )
+
+_DIGITLESS = 0.5  # of a solution: a change that leaves none of its binary digits
 
 
 @final
@@ -125,12 +129,15 @@ class Perturbed(EagerMode):
             )
         given = self._given(func, kind, args, salt, kwargs)
         gone = terms_lost(func, args)
-        return _changed(
+        result = _changed(
             func,
             given,
             kwargs,
             lambda out: self._moved(out, salt, None, self._size(func, args, out), gone),
         )
+        if divides_by_a_matrix(func) and not written(func, args, kwargs):
+            return _without_noise(func, args, kwargs, result)
+        return result
 
     def _through(self, parts: Callable[..., Any], func: Any, args: Any, kwargs: Any) -> Any:
         """A fused operation by the simpler ones that it consists of, if that can be done."""
@@ -209,6 +216,24 @@ def _changed(func: Any, args: Any, kwargs: Any, change: Callable[[Tensor], Tenso
         if rounds(place):
             place.copy_(change(place))
     return result if places else _replaced(change, result)
+
+
+def _without_noise(func: Any, args: Any, kwargs: Any, result: Any) -> Any:
+    """Solutions, NaN where a few roundoffs in the matrix make another of them altogether.
+
+    The matrix is singular then as far as the dtype tells. What is divided by rounding errors is of
+    any size: the largest in a few runs bounds no others.
+    """
+    plain = func(*args, **kwargs)
+    several = isinstance(result, (tuple, list))
+    solution, before = (result[0], plain[0]) if several else (result, plain)
+    axes = axes_together(func, args, solution.dim())
+    if not (solution.numel() and rounds(solution) and axes):
+        return result
+    change, size = ((solution - before).abs(), before.abs())
+    lost = change.amax(axes, keepdim=True) > _DIGITLESS * size.amax(axes, keepdim=True)
+    solution = torch.where(lost, math.nan, solution)
+    return type(result)([solution, *result[1:]]) if several else solution
 
 
 def _roundoff(dtype: torch.dtype) -> float:

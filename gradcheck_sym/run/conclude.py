@@ -182,8 +182,10 @@ def _broken(asked: Question) -> dict[str, Any] | None:
             concerned = asked.entry is not None or lane not in trial.valued
             if concerned and not outside:
                 half = "the backward" if lane in trial.valued else "the forward"
+                with_what = f" (with {trial.setting})" if trial.setting else ""
+                advice = _UNMEANT if problem.startswith(_UNSOLVABLE) else ""
                 return {
-                    "message": problem + (f" (with {trial.setting})" if trial.setting else ""),
+                    "message": f"{problem}{with_what}{advice}",
                     "smallest": trial.unjudged(lane, problem),
                     "culprit": _author(asked) if asked.accused else half,
                 }
@@ -234,6 +236,8 @@ def _membership(members: Sequence[str]) -> str:
 _ASKED = 8  # failing points that are looked at for a culprit, besides those that are shown
 _MOST_SETTINGS = 2  # ways of running that are told of
 _OF_DERIVED = ("the backward", "the jvp")  # whose truths are not those of the spec itself
+_UNSOLVABLE = "_LinAlgError: "  # torch's exception for a matrix that it cannot work with
+_UNMEANT = "; where no such matrices are meant, `where` leaves them out: abs(det(m)) > 1/100"
 _MOST_MEMBERS = 3  # that are told of; the rest is counted
 
 

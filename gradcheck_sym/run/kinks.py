@@ -93,17 +93,30 @@ def _quirk(trial: Trial, lane: int, columns: slice) -> str:
     """What keeps floating point from telling what the mathematics says at such a point.
 
     The sign of a zero is no part of a point, but 1/x has it; and what is fed 0 multiplies an
-    infinite slope by it.
+    infinite slope by it. And where a value left the range, as a sum that is too large on the way,
+    no gradient comes of it: that is judged as a value.
     """
     claimed = trial.claimed[lane, columns]
-    if np.isnan(claimed).any() and not trial.cotangents[lane].all():
-        return "an infinite slope is fed 0"
+    if np.isnan(claimed).any():
+        if not trial.cotangents[lane].all():
+            return "an infinite slope is fed 0"
+        if _is_outgrown(trial, lane):
+            return "the value is beyond the dtype's range"
     if trial.settled(lane).place is not Place.SINGULAR:
         return ""
     given = np.concatenate([array[lane].reshape(-1) for array in trial.values.values()])
     if np.any((given == 0) & np.signbit(given)):
         return "a negative zero"
     return ""
+
+
+def _is_outgrown(trial: Trial, lane: int) -> bool:
+    """Whether the forward has an infinity where the truth is finite; a NaN may be its mistake."""
+    values = trial.claimed[lane, : trial.derivation.values].tolist()
+    truths = trial.settled(lane).values
+    return any(
+        math.isinf(value) and truth is not None for value, truth in zip(values, truths, strict=True)
+    )
 
 
 @final

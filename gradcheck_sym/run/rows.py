@@ -106,6 +106,8 @@ def _along(subject: Subject, dim: str) -> Rows | None:
         one, two = (subject.derivation(_sizes(subject, dim, count)) for count in (1, 2))
     except (LowerError, ProgramError):
         return None
+    if not one.values:
+        return None
     pairs = enumerate(zip(one.out_shape, two.out_shape, strict=False))
     longer = [axis for axis, (few, more) in pairs if few != more]
     if not axes or len(longer) != 1 or len(one.out_shape) != len(two.out_shape):
@@ -123,8 +125,8 @@ def _along(subject: Subject, dim: str) -> Rows | None:
 
 
 def _sizes(subject: Subject, dim: str, count: int) -> dict[str, int]:
-    """The other sizes at 2, or at the least that is stated."""
-    others = {d.name: d.low if d.declared else 2 for d in subject.spec.dims}
+    """The other sizes at 2, or at the least that is stated: of nothing only where all are."""
+    others = {d.name: min(max(d.low, 1), d.high) if d.declared else 2 for d in subject.spec.dims}
     return others | {dim: count}
 
 

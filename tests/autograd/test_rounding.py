@@ -120,6 +120,22 @@ def test_kernels_that_are_stable_normwise_only() -> None:
 
 
 @pytest.mark.parametrize(
+    "solve",
+    [
+        lambda m: torch.linalg.inv(m)[..., 0, :],
+        lambda m: torch.linalg.solve(m, torch.ones(2, dtype=m.dtype)),
+        lambda m: torch.linalg.solve_triangular(m.triu(), m[:, 1:], upper=True)[..., 0],
+    ],
+)
+def test_what_a_singular_matrix_is_divided_by_is_noise(solve: Callable[[Tensor], Tensor]) -> None:
+    """No number is certain where the matrix has no inverse within roundoff; it has elsewhere."""
+    singular, regular = [[1e-40, 1e-30], [0.0, 1.0]], [[3.0, 1.0], [1e-30, 2.0]]
+    found = at(solve, [singular, regular])
+    assert np.isinf(found.values[0]).any()
+    assert (found.values[1] < 1e-13).all()
+
+
+@pytest.mark.parametrize(
     "function, x",
     [
         (lambda x: x.float().double() * 1000, 1e-300),  # a cast to a range that does not hold it

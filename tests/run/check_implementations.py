@@ -238,3 +238,25 @@ def refuses_without_graph(x: Tensor) -> Tensor:
 def slips_without_graph(x: Tensor) -> Tensor:
     """A path of its own for inference, which nobody has ever taken."""
     return x**3 if torch.is_grad_enabled() else x.cubed()  # type: ignore[attr-defined]
+
+
+def refuses_a_matrix(x: Tensor) -> Tensor:
+    """x**3, by way of a matrix that has no inverse anywhere."""
+    return x**3 + 0 * torch.linalg.inv(torch.zeros(1, 1, dtype=x.dtype)).sum()
+
+
+class Deviation(torch.autograd.Function):
+    """The standard deviation, by a mean whose sum may be out of range."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        off = x - x.mean()
+        deviation = (off.square().sum() / (len(x) - 1)).sqrt()
+        ctx.save_for_backward(off, deviation)
+        return deviation
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        off, deviation = ctx.saved_tensors
+        return fed * off * torch.where(deviation > 0, 1 / (deviation * (len(off) - 1)), 0.0)

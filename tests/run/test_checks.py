@@ -279,3 +279,26 @@ def test_the_value_may_be_refused_where_nobody_wants_a_gradient(judged: Judged) 
     assert result.verdict is Verdict.ERROR
     assert "AttributeError" in result.message
     assert result.culprit == "the forward"
+
+
+def test_a_matrix_that_torch_refuses_is_advised_on(judged: Judged) -> None:
+    """Whoever states a domain of all matrices hears how to leave some out."""
+    (result,) = judged("refuses_a_matrix", "forward")
+    assert result.verdict is Verdict.ERROR
+    assert "`where` leaves them out" in result.message
+
+
+def test_no_gradient_is_due_at_a_kink_whose_value_is_out_of_range(
+    spec_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An infinity on the way to a deviation of 0 is lost range, and the NaN after it no slope."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    spec = spec_of(
+        f"inputs: {{x: {{shape: [2], domain: real}}}}\nexpr: std(x)\n"
+        f"use: {{f: '{MODULE}:Deviation'}}\ntorch: f(x)\n"
+        f"examples: [{{point: {{x: [1.5e+308, 1.5e+308]}}}}]\n"
+    )
+    options = Options(points=60, checks=("reverse",), allow_import=(MODULE,))
+    (result,) = run([spec], options, lambda result: None)
+    assert result.outcome != "failed"
+    assert any("beyond the dtype's range" in reason for reason in result.dropped)

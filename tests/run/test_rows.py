@@ -33,6 +33,15 @@ def test_which_size_counts_rows(expr: str, dim: str | None, subject_of: Any) -> 
     assert (None if rows is None else rows.dim) == dim
 
 
+@pytest.mark.parametrize("sizes, dim", [('"0..3"', "n"), ("0", None)])
+def test_a_size_that_may_be_nothing(sizes: str, dim: str | None, subject_of: Any) -> None:
+    """The rows along another have something in them, if any can have."""
+    subject = subject_of(MATRIX + f"exp(x)\ndims: {{m: {sizes}}}")
+    rows = rows_of(subject)
+    assert (None if rows is None else rows.dim) == dim
+    assert rows is None or in_many_rows(subject, rows) is not None
+
+
 def test_what_all_rows_share(subject_of: Any) -> None:
     """An input without that size; of its gradient, a sum over all rows, nothing is said."""
     text = """
