@@ -55,7 +55,7 @@ def unsupported(error: BaseException) -> Unsupported | None:
     if type(error).__module__.startswith(_COMPILER):
         return Unsupported(Feature.COMPILE, told(error))
     text = _text(error)
-    if isinstance(error, _TELLING):
+    if isinstance(error, _TELLING) and not _MISTAKES.search(text):
         for feature, pattern in _PATTERNS:
             if pattern.search(text):
                 return Unsupported(feature, told(error))
@@ -87,6 +87,13 @@ _DTYPE = (
 _COMPLAINT = (
     r"\b(expect(s|ed)?|supports?|(un|not )supported|not implemented|must (be|have)|same|match|"
     r"only)\b"
+)
+
+# torch's word for a rule of forward mode that gives something no tangent can be: of another shape
+# than the output, or nothing at all. It speaks of support and dtypes as well.
+_MISTAKES = _any(
+    "forward gradient that has a different size",
+    "expected both tensor and its forward grad to be floating point or complex",
 )
 
 # In this order: what is specific first.

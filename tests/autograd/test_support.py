@@ -81,6 +81,28 @@ class NoVmap(torch.autograd.Function):
         return 2 * x * grad
 
 
+class RowSums(torch.autograd.Function):
+    """The tangents are those of the sums, and not of their rows."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.sum(-1, keepdim=True).expand_as(x).clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor | None:
+        return tangent.sum(-1, keepdim=True)
+
+
+class WithoutTangents(RowSums):
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor | None:
+        return None
+
+
 def own(function: Callable[[Tensor], Tensor]) -> Implementation:
     """An implementation of one input."""
     return Implementation(lambda tensors: function(tensors["x"]), "user", "own")
@@ -319,6 +341,23 @@ def test_users_own_words(error: Exception, feature: Feature) -> None:
 def test_mistakes_are_not_excused(error: BaseException) -> None:
     """What went wrong is not what is not supported."""
     assert unsupported(error) is None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        RowSums.apply,
+        WithoutTangents.apply,
+        # torch's own: the matrix is given back once for each right-hand side, its tangent is not
+        lambda x: torch.triangular_solve(x[None, :, None].expand(2, 3, 1), x.diag())[0][0, :, 0],
+    ],
+)
+def test_what_is_no_tangent(function: Callable[[Tensor], Tensor]) -> None:
+    """A rule of forward mode whose result has another shape than the output's, or that has none."""
+    values = {"x": X, tangent_name("x"): X}
+    claims = reverse(tangent_of(own(function), ("x",)), values, (), None, "float64")
+    assert claims.raised
+    assert not claims.unsupported
 
 
 def test_an_unsupported_error_is_told_by_its_reason() -> None:

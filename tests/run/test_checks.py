@@ -160,6 +160,17 @@ def test_a_wrong_rule_for_vmap_is_no_wrong_backward(results_of: Any) -> None:
     assert all("overlapping windows" in setting for setting in laid)
 
 
+def test_a_slope_that_one_operator_loses_to_overflow_is_wrong(results_of: Any) -> None:
+    """float16 has room for asinh(1000), and for its slope; nobody wrote x*x in between."""
+    text = """
+        inputs: {x: {shape: [n], domain: "[-1000, 1000]"}}
+        expr: asinh(x)
+        torch: torch.asinh(x)
+    """
+    wrong = [r for r in results_of(text, checks=("dtypes",)) if r.verdict is Verdict.WRONG]
+    assert {(result.dtype, result.input) for result in wrong} == {("float16", "x")}
+
+
 def test_a_wrong_second_derivative_is_told_at_examples_of_another_size(results_of: Any) -> None:
     """The threshold is looked for where it was seen: a gradient is a function at one size."""
     text = """
