@@ -219,3 +219,89 @@ class BlocksOfThreeWarps(torch.autograd.Function):
         if whole and rest < 32:
             gradient[..., whole:] = 0
         return gradient
+
+
+class CountCapped(torch.autograd.Function):
+    """The mean; its backward divides by what one launch can count to."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.shape = x.shape
+        return x.mean()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return (grad_output / min(ctx.shape.numel(), 4096)).expand(ctx.shape)
+
+
+def _fed(x: Tensor, grad_output: Tensor) -> Tensor:
+    """The gradient of sin(x)*sum(x)."""
+    return grad_output * x.cos() * x.sum() + (grad_output * x.sin()).sum()
+
+
+class ElevenTaps(torch.autograd.Function):
+    """A window of eleven has a kernel of its own, whose weights are those of some older filter."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sin() * x.sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return _fed(x, grad_output) * (1.001 if len(x) == 11 else 1)
+
+
+class TangentOfFive(torch.autograd.Function):
+    """Five are unrolled in the jvp, and one sign in there is the other."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.sin() * x.sum()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return _fed(ctx.saved_tensors[0], grad_output)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        total = tangent[:4].sum() - tangent[4] if len(tangent) == 5 else tangent.sum()
+        return tangent * x.cos() * x.sum() + x.sin() * total
+
+
+class GradientOfSix(torch.autograd.Function):
+    """A backward as a function; in its own, six are unrolled, and one is left out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, grad_output: Tensor) -> Tensor:
+        ctx.save_for_backward(x, grad_output)
+        return _fed(x, grad_output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, fed = ctx.saved_tensors
+        by_fed = grad * x.cos() * x.sum() + x.sin() * grad.sum()
+        by_x = -grad * fed * x.sin() * x.sum() + grad.sum() * fed * x.cos()
+        by_x = by_x + (grad * fed * x.cos()).sum()
+        return torch.cat([by_x[:5], 0 * by_x[5:]]) if len(x) == 6 else by_x, by_fed
+
+
+class TwiceWithSix(torch.autograd.Function):
+    """The function of that backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sin() * x.sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        found: Tensor = GradientOfSix.apply(ctx.saved_tensors[0], grad_output)
+        return found
