@@ -139,7 +139,7 @@ class Gaps:
         derivation, rows, dtype = self.trial.derivation, self.trial.rows, self.trial.dtype
         return Moves(
             lambda lanes: derivation.swings_of(rows[lanes], dtype.precision),
-            lambda lane: derivation.swings(rows[lane].tolist(), dtype).__getitem__,
+            lambda lane: derivation.swinging(rows[lane].tolist(), dtype),
         )
 
     def _loss(self, lane: int, column: int, error: float, bound: float) -> Loss:

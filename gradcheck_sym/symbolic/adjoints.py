@@ -7,7 +7,7 @@ inputs that has.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import Any, final
 
@@ -44,12 +44,16 @@ class Adjoints:
         """
         if not self._run.balls[output].is_finite():
             return arb.nan()
-        total, adjoints, pending = arb(0), {output: arb(1)}, [-output]
+        return sum((abs(part) for _, part in self.parts(output)), arb(0))
+
+    def parts(self, output: int) -> Iterator[tuple[int, Ball]]:
+        """Each movable instruction that moves an output, and its slope along it times that."""
+        adjoints, pending = {output: arb(1)}, [-output]
         while pending:
             index = -heappop(pending)
             adjoint = adjoints.pop(index)
             if index in self._movable:
-                total += abs(adjoint * self._run.balls[index])
+                yield index, adjoint * self._run.balls[index]
             for arg, slope in self._partials(index):
                 weight = adjoint * slope
                 if weight.is_zero():
@@ -59,7 +63,6 @@ class Adjoints:
                     adjoints[arg] = weight
                 else:
                     adjoints[arg] += weight
-        return total
 
     def _partials(self, index: int) -> Partials:
         """The slopes of an instruction along those arguments that anything movable moves."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, final
 
 from flint import arb, ctx
@@ -23,6 +24,7 @@ from gradcheck_sym.symbolic.program import Program, depending
 
 _HIGHEST_PRECISION = 4096  # bits; beyond, a truth that is still vague is given up as undecided
 _DISTANCE_PRECISION = 128  # bits of the difference of two numbers that agree in most of 53
+_MOST_STEPS = 2**20  # of an evaluation, times what is moved in each one
 _SPARE_BITS = 8  # the truth's radius is this many bits below what an evaluation may lose
 
 
@@ -158,8 +160,51 @@ class Careful:
         At the top of a wave the slope is 0, and it is the bend that moves the output. 0 where
         nothing finite is reached.
         """
-        total = self._moved(row, dtype, [-1.0, 1.0])
-        return [_upper(gap) if gap.is_finite() else 0.0 for gap in total]
+        swinging = self.swinging(row, dtype)
+        return [swinging(column) for column in range(len(self.program.outputs))]
+
+    def swinging(self, row: Sequence[float], dtype: Format) -> Callable[[int], float]:
+        """The same, worked out for the outputs that are asked about, by column.
+
+        Each input moved alone, and summed. Where that takes too long, all of them at once: each to
+        the side where the output's slope has it go with the others, and by turns to either.
+        """
+        movable = self._movable(row, dtype)
+        if len(movable) * len(self.program.code) > _MOST_STEPS:
+            return self._swinging_at_once(row, dtype, movable)
+        by_column: list[Ball] = []
+
+        def of(column: int) -> float:
+            if not by_column:
+                by_column.extend(self._moved(row, dtype, [-1.0, 1.0]))
+            return _finite(by_column[column])
+
+        return of
+
+    def _swinging_at_once(
+        self, row: Sequence[float], dtype: Format, movable: Sequence[int]
+    ) -> Callable[[int], float]:
+        fine = 4 * dtype.precision + 4 * balls.SPARE
+        with ctx.workprec(fine):
+            base = Run.exact(self.program, row)
+            share = arb(2) ** -dtype.precision
+        adjoints = Adjoints(self.program, base, movable)
+        every_other = frozenset(movable[1::2])
+
+        def of(column: int) -> float:
+            output, widest = self.program.outputs[column], arb(0)
+            with ctx.workprec(fine):
+                downhill = {place for place, moves in adjoints.parts(output) if moves < 0}
+                for turned, sign in product((downhill, every_other), (share, -share)):
+                    known = {
+                        place: base.balls[place] * (1 - sign if place in turned else 1 + sign)
+                        for place in movable
+                    }
+                    run = Run.decided(self.program, row, base.decisions, known)
+                    widest = max(widest, abs(run.balls[output] - base.balls[output]))
+                return _finite(widest)
+
+        return of
 
     def _moved(
         self, row: Sequence[float], dtype: Format, roundings: Sequence[float], precision: int = 0
@@ -216,6 +261,11 @@ class Careful:
 
 def _truth(ball: Ball, dtype: Format) -> Truth | None:
     return Truth(float(ball), ball) if _sharp(ball, dtype) else None
+
+
+def _finite(ball: Ball) -> float:
+    """The size of a ball, or 0 where that is not finite."""
+    return _upper(ball) if ball.is_finite() else 0.0
 
 
 def _upper(ball: Ball) -> float:

@@ -241,6 +241,10 @@ class Derivation:
         """What a whole rounding of every input and constant moves value and gradient by."""
         return Careful(self.joint, self.values).swings(row, dtype)
 
+    def swinging(self, row: Sequence[float], dtype: Format) -> Callable[[int], float]:
+        """The same for the outputs that are asked about, by column."""
+        return Careful(self.joint, self.values).swinging(row, dtype)
+
     def swings_of(self, rows: Floats, precision: int) -> Floats:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
         return self._batched(partial(swings, groups=self._groups(precision)), rows, precision)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
-from gradcheck_sym.symbolic import adjoints, balls
+from gradcheck_sym.symbolic import adjoints, balls, careful
 from gradcheck_sym.symbolic.careful import Careful, Truth
 from gradcheck_sym.symbolic.interpret import decisions, exact
 from gradcheck_sym.symbolic.places import Place
@@ -313,3 +313,22 @@ def test_one_output_costs_what_it_depends_on(derived: Any, monkeypatch: pytest.M
     sensitive = derivation.sensitive([0.5] * 50 + [1.0] * 50, FLOAT64)
     assert sensitive(7) == pytest.approx(0.5 * math.exp(0.5) * 2.0**-53)
     assert len(met) == 1
+
+
+@pytest.mark.parametrize("formula", ["x*exp(y)*sin(x - y)", "exp(cos(x)*y)/(1 + x*x)"])
+def test_swings_are_found_at_once(
+    formula: str, derived: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All moved at once goes as far as each alone, summed, where slopes tell the sides."""
+    derivation, form, row = derived(formula, XY), format_of("float32"), [0.3, -1.5, 2.0]
+    one_by_one = derivation.swings(row, form)
+    monkeypatch.setattr(careful, "_MOST_STEPS", 0)
+    assert derivation.swings(row, form) == pytest.approx(one_by_one, rel=1e-5)
+
+
+def test_bends_swing_at_once(derived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the top of a wave, where no slope tells a side."""
+    monkeypatch.setattr(careful, "_MOST_STEPS", 0)
+    form = format_of("float32")
+    found = derived(f"cos({2.0**22!r}*(x - y))", XY).swings([1.0, 1.0, 1.0], form)
+    assert found[0] == pytest.approx(1 - math.cos(0.5), rel=1e-6)
