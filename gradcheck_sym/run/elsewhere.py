@@ -79,6 +79,8 @@ def _wrong_in(dtype: str, subject: Subject, seen: _Seen, judged: _Judged) -> Seq
     refused = all(item.trial.is_refused for item in evidence)
     if refused or not has_room(other, evidence):
         return ()
+    if not any(item.function.is_wrong(item.trial) for item in evidence):  # nothing to tell of
+        return ()
     return [result for result in judged(other, evidence) if result.verdict is Verdict.WRONG]
 
 
