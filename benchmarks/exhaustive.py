@@ -25,7 +25,7 @@ _DTYPES = ("bfloat16", "float16")
 _REPEATS = 5
 _TARGET = 0.05  # seconds
 
-_FUNCTIONS = {
+FUNCTIONS = {
     "gelu": ("x*erfc(-x/sqrt(2))/2", "F.gelu(x)"),
     "atan": ("atan(x)", "torch.atan(x)"),
     "silu": ("x/(1 + exp(-x))", "F.silu(x)"),
@@ -36,12 +36,12 @@ _FUNCTIONS = {
 def measure() -> list[Row]:
     """Two rows a function and dtype: the truths alone, beside the kernel's time, and all of it."""
     torch.set_num_threads(1)
-    return [row for name in _FUNCTIONS for dtype in _DTYPES for row in _measured(name, dtype)]
+    return [row for name in FUNCTIONS for dtype in _DTYPES for row in _measured(name, dtype)]
 
 
 def _measured(name: str, dtype: str) -> Iterator[Row]:
     form = format_of(dtype)
-    subject = Subject(_spec(*_FUNCTIONS[name]), form, Options())
+    subject = Subject(spec_of(*FUNCTIONS[name]), form, Options())
     values = _every_value(form)
     batch = Batch({}, dtype, {"x": values}, ("bulk by ordinal",) * len(values))
     trial = _judged(subject, batch)  # derived and compiled once, as in a run
@@ -54,7 +54,8 @@ def _measured(name: str, dtype: str) -> Iterator[Row]:
     yield Row(f"{label}: truths, claims and verdicts", whole, None, whole, _TARGET, "s")
 
 
-def _spec(expr: str, implementation: str) -> Spec:
+def spec_of(expr: str, implementation: str) -> Spec:
+    """The spec of a function of one number."""
     text = f"inputs: {{x: {{shape: []}}}}\nexpr: {expr}\ntorch: {implementation}\n"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "bench.yaml")
