@@ -53,6 +53,9 @@ def _apart(gap: Floats, a: Floats, b: Floats) -> Mask:
     return np.asarray(gap > (a + b) * _RAISE)
 
 
+Contest = tuple[npt.NDArray[np.int64], Mask]  # who is ahead, and where that is open
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
@@ -243,13 +246,17 @@ class Arithmetic:
         spread = np.take_along_axis(spreads, best[None, None], axis=0)[0]
         return opened(middle, spread, open_)
 
-    def wins(self, op: str, place: int, args: Sequence[Quantity]) -> Quantity:
+    def contest(self, op: str, args: Sequence[Quantity]) -> Contest:
+        """Which argument is the max (or min), once for all that is asked about it."""
+        return _winner(op, args)
+
+    def wins(self, contest: Contest, place: int) -> Quantity:
         """1 where the argument at that place alone is the max (or min), 0 where another is."""
-        best, open_ = _winner(op, args)
+        best, open_ = contest
         return opened(np.where(best == place, 1.0, 0.0), np.zeros((2, 1)), open_)
 
 
-def _winner(op: str, args: Sequence[Quantity]) -> tuple[npt.NDArray[np.int64], Mask]:
+def _winner(op: str, args: Sequence[Quantity]) -> Contest:
     """The place of the largest (smallest) argument, and where it may not be so alone."""
     sign = 1.0 if op == "max" else -1.0
     middles = np.stack(np.broadcast_arrays(*(sign * arg.middle for arg in args)))

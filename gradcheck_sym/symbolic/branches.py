@@ -9,6 +9,7 @@ than for the other, but for one of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import islice, product
 
 from flint import arb, ctx
@@ -67,11 +68,11 @@ def _ways(doubts: _Doubts) -> Iterator[dict[_Key, Decision]]:
 
 def _doubts(program: Program, run: Run) -> _Doubts:
     """The decisions that are open between the balls of a run, and what they may be."""
-    found = (
-        (step.contest, _choices(step, [run.balls[arg] for arg in step.args]))
-        for step in program.code
-    )
-    return {key: choices for key, choices in found if len(choices) > 1}
+    decided = {step.contest: step for step in program.code}  # a max and its wins together
+    found = {
+        key: _choices(step, [run.balls[arg] for arg in step.args]) for key, step in decided.items()
+    }
+    return {key: choices for key, choices in found.items() if len(choices) > 1}
 
 
 def _choices(step: Instruction, args: Sequence[Ball]) -> Sequence[Decision]:
@@ -82,9 +83,11 @@ def _choices(step: Instruction, args: Sequence[Ball]) -> Sequence[Decision]:
         return (True, False) if compare(step.op, *args) is None else ()
     match step.decider if step.op in DECIDING else "":
         case "max":
-            return [k for k, arg in enumerate(args) if not any(arg < other for other in args)]
+            ahead = reduce(lambda a, b: b if b.lower() > a.lower() else a, args)
+            return [k for k, arg in enumerate(args) if not arg < ahead]
         case "min":
-            return [k for k, arg in enumerate(args) if not any(arg > other for other in args)]
+            ahead = reduce(lambda a, b: b if b.upper() < a.upper() else a, args)
+            return [k for k, arg in enumerate(args) if not arg > ahead]
         case "sign":
             return _signs(args[0])
         case "floor" | "ceil":

@@ -40,9 +40,17 @@ def evaluate(
     large = len(rows) * len(program.code) > _LARGE
     done = released(program) if large else ((),) * len(program.code)
     found: list[Any] = []
+    leaders: dict[tuple[str, tuple[int, ...]], Any] = {}  # of a max's many wins
     with np.errstate(all="ignore"):
         for index, step in enumerate(program.code):
-            value = _operation(step, [found[arg] for arg in step.args], columns)
+            args = [found[arg] for arg in step.args]
+            if step.op == "wins":
+                key = step.contest
+                if key not in leaders:
+                    leaders[key] = _leader(step.decider, args)
+                value = np.where(leaders[key] == step.place, 1.0, 0.0)
+            else:
+                value = _operation(step, args, columns)
             found.append(value * factors[index] if index in factors else value)
             for arg in done[index]:
                 found[arg] = None
@@ -61,8 +69,6 @@ def _operation(step: Instruction, args: Sequence[Any], columns: dict[str, Floats
             return getattr(math, step.op)
         case "max" | "min":
             return reduce(np.maximum if step.op == "max" else np.minimum, args)
-        case "wins":
-            return _wins(step, args)
     if step.op in ("erf", "erfc"):
         return SMOOTH[step.op].value(np.atleast_1d(_floating(args[0])))
     if step.op in _NUMPY:
@@ -92,10 +98,10 @@ def _nearest(value: Fraction) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def _wins(step: Instruction, args: Sequence[Any]) -> Any:
-    leader = np.argmax if step.decider == "max" else np.argmin
-    best = leader(np.stack(np.broadcast_arrays(*args)), axis=0)
-    return np.where(best == step.place, 1.0, 0.0)
+def _leader(op: str, args: Sequence[Any]) -> Any:
+    """The place of the largest argument, or of the smallest."""
+    leader = np.argmax if op == "max" else np.argmin
+    return leader(np.stack(np.broadcast_arrays(*args)), axis=0)
 
 
 _NUMPY: dict[str, Callable[..., Any]] = {

@@ -64,12 +64,13 @@ class Run:
                 run._condition(index, step)
                 run.decisions[index] = forced.get(index, run.decisions[index])
             elif step.op in DECIDING:
-                args = [run.balls[arg] for arg in step.args]
-                if step.contest not in known:
+                contest = step.contest
+                if contest not in known:
+                    args = [run.balls[arg] for arg in step.args]
                     condition = run.decisions[step.args[0]] if step.op == "select" else None
-                    known[step.contest] = DECIDING[step.op](step, args, condition)
-                run.decisions[index] = forced.get(index, known[step.contest])
-                run.balls[index] = _follow(step, args, run.decisions[index])
+                    known[contest] = DECIDING[step.op](step, args, condition)
+                run.decisions[index] = forced.get(index, known[contest])
+                run.balls[index] = _follow(step, run.balls, run.decisions[index])
             else:
                 run.balls[index] = evaluate(step, [run.balls[arg] for arg in step.args], given)
         return run
@@ -102,13 +103,12 @@ class Run:
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 continue
-            args = [run.balls[arg] for arg in step.args]
             if index in known:
                 run.balls[index] = known[index]
             elif step.op in DECIDING:
-                run.balls[index] = _follow(step, args, decisions[index])
+                run.balls[index] = _follow(step, run.balls, decisions[index])
             else:
-                run.balls[index] = evaluate(step, args, given)
+                run.balls[index] = evaluate(step, [run.balls[arg] for arg in step.args], given)
                 if step_size is not None and step.op not in _EXACT:
                     run.balls[index] += step_size
         return run
@@ -121,11 +121,11 @@ class Run:
         found = list(self.balls)
         found[changed[0]] = found[changed[0]] * factor
         for index in changed[1:]:
-            step, args = program.code[index], [found[arg] for arg in program.code[index].args]
+            step = program.code[index]
             if step.op in DECIDING:
-                found[index] = _follow(step, args, self.decisions[index])
+                found[index] = _follow(step, found, self.decisions[index])
             else:
-                found[index] = evaluate(step, args, {})
+                found[index] = evaluate(step, [found[arg] for arg in step.args], {})
         return found
 
     @staticmethod
@@ -144,10 +144,10 @@ class Run:
         for index, step in enumerate(program.code):
             if step.op in CONDITIONS:
                 continue
-            args = [run.balls[arg] for arg in step.args]
             if step.op in DECIDING:
-                run.balls[index] = _follow(step, args, decisions[index])
+                run.balls[index] = _follow(step, run.balls, decisions[index])
                 continue
+            args = [run.balls[arg] for arg in step.args]
             ball = evaluate(step, args, given)
             if step.op not in _EXACT:
                 ball = ball + step_size
@@ -299,14 +299,15 @@ DECIDING: dict[str, Callable[[Instruction, Sequence[Ball], Decision], Decision]]
 }
 
 
-def _follow(step: Instruction, args: Sequence[Ball], decision: Decision) -> Ball:
+def _follow(step: Instruction, found: Sequence[Ball], decision: Decision) -> Ball:
+    """The value once it is decided; found: those of the instructions before."""
     if decision is None:
         return NAN
     match step.op:
         case "select":
-            return args[1] if decision else args[2]
+            return found[step.args[1 if decision else 2]]
         case "max" | "min":
-            return args[int(decision)]
+            return found[step.args[int(decision)]]
         case "wins":
             return arb(1 if decision == step.place else 0)
         case _:

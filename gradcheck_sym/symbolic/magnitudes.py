@@ -179,8 +179,13 @@ class Magnitudes:
         wanted = "gt" if op == "max" else "lt"
         return reduce(lambda a, b: self.select(self.compare(wanted, a, b), a, b), args)
 
-    def wins(self, op: str, place: int, args: Sequence[Magnitude]) -> Magnitude:
+    def contest(self, op: str, args: Sequence[Magnitude]) -> tuple[str, tuple[Magnitude, ...]]:
+        """What is asked about: of the arguments each is compared with all others."""
+        return op, tuple(args)
+
+    def wins(self, contest: tuple[str, tuple[Magnitude, ...]], place: int) -> Magnitude:
         """1 where the argument at that place alone is the max (or min), 0 where another is."""
+        op, args = contest
         wanted = "gt" if op == "max" else "lt"
         others = [arg for k, arg in enumerate(args) if k != place]
         answers = [self.compare(wanted, args[place], other) for other in others]

@@ -38,7 +38,8 @@ _ALIKE = 2.0**-8  # of the slopes up and down; a sensitivity needs no more digit
 def apart(program: Program, precision: int) -> Groups:
     """The inputs, and constants that the dtype does not hold; no output depends on two of a group.
 
-    Greedily, each in the first group that it fits into.
+    Greedily, each in the first group that it fits into. Where there will be too many groups in any
+    case, since an output depends on so many things, each is one of its own.
     """
     movable = _movable(program, precision)
     bit = {place: 1 << number for number, place in enumerate(movable)}
@@ -48,6 +49,9 @@ def apart(program: Program, precision: int) -> Groups:
         for arg in step.args:
             used |= uses[arg]
         uses.append(used)
+    most = max((uses[at].bit_count() for at in program.outputs), default=0)
+    if _takes_long(program, most):
+        return [[place] for place in movable]
     moved = [0] * len(movable)  # the outputs that depend on each, as bits
     for number, at in enumerate(program.outputs):
         for at_bit in _set_bits(uses[at]):
@@ -63,6 +67,11 @@ def apart(program: Program, precision: int) -> Groups:
         groups[number].append(place)
         taken[number] |= outputs
     return groups
+
+
+def _takes_long(program: Program, groups: int) -> bool:
+    """Whether evaluations with each of so many groups moved, up and down, are too many."""
+    return 2 * groups * len(program.code) > _MOST_CELLS
 
 
 def _set_bits(bits: int) -> Iterator[int]:
@@ -86,7 +95,7 @@ def sensitivities(
     """
     share = math.sqrt(carrier.unit)  # what is cut off and what is rounded are alike then
     moves = _alone(groups, share)
-    if len(moves) * len(program.code) > _MOST_CELLS:  # one output after the other is quicker
+    if _takes_long(program, len(groups)):  # one output after the other is quicker
         return np.full((len(rows), len(program.outputs)), np.nan)
 
     def slopes(part: slice, outputs: Numbers) -> Floats:
@@ -147,6 +156,8 @@ def swings(
         near = (most <= least * _LOPSIDED + noise).all(axis=0)
         return np.where(near, most.sum(axis=0).astype(np.float64), np.nan)
 
+    if _takes_long(program, len(groups)):
+        return np.full((len(rows), len(program.outputs)), np.nan)
     moves = _alone(groups, 2.0**-precision)
     return _in_parts(program, rows, moves, carrier, farther)
 

@@ -105,6 +105,7 @@ class Vectors:
         """The outputs at some points, in arithmetic of one kind."""
         columns = dict(zip(self.program.inputs, np.ascontiguousarray(rows.T), strict=True))
         found: list[Any] = [None] * len(self.program.code)
+        contests: dict[tuple[str, tuple[int, ...]], Any] = {}  # each decided once for all its wins
         for index, step in enumerate(self.program.code):
             if step.op == "input":
                 found[index] = numbers.given(columns[str(step.data)])
@@ -112,7 +113,13 @@ class Vectors:
                 found[index] = numbers.constant(step)
             else:
                 args = [found[arg] for arg in step.args]
-                found[index] = self._operation(step, args, numbers)
+                if step.op == "wins":
+                    key = step.contest
+                    if key not in contests:
+                        contests[key] = numbers.contest(step.decider, args)
+                    found[index] = numbers.wins(contests[key], step.place)
+                else:
+                    found[index] = self._operation(step, args, numbers)
                 if index in self._still and isinstance(found[index], Answer):
                     found[index] = with_ties(step.op, found[index], args)
             for done in self._released[index]:
@@ -129,8 +136,6 @@ class Vectors:
                 return self._power(step, args, numbers)
             case "max" | "min":
                 return numbers.extreme(step.op, args)
-            case "wins":
-                return numbers.wins(step.decider, step.place, args)
         if step.op in CONDITIONS:
             return numbers.compare(step.op, *args)
         method = getattr(numbers, step.op, None) if step.op in _METHODS else None

@@ -267,7 +267,10 @@ def test_extremes_are_open_at_ties(op: str) -> None:
         )
     ]
     numbers = Arithmetic(24)
-    found, shares = numbers.extreme(op, args), [numbers.wins(op, k, args) for k in range(3)]
+    found, shares = (
+        numbers.extreme(op, args),
+        [numbers.wins(numbers.contest(op, args), k) for k in range(3)],
+    )
     wanted = {"max": [2, None, None, 5, None], "min": [0, 0, None, 1, None]}[op]
     winner = {"max": [1, None, None, 0, None], "min": [2, 2, None, 1, None]}[op]
     for lane, (value, place) in enumerate(zip(wanted, winner, strict=True)):

@@ -163,7 +163,9 @@ def test_who_wins(op: str, shares: list[int]) -> None:
     numbers = Magnitudes(24)
     args = [numbers.given(np.array(column)) for column in ([1.0, 2.0], [3.0, 2.0], [-2.0, 2.0])]
     with np.errstate(all="ignore"):
-        won = [numbers.quantity(numbers.wins(op, place, args)) for place in range(3)]
+        won = [
+            numbers.quantity(numbers.wins(numbers.contest(op, args), place)) for place in range(3)
+        ]
     assert [each.middle[0] for each in won] == shares
     assert all(np.isnan(each.spread[0, 1]) for each in won)
 
