@@ -21,7 +21,7 @@ from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
 from gradcheck_sym.autograd.ledger import Array, job_of
 from gradcheck_sym.autograd.memory import held, overlap, parameters
 from gradcheck_sym.autograd.overwritten import overwritten
-from gradcheck_sym.autograd.rivals import Rivals, crowded, different, refilled
+from gradcheck_sym.autograd.rivals import Rivals, crowded, different, refilled, relaid
 from gradcheck_sym.autograd.settings import ambient, changed
 from gradcheck_sym.autograd.state import repeatable, undisturbed
 from gradcheck_sym.autograd.subsets import NO_GRAD, WITHOUT_GRAPH, called_under
@@ -105,7 +105,16 @@ def _impurities(point: Point, rivals: Rivals) -> Iterator[Impurity]:
 
 def _faults_around(point: Point) -> Iterator[Impurity]:
     """What shows in what a program does before, after and beside a call."""
-    for probe in (overwritten, seeding, elsewhere, evaluating, autocast, shared, lent_again):
+    for probe in (
+        overwritten,
+        seeding,
+        elsewhere,
+        evaluating,
+        autocast,
+        shared,
+        lent_again,
+        relaid,
+    ):
         yield from _but_raised(_found(probe, point))
 
 

@@ -5,7 +5,7 @@ Beside results that are alive, and where tensors that it has seen hold other val
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -55,6 +55,44 @@ def refilled(point: Point, rivals: Rivals) -> Iterator[Impurity]:
 
 
 _REFILLED = "where a tensor that was given before holds new values"
+
+
+def relaid(point: Point) -> Iterator[Impurity]:
+    """The answer where memory that was given before is given again with other strides.
+
+    At the same address, of the same shape and version: who remembers by these takes one for the
+    other.
+    """
+    if all(tensor.numel() < _TWO for tensor in point.inputs.values()):
+        return
+    alone = _spaced(point)[1]  # its memory stays in use: no other may lie at its address
+    expected = _answer_in(point, alone)
+    dense, spaced = _spaced(point)
+    replace(point, given=dense).graph().pull()
+    found = _answer_in(point, spaced)
+    if not alike(found.value, expected.value):
+        yield Impurity(Kind.STALE, f"the result is another {_RELAID}", by=FORWARD)
+        return
+    for name in different(point.wrt, found.gradients, expected.gradients):
+        yield Impurity(Kind.STALE, f"the gradient of {name} is another {_RELAID}", name)
+
+
+_TWO = 2  # elements, so that strides matter
+_RELAID = "where memory that was given before is given with other strides"
+
+
+def _answer_in(point: Point, given: Mapping[str, Tensor]) -> _Answer:
+    return _Answer.of(replace(point, given=given))
+
+
+def _spaced(point: Point) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The inputs as every other element of some memory, and the first half of that memory."""
+    dense, spaced = {}, {}
+    for name, tensor in point.inputs.items():
+        memory = tensor.reshape(-1).repeat_interleave(2)
+        dense[name] = memory[: tensor.numel()].view(tensor.shape)
+        spaced[name] = memory[::2].view(tensor.shape)
+    return dense, spaced
 
 
 def _disturbed(

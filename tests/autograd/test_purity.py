@@ -176,6 +176,24 @@ class RemembersByAddress(torch.autograd.Function):
         return ctx.slope * grad
 
 
+class RemembersWithoutStrides(torch.autograd.Function):
+    """Keeps a slope under where the input lies, its version and shape."""
+
+    kept: ClassVar[dict[str, Any]] = {}
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        kept, key = RemembersWithoutStrides.kept, (x.data_ptr(), x._version, x.shape)
+        if kept.get("key") != key:
+            kept.update(key=key, alive=x, slope=2 * x.detach())
+        ctx.slope = kept["slope"]
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return ctx.slope * grad
+
+
 class RemembersByShape(Square):
     """Keeps one slope for each number of axes: another shape takes its place."""
 
@@ -392,6 +410,11 @@ IMPURE: list[tuple[Function, Kind, str]] = [
         RemembersByAddress.apply,
         Kind.STALE,
         "the gradient of x is another where a tensor that was given before holds new values",
+    ),
+    (
+        RemembersWithoutStrides.apply,
+        Kind.STALE,
+        "the gradient of x is another where memory that was given before is given with other",
     ),
     (
         RemembersByShape.apply,

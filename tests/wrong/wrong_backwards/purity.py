@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -118,3 +118,23 @@ class FreesWhatItSaved(torch.autograd.Function):
         gradient = grad_output * ctx.slope
         del ctx.slope
         return gradient
+
+
+class MemoWithoutStrides(torch.autograd.Function):
+    """tanh, remembered by address, version, shape and dtype; every other row has these as well."""
+
+    memo: ClassVar[dict[str, Any]] = {}
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        key = x.data_ptr(), x._version, x.shape, x.dtype
+        memo = MemoWithoutStrides.memo
+        if memo.get("key") != key:
+            memo.update(key=key, kept=x.detach(), result=x.detach().tanh())
+        ctx.save_for_backward(memo["result"])
+        return x.tanh()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (result,) = ctx.saved_tensors
+        return grad_output * (1 - result * result)
