@@ -20,6 +20,7 @@ _LARGER = (5, 8, 33, 130, 1030)  # around the widths of vectors and the sizes of
 _BETWEEN = (6, 7, 64, 256)  # of a user's own code: next to no power of 2; blocks without a rest
 _SMALL = 33  # up to here each size is tried where differences can tell
 _LARGE = (100, 127, 200, 255, 500, 512, 1000, 1024, 2000, 5000)  # and some beside powers of 2
+_MOST_NUMBERS = 10_000  # of all inputs there
 _MOST_TRIED = 60_000  # operations of a program there, which is made where differences tell so
 _SMALL_BLOCK, _MOST_BLOCKS = 8, 4  # numbers beyond whose multiples sizes are tried; how many
 _LARGER_ALONE = (1030, 260, 130)  # of one size, the others small: the first that is in reach
@@ -86,8 +87,7 @@ def _held_against(subject: Subject, least: Dims, size: int = 0) -> list[int]:
     free = [dim.name for dim in _free(subject)]
     for dims in [{**least, name: size} for name in free] if size else [least]:
         function = subject.function
-        numbers = sum(math.prod(entry.sizes(dims)) for entry in function.space.inputs)
-        if numbers > _LARGEST_UNKNOWN:
+        if _numbers(subject, dims) > _LARGEST_UNKNOWN:
             continue
         try:
             drawn = bulk(function.space, dims, 2, function.stream("sizes", dims)).batch
@@ -135,7 +135,13 @@ def sizes_alone(subject: Subject) -> Iterator[Dims]:
     for dim in free if len(free) > 1 else ():
         yield from ({**least, dim.name: size} for size in range(4, _SMALL))
     choices = [_all_at(subject, free, size) for size in (2, 4, *_LARGE)]
-    yield from _within_reach(partial(_steps, subject), choices, _MOST_TRIED)
+    within = _within_reach(partial(_steps, subject), choices, _MOST_TRIED)
+    yield from (dims for dims in within if _numbers(subject, dims) <= _MOST_NUMBERS)
+
+
+def _numbers(subject: Subject, dims: Dims) -> int:
+    """How many numbers all inputs have together."""
+    return sum(math.prod(entry.sizes(dims)) for entry in subject.space.inputs)
 
 
 def _steps(subject: Subject, dims: Dims) -> int:
@@ -143,8 +149,7 @@ def _steps(subject: Subject, dims: Dims) -> int:
 
 
 def _steps_of_derived(subject: Subject, dims: Dims) -> int:
-    numbers = sum(math.prod(entry.sizes(dims)) for entry in subject.space.inputs)
-    return _steps(subject, dims) * (1 if subject.elementwise else numbers)
+    return _steps(subject, dims) * (1 if subject.elementwise else _numbers(subject, dims))
 
 
 def _within_reach(
