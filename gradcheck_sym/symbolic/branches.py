@@ -9,7 +9,6 @@ than for the other, but for one of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
 from itertools import islice, product
 
 from flint import arb, ctx
@@ -83,11 +82,9 @@ def _choices(step: Instruction, args: Sequence[Ball]) -> Sequence[Decision]:
         return (True, False) if compare(step.op, *args) is None else ()
     match step.decider if step.op in DECIDING else "":
         case "max":
-            ahead = reduce(lambda a, b: b if b.lower() > a.lower() else a, args)
-            return [k for k, arg in enumerate(args) if not arg < ahead]
+            return [k for k, arg in enumerate(args) if not any(arg < other for other in args)]
         case "min":
-            ahead = reduce(lambda a, b: b if b.upper() < a.upper() else a, args)
-            return [k for k, arg in enumerate(args) if not arg > ahead]
+            return [k for k, arg in enumerate(args) if not any(arg > other for other in args)]
         case "sign":
             return _signs(args[0])
         case "floor" | "ceil":
