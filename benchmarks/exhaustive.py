@@ -17,9 +17,11 @@ from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.ordinals import from_ordinals, last_ordinal
 from gradcheck_sym.sampling.points import Batch
-from gradcheck_sym.spec.dtypes import Format, format_of
+from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.spec.reader import read
 from gradcheck_sym.spec.records import Spec
+
+Ordinals = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 _DTYPES = ("bfloat16", "float16")
 _REPEATS = 5
@@ -42,8 +44,8 @@ def measure() -> list[Row]:
 def _measured(name: str, dtype: str) -> Iterator[Row]:
     form = format_of(dtype)
     subject = Subject(spec_of(*FUNCTIONS[name]), form, Options())
-    values = _every_value(form)
-    batch = Batch({}, dtype, {"x": values}, ("bulk by ordinal",) * len(values))
+    last = last_ordinal(dtype)
+    batch = batch_at(dtype, np.arange(-last, last + 1))
     trial = _judged(subject, batch)  # derived and compiled once, as in a run
     derivation, rows = trial.derivation, trial.rows
     truths = _seconds(lambda: derivation.enclose(rows, form.precision))
@@ -64,9 +66,10 @@ def spec_of(expr: str, implementation: str) -> Spec:
     return spec
 
 
-def _every_value(form: Format) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    last = last_ordinal(form.name)
-    return from_ordinals(form.name, np.arange(-last, last + 1))
+def batch_at(dtype: str, ordinals: Ordinals) -> Batch:
+    """The numbers of a dtype with those ordinals, as points."""
+    values = from_ordinals(dtype, ordinals)
+    return Batch({}, dtype, {"x": values}, ("bulk by ordinal",) * len(values))
 
 
 def _judged(subject: Subject, batch: Batch) -> Trial:

@@ -19,14 +19,13 @@ from multiprocessing import get_context
 
 import numpy as np
 import torch
-from exhaustive import FUNCTIONS, spec_of
+from exhaustive import FUNCTIONS, Ordinals, batch_at, spec_of
 from rows import Row
 
 from gradcheck_sym.run.judge import Judgement
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.subject import Subject
-from gradcheck_sym.sampling.ordinals import from_ordinals, last_ordinal
-from gradcheck_sym.sampling.points import Batch
+from gradcheck_sym.sampling.ordinals import last_ordinal
 from gradcheck_sym.spec.dtypes import format_of
 
 _DTYPE = "float32"
@@ -35,8 +34,6 @@ _TARGET = 600.0  # seconds
 _AT_ONCE = 2**16  # numbers: what they take fits into the caches
 _PART = 2**26  # numbers that a process takes at a time
 _SHARE = 1000  # one number of so many is judged where the rest is extrapolated
-
-Ordinals = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def measure() -> list[Row]:
@@ -61,9 +58,7 @@ def _subject(name: str) -> Subject:
 
 
 def _judged(subject: Subject, ordinals: Ordinals) -> Judgement:
-    values = from_ordinals(_DTYPE, ordinals)
-    batch = Batch({}, _DTYPE, {"x": values}, ("bulk by ordinal",) * len(values))
-    trial = subject.function.trial(batch, "elementwise")
+    trial = subject.function.trial(batch_at(_DTYPE, ordinals), "elementwise")
     return subject.function.judge(trial, trial.every_column)
 
 
@@ -76,7 +71,7 @@ def _part(name: str, start: int) -> Counter[str]:
         found = _judged(subject, np.arange(first, min(first + _AT_ONCE, stop)))
         seen["decided"] += found.decided
         seen.update(fault.ruling.verdict.value for fault in found.faults)
-        seen.update(f"not decided: {reason}" for reason in Counter(found.dropped).elements())
+        seen.update({f"not decided: {reason}": count for reason, count in found.dropped.items()})
     return seen
 
 

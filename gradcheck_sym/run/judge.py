@@ -222,9 +222,10 @@ class _Judging:
     def _without_rounding(self, lanes: list[int]) -> list[int]:
         """Takes out the points at which all that exceeds the bound is rounding, as inaccurate."""
         plain = [lane for lane in lanes if self.trial.is_plain(lane, self.columns)]
-        errors = np.where(self._beyond(plain), self.trial.errors[plain], 0.0)
+        beyond = self._beyond(plain)
+        errors = np.where(beyond, self.trial.errors[plain], 0.0)
         rounds = self.rounding(self.trial, plain, errors) & ~self.trial.vanishing[plain]
-        noted = self._take_out(plain, rounds, self._beyond(plain))
+        noted = self._take_out(plain, rounds, beyond)
         return [lane for lane in lanes if lane not in noted]
 
     def _beyond(self, lanes: list[int]) -> Mask:

@@ -86,7 +86,8 @@ def _least_alike(
     wrt: tuple[str, ...],
     slope: _Slope,
 ) -> Iterator[Dims]:
-    if subject.dtype.name != _DTYPE or subject.options.point is not None:
+    users = subject.implementation.kind == "user"
+    if not users or subject.dtype.name != _DTYPE or subject.options.point is not None:
         return
     found: list[tuple[float, Dims]] = []
     for dims in sizes:

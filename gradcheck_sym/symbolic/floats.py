@@ -40,17 +40,11 @@ def evaluate(
     large = len(rows) * len(program.code) > _LARGE
     done = released(program) if large else ((),) * len(program.code)
     found: list[Any] = []
-    leaders: dict[tuple[str, tuple[int, ...]], Any] = {}  # of a max's many wins
+    leaders: _Leaders = {}
     with np.errstate(all="ignore"):
         for index, step in enumerate(program.code):
             args = [found[arg] for arg in step.args]
-            if step.op == "wins":
-                key = step.contest
-                if key not in leaders:
-                    leaders[key] = _leader(step.decider, args)
-                value = np.where(leaders[key] == step.place, 1.0, 0.0)
-            else:
-                value = _operation(step, args, columns)
+            value = _operation(step, args, columns, leaders)
             found.append(value * factors[index] if index in factors else value)
             for arg in done[index]:
                 found[arg] = None
@@ -58,7 +52,12 @@ def evaluate(
     return [np.broadcast_to(np.asarray(found[at]), lanes) for at in program.outputs]
 
 
-def _operation(step: Instruction, args: Sequence[Any], columns: dict[str, Floats]) -> Any:
+_Leaders = dict[tuple[str, tuple[int, ...]], Any]  # of each max or min, for all its wins
+
+
+def _operation(
+    step: Instruction, args: Sequence[Any], columns: dict[str, Floats], leaders: _Leaders
+) -> Any:
     match step.op:
         case "input":
             return columns[str(step.data)]
@@ -69,6 +68,10 @@ def _operation(step: Instruction, args: Sequence[Any], columns: dict[str, Floats
             return getattr(math, step.op)
         case "max" | "min":
             return reduce(np.maximum if step.op == "max" else np.minimum, args)
+        case "wins":
+            if step.contest not in leaders:
+                leaders[step.contest] = _leader(step.decider, args)
+            return np.where(leaders[step.contest] == step.place, 1.0, 0.0)
     if step.op in ("erf", "erfc"):
         return SMOOTH[step.op].value(np.atleast_1d(_floating(args[0])))
     if step.op in _NUMPY:

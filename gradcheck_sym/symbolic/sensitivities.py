@@ -93,10 +93,9 @@ def sensitivities(
         carrier: the format to compute in.
         groups: of the program at that precision, as `apart` tells them.
     """
-    share = math.sqrt(carrier.unit)  # what is cut off and what is rounded are alike then
-    moves = _alone(groups, share)
     if _takes_long(program, len(groups)):  # one output after the other is quicker
         return np.full((len(rows), len(program.outputs)), np.nan)
+    share = math.sqrt(carrier.unit)  # what is cut off and what is rounded are alike then
 
     def slopes(part: slice, outputs: Numbers) -> Floats:
         up, down = outputs[1::2] - outputs[0], outputs[0] - outputs[2::2]
@@ -107,7 +106,7 @@ def sensitivities(
         clear = alike.all(axis=0) & _is_resolved(program, rows[part], outputs[0], total, carrier)
         return np.where(clear, total * 2.0**-precision, np.nan)
 
-    return _in_parts(program, rows, moves, carrier, slopes)
+    return _in_parts(program, rows, _alone(groups, share), carrier, slopes)
 
 
 def least_sensitivities(
@@ -147,6 +146,8 @@ def swings(
     (points, outputs); NaN where up and down are so different that a branch may lie between.
     Arguments as of `sensitivities`.
     """
+    if _takes_long(program, len(groups)):
+        return np.full((len(rows), len(program.outputs)), np.nan)
 
     def farther(part: slice, outputs: Numbers) -> Floats:
         up, down = np.abs(outputs[1::2] - outputs[0]), np.abs(outputs[0] - outputs[2::2])
@@ -156,10 +157,7 @@ def swings(
         near = (most <= least * _LOPSIDED + noise).all(axis=0)
         return np.where(near, most.sum(axis=0).astype(np.float64), np.nan)
 
-    if _takes_long(program, len(groups)):
-        return np.full((len(rows), len(program.outputs)), np.nan)
-    moves = _alone(groups, 2.0**-precision)
-    return _in_parts(program, rows, moves, carrier, farther)
+    return _in_parts(program, rows, _alone(groups, 2.0**-precision), carrier, farther)
 
 
 def _in_parts(

@@ -37,6 +37,9 @@ _FOLLOWED = 0.25
 
 _METHODS = frozenset("neg add sub mul div scale atan2 abs sign floor ceil select".split())
 
+# What is known of each max or min, decided once for all its wins.
+Contests = dict[tuple[str, tuple[int, ...]], Any]
+
 Numbers = Arithmetic | Magnitudes  # one knows their values, the other their sizes
 
 
@@ -105,7 +108,7 @@ class Vectors:
         """The outputs at some points, in arithmetic of one kind."""
         columns = dict(zip(self.program.inputs, np.ascontiguousarray(rows.T), strict=True))
         found: list[Any] = [None] * len(self.program.code)
-        contests: dict[tuple[str, tuple[int, ...]], Any] = {}  # each decided once for all its wins
+        contests: Contests = {}
         for index, step in enumerate(self.program.code):
             if step.op == "input":
                 found[index] = numbers.given(columns[str(step.data)])
@@ -113,20 +116,16 @@ class Vectors:
                 found[index] = numbers.constant(step)
             else:
                 args = [found[arg] for arg in step.args]
-                if step.op == "wins":
-                    key = step.contest
-                    if key not in contests:
-                        contests[key] = numbers.contest(step.decider, args)
-                    found[index] = numbers.wins(contests[key], step.place)
-                else:
-                    found[index] = self._operation(step, args, numbers)
+                found[index] = self._operation(step, args, numbers, contests)
                 if index in self._still and isinstance(found[index], Answer):
                     found[index] = with_ties(step.op, found[index], args)
             for done in self._released[index]:
                 found[done] = None
         return [numbers.quantity(found[at]) for at in self.program.outputs]
 
-    def _operation(self, step: Instruction, args: Sequence[Any], numbers: Any) -> Any:
+    def _operation(
+        self, step: Instruction, args: Sequence[Any], numbers: Any, contests: Contests
+    ) -> Any:
         match step.op:
             case "detach":
                 return args[0]
@@ -136,6 +135,10 @@ class Vectors:
                 return self._power(step, args, numbers)
             case "max" | "min":
                 return numbers.extreme(step.op, args)
+            case "wins":
+                if step.contest not in contests:
+                    contests[step.contest] = numbers.contest(step.decider, args)
+                return numbers.wins(contests[step.contest], step.place)
         if step.op in CONDITIONS:
             return numbers.compare(step.op, *args)
         method = getattr(numbers, step.op, None) if step.op in _METHODS else None

@@ -194,8 +194,7 @@ def _claimant(chosen: Layouts, paired: Collection[str]) -> Claimant:
 
 
 def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
-    by_hand = subject.implementation.kind == "user"
-    for dims in (*larger_sizes(subject), *(suspected(subject) if by_hand else ())):
+    for dims in (*larger_sizes(subject), *suspected(subject)):
         yield from _at(subject, dims, _told(dims), refused)
     for dims in empty_sizes(subject):
         yield from _at(subject, dims, _told(dims), refused, refuses=_refuses_nothing)

@@ -59,17 +59,18 @@ def second_order(subject: Subject) -> Iterator[Result]:
     Where the gradient's derivatives are not wrong, those of the tangent may be: torch has formulas
     of their own for tangents, and differentiates these as well.
     """
+    gradient = _gradient(subject)
     wrong: dict[str | None, Result] | None = None
-    for result in _of_gradient(subject):
+    for result in _of_gradient(subject, gradient):
         if result.verdict in (Verdict.WRONG, Verdict.ERROR):
             yield result
             continue
         if wrong is None:
-            wrong = _wrong_otherwise(subject)
+            wrong = _wrong_otherwise(subject, gradient)
         yield wrong.get(result.input, result)
 
 
-def _of_gradient(subject: Subject) -> Iterator[Result]:
+def _of_gradient(subject: Subject, gradient: Callable[[Dims], Function]) -> Iterator[Result]:
     """What becomes of the gradient, differentiated in reverse and along tangents.
 
     The function under test is the gradient: its own gradient holds Hessian-vector products,
@@ -77,7 +78,6 @@ def _of_gradient(subject: Subject) -> Iterator[Result]:
     made and saved, or that leaves torch, is not differentiable twice; that is reported, as where it
     raises, and no mistake. One that has the inputs at hand and cuts them off is wrong.
     """
-    gradient = _gradient(subject)
     turns = [*aimed(subject, gradient, subject.function_at, subject.probed)]
     evidence = [*turns, *_at_points(subject, gradient)]
     wrt = evidence[0].trial.derivation.wrt
@@ -105,14 +105,16 @@ def _of_gradient(subject: Subject) -> Iterator[Result]:
         )
 
 
-def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
+def _wrong_otherwise(
+    subject: Subject, gradient: Callable[[Dims], Function]
+) -> dict[str | None, Result]:
     """What is wrong in other orders, by input: reverse over forward, forward over forward (None).
 
     And under torch.func. Of a user's own code only the first: torch itself drops second tangents of
     Functions. And that of jvps of the user's own, where they work with nothing but the inputs.
     """
     users = subject.implementation.kind == "user"
-    if users and not _is_of_inputs(subject):
+    if users and not _is_of_inputs(subject, gradient):
         return {}
     found: dict[str | None, Result] = {}
     for make, entries in _OTHERWISE[: 1 if users else None]:
@@ -133,9 +135,9 @@ def _wrong_otherwise(subject: Subject) -> dict[str | None, Result]:
     return found
 
 
-def _is_of_inputs(subject: Subject) -> bool:
+def _is_of_inputs(subject: Subject, gradient: Callable[[Dims], Function]) -> bool:
     """Whether all has a jvp of its own, and is made of nothing that is a constant to it."""
-    made = sampled(subject, _gradient(subject)(subject.middle), _OF_REACH)
+    made = sampled(subject, gradient(subject.middle), _OF_REACH)
     reach = _reach(subject, made[-1].trial)
     return reach.jvps and bool(reach.inputs) and not reach.keeps
 
