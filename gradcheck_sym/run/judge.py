@@ -118,7 +118,8 @@ class _Judging:
         as_usual = self.trial.is_as_usual(self.columns)  # judged where it is run as usual
         self._leave_out(as_usual)
         tight, loose = (self._within(share) | as_usual for share in self.trial.shares)
-        doubtful, count = self._by_size(self._unexplained(self._within_range(~loose))), _AT_ONCE
+        within = self._without_overflow(self._within_range(~loose))
+        doubtful, count = self._by_size(self._unexplained(within)), _AT_ONCE
         if len(doubtful) > self.most:
             self.dropped[f"in doubt, after {self.most} others"] = len(doubtful) - self.most
             doubtful = doubtful[: self.most]
@@ -176,6 +177,21 @@ class _Judging:
         self.dropped.update(found.values())
         left = doubtful.copy()
         left[list(found)] = False
+        return left
+
+    def _without_overflow(self, doubtful: Mask) -> Mask:
+        """Takes out, and counts, what is off where plain arithmetic as written overflows.
+
+        Where no bounded domain is stated, nobody claimed that products of the largest floats come
+        out right, as `ruling.rule` says of a single number.
+        """
+        lanes = np.flatnonzero(doubtful).tolist()
+        if self.trial.bounded or len(lanes) <= _MANY:
+            return doubtful
+        found = self.trial.overflowing(lanes, self.columns)
+        self.dropped.update(["overflow"] * len(found))
+        left = doubtful.copy()
+        left[found] = False
         return left
 
     def _beyond_inner_dtype(self, lanes: list[int]) -> list[int]:

@@ -161,7 +161,9 @@ class Trial:
         A backward may share the gradient among them as it likes; the sum is that of the tensor
         they all are views of. So what their sum is off by counts, each element's error its share.
         """
-        claimed = self.claimed.copy()
+        if not shared:
+            return self
+        claimed = self.claimed.copy(order="K")
         for name in shared.keys() & set(self.derivation.wrt):
             part, shape = self.derivation.columns()[name], self.derivation.shapes[name]
             axes = tuple(axis + 1 for axis in shared[name])
@@ -173,7 +175,7 @@ class Trial:
             known = np.isfinite(off).all(axis=axes, keepdims=True)
             found = np.where(known & (counted != off), truth + counted, given)
             claimed[:, part] = found.reshape(-1, part.stop - part.start)
-        return replace(self, claimed=claimed) if shared else self
+        return replace(self, claimed=claimed)
 
     @property
     def every_column(self) -> slice:
@@ -256,9 +258,11 @@ class Trial:
 
     def swung_shares(self, lanes: Sequence[int]) -> Floats:
         """The same, by what a whole rounding moves numbers, where that is more."""
-        gaps, chosen = self._gaps, list(lanes)
-        moved = np.maximum(gaps.sensitive.quick(chosen), gaps.swung.quick(chosen))
-        return self._shares_by(chosen, moved)
+        return self._shares_by(list(lanes), self._swung(list(lanes)))
+
+    def _swung(self, lanes: list[int]) -> Floats:
+        """What a whole rounding of every input moves each number by, (lanes, outputs)."""
+        return np.maximum(self._gaps.sensitive.quick(lanes), self._gaps.swung.quick(lanes))
 
     def _shares_by(self, chosen: list[int], moved: Floats) -> Floats:
         with np.errstate(invalid="ignore", over="ignore"):
@@ -274,6 +278,26 @@ class Trial:
         """Whether roundings may move numbers by all of their digits, where there are any."""
         far = roundings(self.derivation.depth) * moved >= np.abs(self.truths[lanes])
         return np.asarray(far & ~self.vanishing[lanes])
+
+    def overflowing(self, lanes: Sequence[int], columns: slice) -> list[int]:
+        """The points at which some of those numbers are off, and plain arithmetic overflows.
+
+        As far as both are certain without care, and tiny inputs have no part in it.
+        """
+        tiny = (self.rows != 0) & (np.abs(self.rows) < self.dtype.tiny)
+        known = np.isfinite(self.truths).all(axis=1) & ~tiny.any(axis=1)
+        known[list(self.problems)] = False
+        chosen = np.asarray([lane for lane in lanes if known[lane]], dtype=np.int64)
+        chosen = chosen[self.derivation.overflowing(self.rows[chosen], self.dtype)]
+        if not chosen.size:
+            return []
+        moved = self._swung(chosen.tolist())
+        bound = self.bound(moved, self.norms[chosen], self.steps[chosen, None])
+        infinite = np.isinf(self.claimed[chosen])
+        fits = np.abs(self.truths[chosen]) + bound < self.dtype.max  # infinite it may not be
+        off = (self._shares_by(chosen.tolist(), moved) > 1) & (fits | ~infinite)
+        found: list[int] = chosen[off[:, columns].any(axis=1)].tolist()
+        return found
 
     def as_written(self, lanes: Sequence[int], times: float = 1.0) -> npt.NDArray[np.bool_]:
         """Which numbers at some points are off by no more than evaluating as written may lose.
@@ -320,7 +344,7 @@ class Trial:
         is sound is sound normwise (Higham, 7.2), and a small element next to large ones carries
         their rounding.
         """
-        found = self.ulps.copy()
+        found = self.ulps.copy(order="K")
         for part in self.derivation.together:
             if part.stop > part.start:
                 found[:, part] = np.fmax.reduce(self.ulps[:, part], axis=1, keepdims=True)
@@ -445,6 +469,8 @@ class Trial:
     def look_at(self, lanes: Sequence[int]) -> None:
         """Works out together what single points are asked for next."""
         self._gaps.sensitive.look_at(lanes)
+        if len(lanes) > 1:
+            self._gaps.swung.look_at(lanes)
 
     def is_on_other_branch(self, lane: int, column: int) -> bool:
         """Whether a claim is right on another side of a comparison that rounding leaves open.

@@ -99,5 +99,7 @@ def from_balls(balls: Sequence[Any], format: type[np.floating[Any]]) -> Numbers:
 
 def upwards(bounds: Numbers) -> Floats:
     """Bounds as float64, no smaller."""
+    if bounds.dtype == np.float64:
+        return bounds
     near = np.asarray(bounds, dtype=np.float64)
     return np.where(near < bounds, np.nextafter(near, np.inf), near)

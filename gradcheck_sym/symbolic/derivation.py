@@ -165,12 +165,17 @@ class Derivation:
         return tuple(flat_names(name, self.shapes[name]))
 
     def pack(self, values: Mapping[str, Floats], cotangents: Floats) -> Floats:
-        """The joint program's inputs: one row a point, from arrays (points, *shape)."""
+        """The joint program's inputs: one row a point, from arrays (points, *shape).
+
+        Each input's numbers lie side by side in memory: programs take them one after the other.
+        """
         lanes = len(cotangents)
         sizes = [math.prod(shape) for shape in self.shapes.values()]
         pairs = zip(self.shapes, sizes, strict=True)
         parts = [values[name].reshape(lanes, size) for name, size in pairs]
-        return np.concatenate([*parts, cotangents.reshape(lanes, self.values)], axis=1)
+        parts.append(cotangents.reshape(lanes, self.values))
+        found = np.empty((lanes, sum(part.shape[1] for part in parts)), order="F")
+        return np.concatenate(parts, axis=1, out=found)
 
     def unpack(self, rows: Floats) -> dict[str, Floats]:
         """The inputs' arrays, (points, *shape), of such rows; what is fed is left out."""
@@ -236,6 +241,16 @@ class Derivation:
         if carrier is None:
             return np.full((len(rows), len(self.joint.outputs)), np.nan)
         return self._written.losses(rows, dtype, carrier)
+
+    def overflowing(self, rows: Floats, dtype: Format) -> npt.NDArray[np.bool_]:
+        """Where plain arithmetic, as written, leaves the dtype's range first, (points,).
+
+        False in doubt.
+        """
+        carrier = carrier_for(dtype.precision)
+        if carrier is None:
+            return np.zeros(len(rows), dtype=np.bool_)
+        return self._written.overflowing(rows, dtype, carrier)
 
     def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
         """What a whole rounding of every input and constant moves value and gradient by."""

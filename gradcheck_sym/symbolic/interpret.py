@@ -170,7 +170,7 @@ def _overflow(step: Instruction, args: Sequence[Ball], ball: Ball, dtype: Format
         small = any(abs(arg) < tiny for arg in zeros)
         return UNDERFLOW if small else CANCELLATION if zeros else "arithmetic"
     if ball.is_finite() and not abs(ball) <= dtype.max:  # for certain, or by a rounding
-        return "arithmetic" if step.op in _PLAIN else step.op
+        return "arithmetic" if step.op in PLAIN_OPS else step.op
     return ""
 
 
@@ -195,6 +195,13 @@ def _sources(step: Instruction, decision: Decision) -> Sequence[int]:
         case "max" | "min":
             return (step.args[int(decision)],)
     return () if step.op in ("wins", "sign") else step.args
+
+
+def surely_used(step: Instruction) -> Sequence[int]:
+    """The arguments that a value is made of, whatever is decided."""
+    if step.op == "scale":
+        return step.args[:1]
+    return () if step.op in DECIDING else step.args
 
 
 _EXACT = frozenset({"input", "const", "neg", "add", "sub", "inf", "detach"})
@@ -240,7 +247,7 @@ _ARITHMETIC: dict[str, Callable[..., Ball]] = {
 }
 
 # What overflows without any function: numbers that the dtype does not hold, and arithmetic.
-_PLAIN = frozenset({"input", "const", *_ARITHMETIC})
+PLAIN_OPS = frozenset({"input", "const", *_ARITHMETIC})
 
 # Branching operations: what is decided from the balls, and the value once that is known.
 

@@ -7,8 +7,9 @@ left to `balls.Kernel`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, final
 
@@ -19,11 +20,13 @@ from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.arithmetic import Arithmetic
 from gradcheck_sym.symbolic.balls import AS_FLOAT, LARGEST_WHOLE, Enclosure
 from gradcheck_sym.symbolic.carriers import PLAIN, RANGED, Carrier, Rounding, upwards
+from gradcheck_sym.symbolic.interpret import PLAIN_OPS, surely_used
 from gradcheck_sym.symbolic.magnitudes import Magnitudes
-from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, released
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, reachable, released
 from gradcheck_sym.symbolic.spreads import Answer, Quantity, combine, with_ties
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 FEWEST = 64  # points from which on carrying them together is quicker than one after the other
 
@@ -46,8 +49,6 @@ Numbers = Arithmetic | Magnitudes  # one knows their values, the other their siz
 @final
 class Vectors:
     """A program carried out on arrays, one instruction after the other."""
-
-    __slots__ = ("_lanes", "_released", "_still", "program")
 
     def __init__(self, program: Program, still: Collection[int] = ()) -> None:
         """still: the instructions that nothing moves: what ties there is decided."""
@@ -82,9 +83,7 @@ class Vectors:
         The same as `careful.Careful.losses`, to first order: (points, outputs), NaN where a loss
         is so large that it takes a closer look, or where something leaves the carrier's range.
         """
-        unit = 2.0**-dtype.precision
-        rounding = Rounding(unit, unit, dtype.smallest_subnormal, _FOLLOWED, given=unit)
-        numbers = Arithmetic(dtype.precision, carrier, rounding)
+        numbers = _rounding_as(dtype, carrier, dtype.smallest_subnormal)
         found = np.empty((len(values), len(self.program.outputs)))
         for start in range(0, len(values), self._lanes):
             lanes = slice(start, start + self._lanes)
@@ -92,6 +91,29 @@ class Vectors:
                 for column, output in enumerate(self.outputs(values[lanes], numbers)):
                     found[lanes, column] = output.spread[0]
         return found
+
+    def overflowing(self, values: Floats, dtype: Format, carrier: Carrier) -> Mask:
+        """The points where plain arithmetic, as written, is what leaves the dtype's range first.
+
+        (points,): as `interpret.Run.lossy` tells it of one point, but for certain, and whatever
+        branches are taken.
+        """
+        numbers = _rounding_as(dtype, carrier, dtype.underflow)
+        found = np.zeros(len(values), dtype=np.bool_)
+        for start in range(0, len(values), self._lanes):
+            lanes = slice(start, start + self._lanes)
+            first = _FirstOverflow(self._always, dtype.max, len(values[lanes]))
+            with np.errstate(all="ignore"):
+                self.outputs(values[lanes], numbers, first.met)
+            found[lanes] = first.found
+        return found
+
+    @cached_property
+    def _always(self) -> set[int]:
+        """The instructions of plain arithmetic that reach an output whatever branches are taken."""
+        code = self.program.code
+        taken = reachable(code, self.program.outputs, lambda index: surely_used(code[index]))
+        return {index for index in taken if code[index].op in PLAIN_OPS}
 
     def _carried(self, values: Floats, numbers: Numbers) -> Enclosure:
         shape = (len(values), len(self.program.outputs))
@@ -104,8 +126,16 @@ class Vectors:
                         every[lanes, column] = own
         return parts
 
-    def outputs(self, rows: Floats, numbers: Numbers) -> list[Quantity]:
-        """The outputs at some points, in arithmetic of one kind."""
+    def outputs(
+        self,
+        rows: Floats,
+        numbers: Numbers,
+        met: Callable[[int, Any], None] = lambda index, number: None,
+    ) -> list[Quantity]:
+        """The outputs at some points, in arithmetic of one kind.
+
+        met: is told each instruction's place and what it comes to.
+        """
         columns = dict(zip(self.program.inputs, np.ascontiguousarray(rows.T), strict=True))
         found: list[Any] = [None] * len(self.program.code)
         contests: Contests = {}
@@ -119,6 +149,7 @@ class Vectors:
                 found[index] = self._operation(step, args, numbers, contests)
                 if index in self._still and isinstance(found[index], Answer):
                     found[index] = with_ties(step.op, found[index], args)
+            met(index, found[index])
             for done in self._released[index]:
                 found[done] = None
         return [numbers.quantity(found[at]) for at in self.program.outputs]
@@ -149,6 +180,32 @@ class Vectors:
         if isinstance(value, Fraction) and value.denominator == 1 and abs(value) <= LARGEST_WHOLE:
             return numbers.whole_power(args[0], int(value))
         return numbers.power(*args)
+
+
+@final
+class _FirstOverflow:
+    """The points where one of some instructions is the first to leave the range, for certain."""
+
+    def __init__(self, chosen: Collection[int], largest: float, lanes: int) -> None:
+        self.found = np.zeros(lanes, dtype=np.bool_)
+        self._inside = np.ones(lanes, dtype=np.bool_)  # what came before left no doubt
+        self._chosen, self._largest = chosen, largest
+
+    def met(self, index: int, number: Any) -> None:
+        """Notes what the next instruction comes to."""
+        if isinstance(number, Answer):
+            return
+        size, spread = np.abs(number.middle), 2 * number.spread[0]
+        if index in self._chosen:
+            self.found |= self._inside & (size - spread > self._largest)
+        self._inside &= size + spread <= self._largest
+
+
+def _rounding_as(dtype: Format, carrier: Carrier, smallest: float) -> Arithmetic:
+    """Numbers whose errors are what evaluating in a dtype loses, by underflow the smallest."""
+    unit = 2.0**-dtype.precision
+    rounding = Rounding(unit, unit, smallest, _FOLLOWED, given=unit)
+    return Arithmetic(dtype.precision, carrier, rounding)
 
 
 def _farther(precision: int, carrier: Carrier) -> Numbers:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gradcheck_sym.run import judge as judge_module
 from gradcheck_sym.run.options import Options
 from gradcheck_sym.run.runner import run
 from gradcheck_sym.verdict.diagnosis import Pattern
@@ -169,6 +170,24 @@ def test_a_slope_that_one_operator_loses_to_overflow_is_wrong(results_of: Any) -
     """
     wrong = [r for r in results_of(text, checks=("dtypes",)) if r.verdict is Verdict.WRONG]
     assert {(result.dtype, result.input) for result in wrong} == {("float16", "x")}
+
+
+@pytest.mark.parametrize(
+    "expr, call", [("atan(x)", "torch.atan"), ("x*erfc(-x/sqrt(2))/2", "F.gelu")]
+)
+def test_many_points_that_overflow_are_counted_as_each_alone(
+    expr: str, call: str, results_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """x*x in the slope of atan, the product before it is halved: nobody stated a bounded domain."""
+    text = f"inputs: {{x: {{shape: [n]}}}}\nexpr: {expr}\ntorch: {call}(x)\n"
+    together = results_of(text, checks=("dtypes",))
+    monkeypatch.setattr(judge_module, "_MANY", 10**9)
+    alone = results_of(text, checks=("dtypes",))
+    assert sum(result.dropped.get("overflow", 0) for result in together) > 50
+    for mine, theirs in zip(together, alone, strict=True):
+        assert mine.verdict is theirs.verdict
+        if not any(reason.startswith("in doubt") for reason in theirs.dropped):
+            assert mine.dropped == theirs.dropped
 
 
 def test_a_wrong_second_derivative_is_told_at_examples_of_another_size(results_of: Any) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from gradcheck_sym.sampling.ordinals import round_to
-from gradcheck_sym.spec.dtypes import format_of
+from gradcheck_sym.spec.dtypes import Format, format_of
 from gradcheck_sym.symbolic import sensitivities as sensitivities_module
+from gradcheck_sym.symbolic.careful import Careful
 from gradcheck_sym.symbolic.carriers import EXTENDED, carrier_for
+from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.program import reachable
 from gradcheck_sym.symbolic.sensitivities import apart, sensitivities
 
@@ -96,6 +98,36 @@ def test_losses_are_those_of_the_careful_way(formula: str, dtype: str, derived: 
     assert told.mean() > 0.7
     assert (found[told] <= 8 * wanted[told]).all()
     assert (found[told] >= wanted[told] / 8).all()
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "x*x*x/(1 + x**2)",
+        "exp(x)*x",
+        "x/exp(100*x)",
+        "where(x > 5, x**4, x**3)",
+        "max(x**3, 2*x)/x",
+        "sin(x)/(x - 3)",
+    ],
+)
+def test_what_overflows_first_is_told_as_of_single_points(
+    formula: str, dtype: str, derived: Any
+) -> None:
+    """Plain arithmetic, of which a batch says so only if a single point does: mostly it does."""
+    derivation, form = derived(formula), format_of(dtype)
+    sizes = np.geomspace(1, form.max, 60)
+    rows = round_to(dtype, [[x, 1.25] for x in (*sizes, *-sizes, 3.0)])
+    alone = np.array([_overflow(derivation, row.tolist(), form) for row in rows])
+    together = derivation.overflowing(rows, form)
+    assert not (together & (alone != "arithmetic")).any()
+    if formula == "x*x*x/(1 + x**2)":
+        assert together.sum() > 0.8 * (alone == "arithmetic").sum()
+
+
+def _overflow(derivation: Derivation, row: list[float], form: Format) -> str:
+    return Careful(derivation.joint, derivation.values).overflow(row, form)
 
 
 def test_many_points_are_looked_at_in_parts(derived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
