@@ -93,12 +93,8 @@ class Plan:
         trial = function.trial(batch, function.together)
         if function.together == "each":
             return trial
-        faults = function.judge(trial, trial.every_column).faults
-        wrong = sorted({f.lane for f in faults if f.ruling.verdict is Verdict.WRONG})[:_ALONE]
-        if not wrong:
-            return trial
-        alone = function.trial(batch.take(wrong), "each", trial.cotangents[wrong])
-        if function.is_wrong(alone):
+        alone = wrong_alone(function, trial)
+        if alone is None or function.is_wrong(alone):
             return trial
         return function.trial(batch, "each", trial.cotangents)
 
@@ -154,6 +150,15 @@ class Plan:
             return _MOST_WORTH
         sizes = self.sizes[:1] if self.function.together == "elementwise" else self.sizes
         return max(len(self.function.derivation(dims).joint.code) for dims in sizes)
+
+
+def wrong_alone(function: Function, trial: Trial) -> Trial | None:
+    """Some points that are wrong where many are run at once, one by one; None if none is wrong."""
+    faults = function.judge(trial, trial.every_column).faults
+    wrong = sorted({f.lane for f in faults if f.ruling.verdict is Verdict.WRONG})[:_ALONE]
+    if not wrong:
+        return None
+    return function.trial(trial.batch.take(wrong), "each", trial.cotangents[wrong])
 
 
 def shrunk(

@@ -38,6 +38,25 @@ class OnceOnly(_Cube):
         return _Cube.backward(ctx, fed)
 
 
+class WrongAtOneNumber(_Cube):
+    """No slope at 0.7109375, which bfloat16 holds."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return torch.where(x == 0.7109375, 0, fed * 3 * x * x)
+
+
+def cube_by_branch(x: Tensor) -> Tensor:
+    """A branch that takes one number."""
+    return x**3 if x > 0 else x * x * x
+
+
+def cube_of_sum(x: Tensor) -> Tensor:
+    """The same as the cube of one number only."""
+    return x.sum() ** 2 * x
+
+
 class Detached(_Cube):
     """Constant in x to a second backward."""
 

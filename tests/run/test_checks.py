@@ -172,6 +172,40 @@ def test_a_slope_that_one_operator_loses_to_overflow_is_wrong(results_of: Any) -
     assert {(result.dtype, result.input) for result in wrong} == {("float16", "x")}
 
 
+@pytest.mark.parametrize("shape", ["[]", "[1]", "[n]"])
+@pytest.mark.parametrize("own", ["WrongAtOneNumber.apply", "Right.apply"])
+def test_every_number_of_a_short_dtype_is_judged(own: str, shape: str, results_of: Any) -> None:
+    """Whether the spec states one number or many; one of 33 thousand that is wrong is found."""
+    text = f"""
+        inputs: {{x: {{shape: {shape}, domain: "[-1.5, 1.5]"}}}}
+        expr: x**3
+        torch: f(x)
+        use: {{f: "{MODULE}:{own}"}}
+    """
+    results = results_of(text, checks=("dtypes",), allow_import=(MODULE,))
+    short = [r for r in results if r.dtype == "bfloat16" and r.input == "x"]
+    assert short
+    if own == "Right.apply":
+        assert {r.verdict for r in results} == {Verdict.AGREES}
+        assert sum(r.points for r in short) > 2**15
+    else:
+        assert {r.verdict for r in short} == {Verdict.WRONG}
+
+
+def test_what_is_no_vector_is_judged_number_by_number(results_of: Any) -> None:
+    """A branch in Python takes no vector, and a sum over it is another function: no false alarm."""
+    for own in ("cube_by_branch", "cube_of_sum"):
+        text = f"""
+            inputs: {{x: {{shape: [], domain: "[-1.5, 1.5]"}}}}
+            expr: x**3
+            torch: f(x)
+            use: {{f: "{MODULE}:{own}"}}
+        """
+        results = results_of(text, checks=("dtypes",), allow_import=(MODULE,))
+        assert {r.verdict for r in results} == {Verdict.AGREES}
+        assert max(r.points for r in results) < 1000
+
+
 @pytest.mark.parametrize(
     "expr, call", [("atan(x)", "torch.atan"), ("x*erfc(-x/sqrt(2))/2", "F.gelu")]
 )

@@ -9,6 +9,8 @@ from gradcheck_sym.autograd.promoted import wider_dtype
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
+from gradcheck_sym.run.function import Function
+from gradcheck_sym.run.plan import wrong_alone
 from gradcheck_sym.run.room import has_room
 from gradcheck_sym.run.sample import Sample, exampled, if_any, sampled
 from gradcheck_sym.run.scaled import scaled
@@ -20,6 +22,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=48, bulk=128, ordinary=False)
 _EXCUSES = frozenset({Feature.DTYPE, Feature.OTHER})
+_FEW = 2  # numbers that tell whether an implementation takes a vector
 _SHORT = 16  # bits of a dtype whose every number can be visited
 
 
@@ -60,6 +63,26 @@ def _promoted(subject: Subject, item: Evidence) -> str:
     return f"the result is of {wider}; it is judged as rounded to {name}" if wider else ""
 
 
+def _every_number(function: Function) -> Iterator[Evidence]:
+    """Every number of the dtype, of a function of one number alone, as one long vector.
+
+    So it is run where the spec states a single number, too, if the implementation takes a vector;
+    then what is wrong counts as it is of single numbers.
+    """
+    every = every_point(function.space)
+    if every is None or not every.lanes:
+        return
+    together = replace(function, together="elementwise")
+    if together.trial(every.take(range(min(_FEW, every.lanes))), "elementwise").mode == "each":
+        return
+    trial = together.trial(every, "elementwise")
+    alone = None if function.together == "elementwise" else wrong_alone(together, trial)
+    if alone is None:
+        yield Evidence(together, trial)
+    elif function.is_wrong(alone):
+        yield Evidence(function, alone)
+
+
 def _evidence(subject: Subject) -> tuple[Evidence, ...]:
     function = subject.function
     found = sampled(subject, function, _SAMPLE, subject.sizes)
@@ -69,11 +92,8 @@ def _evidence(subject: Subject) -> tuple[Evidence, ...]:
         *if_any(function, scaled(function, found[-1].trial)),
     )
     problems = any(item.trial.problems for item in found)
-    short = subject.dtype.bits == _SHORT and function.together == "elementwise"
-    if short and not problems and subject.options.point is None:
-        every = every_point(function.space)
-        if every is not None:
-            found = (*found, Evidence(function, function.trial(every, "elementwise")))
+    if subject.dtype.bits == _SHORT and not problems and subject.options.point is None:
+        found = (*found, *_every_number(function))
     if has_room(subject, found):
         return found
     loose = replace(function, bounded=False)
