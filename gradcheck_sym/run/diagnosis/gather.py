@@ -18,6 +18,7 @@ from gradcheck_sym.run.diagnosis.evidence import (
     Sample,
     Values,
 )
+from gradcheck_sym.run.diagnosis.fit import as_computed
 from gradcheck_sym.run.function import Function
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.ordinals import round_to
@@ -104,7 +105,7 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
     def shaped(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array.reshape(lanes, *shape)
 
-    return Sample(
+    found = Sample(
         trial.dims,
         trial.values,
         trial.cotangents,
@@ -123,6 +124,9 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
         trial.setting,
         lanes if trial.mode == "elementwise" else 1,
     )
+    if not found.failing.any():
+        return found
+    return replace(found, lossy=found.lossy | (found.failing & as_computed(found)))
 
 
 def _numbers(name: str | None, trial: Trial) -> int:
