@@ -451,6 +451,13 @@ MISTAKES = {
         "so is the formula as written there, only where x > 709.78",
         {"low": 600.0, "high": 800.0},
     ),
+    "overflow_in_float32": Mistake(
+        X + "expr: exp(x)/(1 + exp(x))",
+        lambda x: x.exp() / (1 + x.exp()),
+        "not-finite",
+        "so is the formula as written there, only where x > 88.",
+        {"low": 60.0, "high": 120.0, "dtype": "float32"},
+    ),
     "value": Mistake(SIN, lambda x: 1.5 * x.sin(), RATIO, "3/2 times", {"name": None}),
     "half_precision": Mistake(
         SIN, sine(lambda g, x: 2 * g * x.cos()), RATIO, "2 times the truth", {"dtype": "float16"}

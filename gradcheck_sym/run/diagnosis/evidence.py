@@ -39,6 +39,7 @@ class Sample:
     first: Values  # and of the very first point of these sizes, in each lane
     gradient: Gradient | None = None  # None for values: they have no cotangents
     value: Callable[[Values], Floats] | None = None  # the true value in floats
+    written: Gradient | None = None  # the gradient as the formula is written, in the dtype's range
     naive: Gradient | None = None  # the gradient if an unselected branch times 0 is not dropped
     setting: str = ""  # what was special about the run: "x transposed"
     joined: int = 1  # so many points were run as one long vector
@@ -65,8 +66,8 @@ class Sample:
     @cached_property
     def computed(self) -> Floats | None:
         """What the formula as written gives in plain floats, to be compared with the claim."""
-        if self.gradient is not None:
-            return self.gradient(self.values, self.cotangents)
+        if self.written is not None:
+            return self.written(self.values, self.cotangents)
         return None if self.value is None else self.value(self.values)
 
     def take(self, lanes: npt.NDArray[np.int64]) -> Sample:

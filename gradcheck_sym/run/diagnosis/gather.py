@@ -120,7 +120,8 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
         {key: np.repeat(array[:1], lanes, axis=0) for key, array in earliest.values.items()},
         None if name is None else _gradient(derivation.joint, derivation, name),
         _value(derivation),
-        None if name is None else _naive(trial, name),
+        None if name is None else _in_range(derivation.joint, trial, name),
+        None if name is None else _in_range(_undropped(derivation.joint), trial, name),
         trial.setting,
         lanes if trial.mode == "elementwise" else 1,
     )
@@ -218,13 +219,15 @@ def _value(derivation: Derivation) -> Callable[[Values], Floats]:
     return of
 
 
-def _naive(trial: Trial, name: str) -> Gradient:
-    """The gradient with unselected branches multiplied by 0, in the range of the dtype."""
+def _undropped(program: Program) -> Program:
+    """A program in which unselected branches are multiplied by 0."""
+    code = tuple(replace(step, op="mul") if step.op == "scale" else step for step in program.code)
+    return replace(program, code=code)
+
+
+def _in_range(program: Program, trial: Trial, name: str) -> Gradient:
+    """The gradient by one input, computed in the range of the dtype."""
     derivation = trial.derivation
-    code = tuple(
-        replace(step, op="mul") if step.op == "scale" else step for step in derivation.joint.code
-    )
-    program = replace(derivation.joint, code=code)
     narrow = trial.dtype.exponent_max < 1023
     columns, shape = _columns(name, derivation)
 

@@ -65,9 +65,9 @@ def _share(evidence: Evidence, of: Callable[[Sample], Mask]) -> float:
 
 def _unselected(sample: Sample) -> Mask:
     """Numbers that are finite only since what isn't selected is dropped."""
-    if sample.gradient is None or sample.naive is None:
+    if sample.written is None or sample.naive is None:
         return np.zeros_like(sample.failing)
-    dropped = sample.gradient(sample.values, sample.cotangents)
+    dropped = sample.written(sample.values, sample.cotangents)
     kept = sample.naive(sample.values, sample.cotangents)
     return np.asarray(np.isfinite(dropped) & ~np.isfinite(kept))
 
