@@ -25,7 +25,6 @@ _ROUNDOFFS, _ROUNDOFFS_HALF = 8.0, 2.0
 _ODD = np.array([-7046029254386353131, -4658895280553007687, -7723592293110705685])
 _SHIFTS = np.array([30, 27, 31])
 
-_NARROW = (torch.float32, torch.bfloat16, torch.float16)
 _SUMS_OF_PRODUCTS = frozenset(("bmm", "dot", "mm", "mv"))
 
 Integers = npt.NDArray[np.int64]
@@ -96,17 +95,15 @@ def nowhere_zero(operands: Iterable[Tensor]) -> Mask:
 
 
 def terms_lost(function: Any, arguments: Sequence[Any]) -> Mask | None:
-    """Where a sum of products, in a dtype that float64 has room for, is of terms that are not 0.
+    """Where a sum of products is of terms that are not 0, however small.
 
     In the shape of the result, with a last axis of one; None for other operations.
     """
     if base_name(function) not in _SUMS_OF_PRODUCTS:
         return None
     operands = [item for item in arguments if isinstance(item, Tensor)]
-    if any(item.dtype not in _NARROW for item in operands):
-        return None
-    total = function(*(item.detach().abs().double() for item in operands))
-    return np.asarray(_wide(total) != 0)
+    terms = function(*((item.detach() != 0).double() for item in operands))
+    return np.asarray(_wide(terms) != 0)
 
 
 def key_of(given: Iterable[Tensor]) -> Integers:

@@ -25,6 +25,7 @@ from gradcheck_sym.verdict.pictures import Slope, value_name
 _LONGEST = 400  # characters; longer derivatives explain nothing
 _LARGEST = 200  # operations of a formula; larger ones take long to differentiate
 _SIMPLE = 60  # SymPy operations of a derivative that is worth simplifying; larger ones take long
+_HIGHEST = 24  # power in a polynomial that is factored at once; one of 851 takes minutes
 
 
 def derivative_text(spec: Spec, name: str, elementwise: bool = False) -> str:
@@ -114,9 +115,42 @@ def _simplest(expr: Any, named: Mapping[Any, Node]) -> Node:
 def _forms(slope: Any) -> Iterator[Any]:
     """An expression in different forms, all equal."""
     yield slope
-    if slope.count_ops() <= _SIMPLE:
-        for simplify in _SIMPLIFY:
-            yield _piecewise(simplify, slope)
+    if slope.count_ops() > _SIMPLE:
+        return
+    opaque: dict[Any, Any] = {}
+    if _power(slope) > _HIGHEST:
+        slope, opaque = _exponentials_named(slope)
+    for simplify in _SIMPLIFY if _power(slope) <= _HIGHEST else _SIMPLIFY[:_QUICK]:
+        yield _piecewise(simplify, slope).xreplace(opaque)
+
+
+def _power(expr: Any) -> int:
+    """The highest power in SymPy's polynomials: to them exp(-1.702*x) is exp(-x/500)**851."""
+    exponents = (power.as_base_exp()[1].expand() for power in expr.atoms(sympy.Pow, sympy.exp))
+    terms = (term for exponent in exponents for term in sympy.Add.make_args(exponent))
+    return max((abs(term.as_coeff_Mul(rational=True)[0].p) for term in terms), default=1)
+
+
+def _exponentials_named(expr: Any) -> tuple[Any, dict[Any, Any]]:
+    """An expression with symbols for its exponentials, and what these stand for.
+
+    Where an exponent is an integer times another one, it is a power of the other's symbol.
+    """
+    bases: list[tuple[Any, Any, Any]] = []  # exponent without its factor, factor, symbol
+    powers, meanings = {}, {}
+    parts = {each: each.exp.as_content_primitive() for each in expr.atoms(sympy.exp)}
+    for each in sorted(parts, key=lambda key: (parts[key][0], sympy.default_sort_key(key))):
+        factor, rest = parts[each]
+        if rest.could_extract_minus_sign():
+            factor, rest = -factor, -rest
+        known = ((symbol, factor / by) for other, by, symbol in bases if other == rest)
+        symbol, times = next((found for found in known if found[1].is_Integer), (None, 1))
+        if symbol is None:
+            symbol = sympy.Dummy(positive=True)
+            bases.append((rest, factor, symbol))
+            meanings[symbol] = each
+        powers[each] = symbol**times
+    return expr.xreplace(powers), meanings
 
 
 _SIMPLIFY: tuple[Callable[[Any], Any], ...] = (
@@ -125,6 +159,7 @@ _SIMPLIFY: tuple[Callable[[Any], Any], ...] = (
     sympy.cancel,
     sympy.factor,
 )
+_QUICK = 2  # of these expand nothing: they are quick whatever the powers
 
 
 def _piecewise(simplify: Callable[[Any], Any], expr: Any) -> Any:

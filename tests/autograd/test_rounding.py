@@ -152,6 +152,19 @@ def test_what_single_precision_takes_to_zero_is_rounding(
     assert not at(function, [[0.0, 0.0]]).values.any()
 
 
+@pytest.mark.parametrize("x", [1e-200, 1e-170])
+def test_a_product_of_tensors_that_underflows_is_rounding(x: float) -> None:
+    """The dtype that no wider one has room for is no exception; 0 times anything is exact."""
+
+    def turned(x: Tensor) -> Tensor:
+        return torch.dot(x, x) * x / 1e-300
+
+    found = at(turned, [[x, 0.0]])
+    assert reach() * found.values[0, 0] > 1e-12 * x
+    assert not at(turned, [[0.0, 0.0]]).values.any()
+    assert not at(lambda x: (x[:1] @ x[1:])[None], [[1e-200, 0.0]]).values.any()
+
+
 def test_underflow_is_rounding() -> None:
     """x*x is 0 for a tiny x, and the slope of its root lost, but zeros of zeros are exact."""
     found = at(lambda x: (x * x).sqrt(), [[1e-200, 1.0]])

@@ -127,6 +127,11 @@ def with_zeros(drawn: Floats) -> None:
     drawn[::3, 0] = 0.0
 
 
+def nearly_zero(drawn: Floats) -> None:
+    """Makes the numbers of some points so small that their squares keep few digits."""
+    drawn[::3] *= 1e-160
+
+
 def made_symmetric(drawn: Floats) -> None:
     """Makes the matrices of some points symmetric."""
     drawn[::3] += drawn[::3].swapaxes(-1, -2).copy()
@@ -426,12 +431,32 @@ MISTAKES = {
         "unselected-branch",
         "the branch of a where that is not selected: 0 times an infinity, only where x < 0",
     ),
+    "not_a_number_beside_underflow": Mistake(
+        XW + "expr: sqrt(x*x + w*w)",
+        function(
+            lambda x, w: (x * x + w * w).sqrt(),
+            lambda g, x, w: (
+                (g * x / (x * x + w * w).sqrt()).where(x <= 2, math.nan),
+                g * w / (x * x + w * w).sqrt(),
+            ),
+        ),
+        "not-finite",
+        "NaN or infinite, only where x > 2",
+        {"special": nearly_zero},
+    ),
     "overflow": Mistake(
         X + "expr: exp(x)/(1 + exp(x))",
         lambda x: x.exp() / (1 + x.exp()),
         "not-finite",
-        "so is the formula as written, which overflows there, only where x > 709.78",
+        "so is the formula as written there, only where x > 709.78",
         {"low": 600.0, "high": 800.0},
+    ),
+    "overflow_in_float32": Mistake(
+        X + "expr: exp(x)/(1 + exp(x))",
+        lambda x: x.exp() / (1 + x.exp()),
+        "not-finite",
+        "so is the formula as written there, only where x > 88.",
+        {"low": 60.0, "high": 120.0, "dtype": "float32"},
     ),
     "value": Mistake(SIN, lambda x: 1.5 * x.sin(), RATIO, "3/2 times", {"name": None}),
     "half_precision": Mistake(

@@ -37,6 +37,14 @@ NAMES: dict[str, tuple[int, ...]] = {"x": (), "beta": (), "E": (), "S": ()}
         ("x/3 - x**2*0.25", "1/3 - x/2"),
         ("x*x - x", "2*x - 1"),
         ("1/(1 + exp(-x))", "exp(x)/(exp(x) + 1)**2"),
+        (  # factors of polynomials of degree 20000 and 246 would take minutes
+            "1/(1 + exp(-10000*(x - 0.5)))",
+            "10000*exp(5000 - 10000*x)/(exp(5000 - 10000*x) + 1)**2",
+        ),
+        (
+            "1/(1 + exp(-0.123*x)) + exp(-0.246*x)/(exp(-0.246*x) + exp(-0.369*x))",
+            "0.246*exp(-0.123*x)/(1 + exp(-0.123*x))**2",
+        ),
         ("maximum(x, 0)", "where(x > 0, 1, 0)"),
         ("minimum(maximum(x, 0), 6)", "where(maximum(x, 0) < 6, where(x > 0, 1, 0), 0)"),
         ("max([x, beta, E])", "where(x > maximum(beta, E), 1, 0)"),

@@ -70,7 +70,7 @@ def diagnose_like(evidence: Evidence, earlier: Told | None) -> Told:
     """
     with np.errstate(all="ignore"):
         for special in (written_to, no_gradient, not_finite):
-            found = special(evidence)
+            found = special(evidence) or special(evidence.plain())
             if found is not None:
                 return Told(found)
         if earlier is None:

@@ -33,12 +33,13 @@ class Sample:
     slack: Floats  # the same shape: by how much a right implementation may miss the truth
     failing: Mask  # the same shape: the numbers that are wrong
     agreeing: Mask  # the same shape: the numbers that are right; neither where nobody knows
-    lossy: Mask  # failing numbers that evaluating the formula as written may miss by as much
+    lossy: Mask  # failing numbers that evaluating the formula as written misses, or may, by as much
     others: Values  # the true gradients by the other inputs: input -> (lanes, *its shape)
     before: Values  # what the function was called with before: the values of the point before
     first: Values  # and of the very first point of these sizes, in each lane
     gradient: Gradient | None = None  # None for values: they have no cotangents
     value: Callable[[Values], Floats] | None = None  # the true value in floats
+    written: Gradient | None = None  # the gradient as the formula is written, in the dtype's range
     naive: Gradient | None = None  # the gradient if an unselected branch times 0 is not dropped
     setting: str = ""  # what was special about the run: "x transposed"
     joined: int = 1  # so many points were run as one long vector
@@ -61,6 +62,13 @@ class Sample:
     def failing_lanes(self) -> Mask:
         """The points at which any number is wrong: (lanes,)."""
         return np.asarray(self.failing.reshape(self.lanes, -1).any(axis=1))
+
+    @cached_property
+    def computed(self) -> Floats | None:
+        """What the formula as written gives in plain floats, to be compared with the claim."""
+        if self.written is not None:
+            return self.written(self.values, self.cotangents)
+        return None if self.value is None else self.value(self.values)
 
     def take(self, lanes: npt.NDArray[np.int64]) -> Sample:
         """Some of the points."""

@@ -117,11 +117,23 @@ def _of_sample(sample: Sample, guess: Guess) -> _Found:
 
 
 def tells(sample: Sample) -> Mask:
-    """The failing numbers that are so far off that they say by how much."""
+    """The failing numbers that are so far off that they say by how much.
+
+    What the right formula itself gives in floats, as where a number on the way underflows, would
+    seem to be explained by any mistake that shows nothing there.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         gap = np.abs(sample.claim - sample.truth)
         finite = np.isfinite(sample.claim) & np.isfinite(sample.truth)
-        return np.asarray(sample.failing & finite & (gap > _TELLING * sample.slack))
+        telling = np.asarray(sample.failing & finite & (gap > _TELLING * sample.slack))
+    return telling & ~as_computed(sample) if telling.any() else telling
+
+
+def as_computed(sample: Sample) -> Mask:
+    """The numbers that the right formula gives, too, as it is written and in plain floats."""
+    if sample.computed is None:
+        return np.zeros_like(sample.failing)
+    return matches(sample, sample.computed)
 
 
 def matches(sample: Sample, predicted: Floats) -> Mask:

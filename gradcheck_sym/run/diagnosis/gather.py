@@ -18,6 +18,7 @@ from gradcheck_sym.run.diagnosis.evidence import (
     Sample,
     Values,
 )
+from gradcheck_sym.run.diagnosis.fit import as_computed
 from gradcheck_sym.run.function import Function
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.ordinals import round_to
@@ -104,7 +105,7 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
     def shaped(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array.reshape(lanes, *shape)
 
-    return Sample(
+    found = Sample(
         trial.dims,
         trial.values,
         trial.cotangents,
@@ -119,10 +120,14 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
         {key: np.repeat(array[:1], lanes, axis=0) for key, array in earliest.values.items()},
         None if name is None else _gradient(derivation.joint, derivation, name),
         _value(derivation),
-        None if name is None else _naive(trial, name),
+        None if name is None else _in_range(derivation.joint, trial, name),
+        None if name is None else _in_range(_undropped(derivation.joint), trial, name),
         trial.setting,
         lanes if trial.mode == "elementwise" else 1,
     )
+    if not found.failing.any():
+        return found
+    return replace(found, lossy=found.lossy | (found.failing & as_computed(found)))
 
 
 def _numbers(name: str | None, trial: Trial) -> int:
@@ -214,13 +219,15 @@ def _value(derivation: Derivation) -> Callable[[Values], Floats]:
     return of
 
 
-def _naive(trial: Trial, name: str) -> Gradient:
-    """The gradient with unselected branches multiplied by 0, in the range of the dtype."""
+def _undropped(program: Program) -> Program:
+    """A program in which unselected branches are multiplied by 0."""
+    code = tuple(replace(step, op="mul") if step.op == "scale" else step for step in program.code)
+    return replace(program, code=code)
+
+
+def _in_range(program: Program, trial: Trial, name: str) -> Gradient:
+    """The gradient by one input, computed in the range of the dtype."""
     derivation = trial.derivation
-    code = tuple(
-        replace(step, op="mul") if step.op == "scale" else step for step in derivation.joint.code
-    )
-    program = replace(derivation.joint, code=code)
     narrow = trial.dtype.exponent_max < 1023
     columns, shape = _columns(name, derivation)
 

@@ -39,7 +39,7 @@ def not_finite(evidence: Evidence) -> Diagnosis | None:
         words = "NaN through the branch of a where that is not selected: 0 times an infinity"
         return Diagnosis(Pattern.UNSELECTED_BRANCH, f"{words}{_where(evidence)}")
     if _share(thinned, _as_written) >= _NEARLY_ALL:
-        words = "NaN or infinite: so is the formula as written, which overflows there"
+        words = "NaN or infinite: so is the formula as written there"
         return Diagnosis(Pattern.NOT_FINITE, f"{words}{_where(evidence)}")
     return Diagnosis(Pattern.NOT_FINITE, f"NaN or infinite{_where(evidence)}")
 
@@ -65,9 +65,9 @@ def _share(evidence: Evidence, of: Callable[[Sample], Mask]) -> float:
 
 def _unselected(sample: Sample) -> Mask:
     """Numbers that are finite only since what isn't selected is dropped."""
-    if sample.gradient is None or sample.naive is None:
+    if sample.written is None or sample.naive is None:
         return np.zeros_like(sample.failing)
-    dropped = sample.gradient(sample.values, sample.cotangents)
+    dropped = sample.written(sample.values, sample.cotangents)
     kept = sample.naive(sample.values, sample.cotangents)
     return np.asarray(np.isfinite(dropped) & ~np.isfinite(kept))
 

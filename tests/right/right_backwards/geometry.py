@@ -37,6 +37,25 @@ def squared_distances(x: Tensor) -> Tensor:
     return square[:, None] + square[None, :] - 2 * x @ x.T
 
 
+class Mirrored(torch.autograd.Function):
+    """Across the plane that v stands on; of one number it is -x, whatever v is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, v: Tensor) -> Tensor:
+        square = torch.dot(v, v)
+        share = torch.dot(v, x) / square
+        ctx.save_for_backward(x, v, square, share)
+        return x - 2 * share * v
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, v, square, share = ctx.saved_tensors
+        along = torch.dot(grad_output, v) / square
+        pull = share * grad_output + along * (x - 2 * share * v)
+        return grad_output - 2 * along * v, -2 * pull
+
+
 def smooth_norm(x: Tensor) -> Tensor:
     return torch.sqrt(x.square().sum() + 1e-4)
 
