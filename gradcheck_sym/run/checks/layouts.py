@@ -6,7 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gradcheck_sym.autograd.layouts import (
+    EXPANDED,
     LAYOUTS,
+    SLICED,
+    STRIDED,
+    TRANSPOSED,
     Layout,
     constant,
     fitting,
@@ -153,6 +157,8 @@ def _choices(
 ) -> Iterator[Layouts]:
     """Each tensor alone in each layout, then all that admit it together in one.
 
+    And the inputs so with the grad_output that sum() feeds.
+
     free: those whose elements may be made equal, to share memory; the others have a fixed value.
     paired: those that hold complex numbers by their parts.
     """
@@ -168,6 +174,10 @@ def _choices(
             together = {name: layout for name, found in fits.items() if layout in found}
             if len(together) > 1:
                 yield together
+    for layout in (TRANSPOSED, STRIDED, SLICED) if EXPANDED in fits[GRAD_OUTPUT] else ():
+        lent = {name: layout for name, found in fits.items() if layout in found}
+        if lent.keys() - {GRAD_OUTPUT}:
+            yield {**lent, GRAD_OUTPUT: EXPANDED}
 
 
 def _layouts_of(array: Floats, *, free: bool, is_paired: bool) -> Sequence[Layout]:
