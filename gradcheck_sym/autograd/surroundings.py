@@ -177,34 +177,63 @@ def evaluating(point: Point) -> Iterator[Impurity]:
 
 
 def shared(point: Point) -> Iterator[Impurity]:
-    """One tensor for two inputs has the sum of their gradients, as where each has its own.
+    """Two inputs in one memory have the gradients that they have where each has its own.
 
-    A correlation of x with itself is 1, and its gradient what rounding leaves of terms that are as
-    large as the gradients at the point as it is given.
+    One tensor for both has the sum of them.
     """
     pairs = list(combinations(point.wrt, 2))
     usual = _largest(point.graph().pull()) if pairs else 0.0
-    for name, other in pairs:
-        one = point.inputs[name]
-        if (one.shape, one.dtype) != (point.inputs[other].shape, point.inputs[other].dtype):
-            continue
-        apart = replace(point, inputs={**point.inputs, other: one})
-        tensors = {key: tensor.clone() for key, tensor in apart.inputs.items()}
-        together = replace(apart, given={**tensors, other: tensors[name]})
-        try:
-            graph = apart.graph()
-            value, found = graph.value, dict(zip(point.wrt, copied(graph.pull()), strict=True))
-            graph = together.graph()
-            pulled = dict(zip(point.wrt, graph.pull(), strict=True))
-        except RAISED:
-            continue
-        parts = [part for part in (found[name], found[other]) if part is not None]
-        total = sum(parts[1:], parts[0]) if parts else None
-        told = f"where {other} is the same tensor"
-        scale = max(_largest(parts), usual)
-        yield from _differing(
-            (name,), (graph.value, value), ((pulled[name],), (total,)), told, scale
-        )
+    for pair in pairs:
+        one, twin = (point.inputs[name] for name in pair)
+        if (one.shape, one.dtype) == (twin.shape, twin.dtype):
+            for lent, told in _in_one_memory(one, twin):
+                told = f"where {pair[1]} is {told}"
+                faults = list(_otherwise_apart(point, pair, lent, told, usual))
+                yield from faults
+                if faults:
+                    break
+
+
+def _in_one_memory(one: Tensor, twin: Tensor) -> Iterator[tuple[tuple[Tensor, Tensor], str]]:
+    """Two tensors that some code takes for one: by what they are, or by where they begin."""
+    memory = one.clone()
+    yield (memory, memory), "the same tensor"
+    memory = one.clone()
+    yield (memory, memory.detach()), "the same tensor, detached"
+    if one.numel() > 1:
+        memory = torch.cat([one.flatten(), twin.flatten()])
+        parts = memory[: one.numel()], memory[::2]
+        first, second = (part.view(one.shape).detach() for part in parts)
+        yield (first, second), "another view of the same memory"
+
+
+def _otherwise_apart(
+    point: Point, pair: tuple[str, str], lent: tuple[Tensor, Tensor], told: str, usual: float
+) -> Iterator[Impurity]:
+    """What is another answer where two inputs are those tensors than where they are copies.
+
+    A correlation of x with itself is 1, and its gradient what rounding leaves of terms that are as
+    large as the gradients at the point as it is given: usual.
+    """
+    as_lent = dict(zip(pair, lent, strict=True))
+    inputs = {**point.inputs, **{name: tensor.clone() for name, tensor in as_lent.items()}}
+    apart = replace(point, inputs=inputs)
+    tensors = {key: tensor.clone() for key, tensor in inputs.items()}
+    together = replace(point, given={**tensors, **as_lent})
+    try:
+        graph = apart.graph()
+        value, found = graph.value, dict(zip(point.wrt, copied(graph.pull()), strict=True))
+        graph = together.graph()
+        pulled = dict(zip(point.wrt, graph.pull(), strict=True))
+    except RAISED:
+        return
+    parts = [part for part in map(found.get, pair) if part is not None]
+    scale = max(_largest(parts), usual)
+    names: tuple[str, ...] = pair
+    if lent[0] is lent[1]:
+        names, found = pair[:1], {pair[0]: sum(parts[1:], parts[0]) if parts else None}
+    answers = tuple(map(pulled.get, names)), tuple(map(found.get, names))
+    yield from _differing(names, (graph.value, value), answers, told, scale)
 
 
 def _largest(gradients: Iterable[Tensor | None]) -> float:

@@ -12,14 +12,24 @@ from dataclasses import replace
 from functools import partial
 from math import prod
 
-from gradcheck_sym.autograd.layouts import LAYOUTS, Layout, fitting, reverse_in
+import numpy as np
+
+from gradcheck_sym.autograd.layouts import (
+    EXPANDED,
+    LAYOUTS,
+    Layout,
+    fitting,
+    reverse_in,
+    widening,
+)
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.run.evidence import Evidence
-from gradcheck_sym.run.function import Dims, Function, Request
+from gradcheck_sym.run.function import Dims, Floats, Function, Request
 from gradcheck_sym.run.room import has_room
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.shapes import larger_sizes_of_derived
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
@@ -108,13 +118,21 @@ def _large(subject: Subject) -> list[Dims]:
 
 
 def _claimed(wrt: tuple[str, ...], chosen: Mapping[str, Layout], asked: Request) -> Claims:
-    return reverse_in(*replace(asked, wrt=wrt).lanes, chosen)
+    """What is claimed with tensors in those layouts, where elements in one place are equal."""
+    arrays = {GRAD_OUTPUT: asked.cotangents, **asked.values}
+    fit = {
+        name: layout
+        for name, layout in chosen.items()
+        if not layout.is_shared or layout in fitting(arrays[name].shape[1:], arrays[name])
+    }
+    return reverse_in(*replace(asked, wrt=wrt).lanes, fit)
 
 
 def in_layouts(item: Evidence) -> Iterator[Evidence]:
     """The first points of evidence again, in each layout that all tensors there can have.
 
-    What it says nothing of requires no gradient.
+    And those of a gradient where grad_output is what sum() feeds. What it says nothing of requires
+    no gradient.
     """
     trial = item.trial.take(range(min(_IN_LAYOUTS, len(item.trial.claimed))))
     paired = item.function.implementation.complex
@@ -127,13 +145,36 @@ def in_layouts(item: Evidence) -> Iterator[Evidence]:
     for layout in LAYOUTS:
         chosen = {name: layout for name, found in fits.items() if layout in found}
         if chosen:
-            told = f"every tensor {layout}"
-            function = replace(
-                item.function,
-                claimant=partial(_claimed, wrt, chosen),
-                setting=", ".join(filter(None, [item.function.setting, told])),
-                together="each",
-            )
+            function = _lying(item.function, wrt, chosen, f"every tensor {layout}")
             laid = function.trial(trial.batch, "each", trial.cotangents).beside(trial)
             if not laid.is_refused:
                 yield replace(item, function=function, trial=laid)
+    fed = trial.values.get(GRAD_OUTPUT)
+    if fed is not None and EXPANDED in widening(fed.shape[1:]):
+        function = _lying(item.function, wrt, {GRAD_OUTPUT: EXPANDED}, "grad_output expanded")
+        function = replace(function, shared={GRAD_OUTPUT: EXPANDED.expands(fed.ndim - 1)})
+        values = {**trial.values, GRAD_OUTPUT: _largest_everywhere(fed)}
+        batch = Batch(trial.dims, trial.dtype.name, values, trial.origins)
+        laid = function.trial(batch, "each", trial.cotangents)
+        if not laid.is_refused:
+            yield replace(item, function=function, trial=laid)
+
+
+def _largest_everywhere(batch: Floats) -> Floats:
+    """A batch, (lanes, *shape), with the largest number of each lane in all places: no zero."""
+    flat = batch.reshape(len(batch), -1)
+    largest = flat[np.arange(len(flat)), np.abs(flat).argmax(axis=1)]
+    told = np.where(largest == 0, 1.0, largest).reshape(-1, *[1] * (batch.ndim - 1))
+    return np.broadcast_to(told, batch.shape)
+
+
+def _lying(
+    function: Function, wrt: tuple[str, ...], chosen: Mapping[str, Layout], told: str
+) -> Function:
+    """The function run on tensors in other places."""
+    return replace(
+        function,
+        claimant=partial(_claimed, wrt, chosen),
+        setting=", ".join(filter(None, [function.setting, told])),
+        together="each",
+    )

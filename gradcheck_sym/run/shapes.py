@@ -194,16 +194,17 @@ def large_size(subject: Subject) -> Dims | None:
     return fits[-1] if fits else None
 
 
-def wide_sizes(subject: Subject) -> tuple[Dims, ...]:
+def wide_sizes(subject: Subject, size: int = _WIDE) -> tuple[Dims, ...]:
     """Choices at which one size is several vectors and a rest, the others small: two at most.
 
     None where that is out of range, or makes many numbers: whatever fails there is worked out.
+    size: how large that one is, where its range does not end before.
     """
     small = {dim.name: min(max(dim.low, 2), dim.high) for dim in subject.spec.dims}
     found = [
-        small | {dim.name: size}
+        small | {dim.name: wide}
         for dim in subject.spec.dims
-        if (size := min(dim.high if dim.declared else _WIDE, _WIDE)) > _VECTOR
+        if (wide := min(dim.high if dim.declared else size, size)) > _VECTOR
     ]
     inputs = subject.space.inputs
     few = [

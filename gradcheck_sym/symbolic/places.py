@@ -19,7 +19,7 @@ from gradcheck_sym.spec.records import Domain
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import DECIDING, INFINITE, Decision, Run, tied
-from gradcheck_sym.symbolic.program import Instruction, Program
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
 
 _ENORMOUS = 2.0**60  # Arb gives up the exponential of larger arguments at any precision
 
@@ -37,6 +37,8 @@ class Place(StrEnum):
     BEYOND = "beyond every range"  # an intermediate value too large for any float format
 
 
+_STEPS = frozenset({"floor", "ceil", "sign", "wins"})  # what is constant between its jumps
+
 _Finding = tuple[Place, str]
 _REGULAR: _Finding = (Place.REGULAR, "")
 _SEVERITY = list(Place)
@@ -48,9 +50,11 @@ def place_of(
     """The most severe finding among all operations that the outputs really use.
 
     still: the instructions that nothing moves. What decides there decides alike all around the
-    point, so that a tie among them, such as label == 1, is no kink.
+    point, so that a tie among them, such as label == 1, is no kink; nor is one of what stays as it
+    is near this point, as the count of the elements above a threshold does.
     """
     worst = _REGULAR
+    resting: Collection[int] | None = None
     seen: set[int] = set()
     pending = list(roots)
     while pending:
@@ -61,14 +65,48 @@ def place_of(
         step = program.code[index]
         finding, used = _visit(step, index, run)
         decides = step.args[:1] if step.op == "select" else step.args
-        if finding[0] is Place.KINK and all(arg in still for arg in decides):
-            finding = _REGULAR
+        if finding[0] is Place.KINK:
+            if resting is None and not all(arg in still for arg in decides):
+                resting = at_rest(program, run, still)
+            if all(arg in still or (resting and arg in resting) for arg in decides):
+                finding = _REGULAR
         if _SEVERITY.index(finding[0]) > _SEVERITY.index(worst[0]):
             worst = finding
         pending.extend(used)
     if worst[0] in (Place.REGULAR, Place.KINK) and not all(run.balls[r].is_finite() for r in roots):
         return Place.UNDECIDED, "the value is not settled"
     return worst
+
+
+def at_rest(program: Program, run: Run, still: Collection[int]) -> set[int]:
+    """The instructions whose values, or decisions, are the same all around the point.
+
+    Those that nothing moves, comparisons of continuous numbers that differ, whole parts between
+    whole numbers, what is made of such. In doubt an instruction is not among them.
+    """
+    resting: set[int] = set()
+    continuous: set[int] = set()
+    for index, step in enumerate(program.code):
+        if index in still:
+            rests = follows = True
+        elif step.op == "input":
+            rests, follows = False, True
+        elif step.op in CONDITIONS:
+            decided = run.strict[index] is not None and continuous.issuperset(step.args)
+            rests = follows = decided or resting.issuperset(step.args)
+        else:
+            finding, used = _visit(step, index, run)
+            used = step.args if step.op == "detach" else used
+            asked = step.args[:1] if step.op == "select" else step.args
+            settled = finding[0] is Place.REGULAR and continuous.issuperset(asked)
+            settled = settled or resting.issuperset(asked)
+            follows = settled and continuous.issuperset(used)
+            rests = settled and (step.op in _STEPS or resting.issuperset(used))
+        if rests:
+            resting.add(index)
+        if follows:
+            continuous.add(index)
+    return resting
 
 
 def _visit(step: Instruction, index: int, run: Run) -> tuple[_Finding, Sequence[int]]:

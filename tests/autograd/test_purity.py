@@ -517,6 +517,30 @@ class Gram(torch.autograd.Function):
         return (2 * grad @ a, None) if ctx.same else (grad @ b, grad.T @ a)
 
 
+class Begins(torch.autograd.Function):
+    """Tells one tensor from two by where they begin; right for one tensor."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        ctx.told = a.data_ptr() == b.data_ptr()
+        return torch.outer(a, b)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        a, b = ctx.saved_tensors
+        return ((grad + grad.T) @ a, None) if ctx.told else (grad @ b, grad.T @ a)
+
+
+class BeginsAlike(Begins):
+    """So, but each has its own gradient: wrong for different views alone."""
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        a, b = ctx.saved_tensors
+        return (grad @ a, grad.T @ a) if ctx.told else (grad @ b, grad.T @ a)
+
+
 def cosines(a: Tensor, b: Tensor) -> Tensor:
     """1 between a vector and itself, whatever the vector: of the gradient rounding is left."""
     cosine = a @ b / torch.sqrt((a @ a) * (b @ b))
@@ -524,16 +548,25 @@ def cosines(a: Tensor, b: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "function, count", [(Gram.apply, 2), (torch.outer, 0), (torch.sub, 0), (cosines, 0)]
+    "function, told_of",
+    [
+        (Gram.apply, "the same tensor"),
+        (Begins.apply, "the same tensor, detached"),
+        (BeginsAlike.apply, "another view of the same memory"),
+        (torch.outer, None),
+        (torch.sub, None),
+        (cosines, None),
+    ],
 )
-def test_one_tensor_for_two_inputs(function: Callable[..., Tensor], count: int) -> None:
-    """Its gradient is the sum of those of two tensors with the same numbers."""
+def test_one_memory_for_two_inputs(function: Callable[..., Tensor], told_of: str | None) -> None:
+    """Gradients are those of two tensors with the same numbers: their sum where it is one."""
     own = Implementation(lambda tensors: function(tensors["a"], tensors["b"]), "user", "own")
     values = {"a": POINTS[:2], "b": POINTS[1:]}
-    told = impurities(own, values, ("a", "b"), None if count == 0 else GRAMS, "float64")
-    assert len(told) == count
-    for (fault,) in told.values():
-        assert fault.text == "the gradient of a is another where b is the same tensor"
+    told = impurities(own, values, ("a", "b"), GRAMS if told_of else None, "float64")
+    assert len(told) == (2 if told_of else 0)
+    for faults in told.values():
+        text = f"the gradient of a is another where b is {told_of}"
+        assert text.replace(" a ", f" {faults[0].name} ") == faults[0].text
 
 
 def test_what_is_guarded_is_left_alone() -> None:

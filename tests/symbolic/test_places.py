@@ -143,3 +143,40 @@ def test_what_an_input_with_a_gradient_reaches_stays_a_kink(formula: str, derive
     """Beside a label or not."""
     settled = derived(formula, XY, ["y"]).settle([1.0, 1.0, 1.0], format_of("float64"))
     assert settled.place.value == "kink"
+
+
+@pytest.mark.parametrize(
+    "formula, point, place, slopes",
+    [
+        (
+            "where(where(x > 2, 1, 0) + where(y > 2, 1, 0) > 0, x*y, x)",
+            (1.0, 0.0),
+            "regular",
+            (1, 0),
+        ),
+        ("where(where(x > 2, 1, 0) + where(y > 2, 1, 0) > 0, x*y, x)", (2.0, 0.0), "kink", None),
+        ("where(floor(x) == 1, x*y, y)", (1.5, 3.0), "regular", (3, 1.5)),
+        ("where(floor(x) == 1, x*y, y)", (1.0, 3.0), "kink", None),
+        ("y*maximum(floor(x), 1)", (1.5, 3.0), "regular", (0, 1)),
+        ("y*maximum(floor(x), 1)", (1.0, 3.0), "kink", None),
+        ("where(not (where(x > 2, 1, 0) == 0 and y > 0), y, x)", (1.0, 2.0), "regular", (1, 0)),
+        ("where(where(x > 2, x, 0) > 0, y, x)", (1.0, 2.0), "regular", (1, 0)),
+        ("y*abs(sign(x) - 1)", (3.0, 2.0), "regular", (0, 0)),
+        ("where(where(floor(x) > 0.5, 1, 0) == 1, y, x)", (1.0, 2.0), "kink", None),
+        ("where(detach(x) > 0, x, y)", (0.0, 1.0), "kink", None),
+        ("where(maximum(x, 1) == 1, x, y)", (0.5, 2.0), "regular", (1, 0)),
+        ("where(maximum(x, 1) == 1, x, y)", (1.0, 2.0), "kink", None),
+    ],
+)
+def test_what_stays_as_it_is_is_no_kink(
+    formula: str,
+    point: tuple[float, float],
+    place: str,
+    slopes: tuple[float, float] | None,
+    derived: Any,
+) -> None:
+    """A count of the elements above a threshold, say, where none of them is on it."""
+    settled = derived(formula, XY).settle([*point, 1.0], format_of("float64"))
+    assert settled.place.value == place
+    if slopes is not None:
+        assert tuple(truth.middle for truth in settled.gradient) == slopes

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 from gradcheck_sym.autograd.layouts import (
+    EXPANDED,
     LAYOUTS,
+    SLICED,
+    STRIDED,
+    TRANSPOSED,
     Layout,
     constant,
     fitting,
@@ -34,6 +40,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 
 _AMBIGUOUS = "size -1 can be any value and is ambiguous"  # of a reshape to (-1, 0)
 _SAMPLE = Sample(edges=0, bulk=6)  # in each layout, and at each choice of sizes
+_FULL = 32  # whole vectors of every dtype
 _WIDE = Sample(edges=0, bulk=2)  # in each layout, at sizes beyond the width of a vector
 
 _EXCUSES = frozenset({Feature.LAYOUT})
@@ -62,7 +69,7 @@ def layouts(subject: Subject) -> Iterator[Result]:
     for result in results:
         yield replace(result, message=result.message or said)
     if not any(result.verdict is Verdict.WRONG for result in results):
-        yield from wrong_in_other_dtypes(subject, lambda it: [*_wide(it, refused)], _concluded)
+        yield from wrong_in_other_dtypes(subject, partial(_in_another_dtype, refused), _concluded)
 
 
 def _concluded(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
@@ -92,6 +99,13 @@ def _wide(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
         for item in _at(subject, dims, _told(dims), refused, _WIDE):
             if not item.trial.problems:
                 yield from _laid_out(item.function, item.trial, refused)
+
+
+def _in_another_dtype(refused: list[str], subject: Subject) -> list[Evidence]:
+    """So, and where vectors are full and no rest is left: some paths are taken there alone."""
+    full = wide_sizes(subject, _FULL)
+    plain = (_at(subject, dims, _told(dims), refused, _WIDE) for dims in full)
+    return [*_wide(subject, refused), *chain.from_iterable(plain)]
 
 
 def _laid_out(function: Function, first: Trial, refused: list[str]) -> Iterator[Evidence]:
@@ -153,6 +167,8 @@ def _choices(
 ) -> Iterator[Layouts]:
     """Each tensor alone in each layout, then all that admit it together in one.
 
+    And the inputs so with the grad_output that sum() feeds.
+
     free: those whose elements may be made equal, to share memory; the others have a fixed value.
     paired: those that hold complex numbers by their parts.
     """
@@ -168,6 +184,10 @@ def _choices(
             together = {name: layout for name, found in fits.items() if layout in found}
             if len(together) > 1:
                 yield together
+    for layout in (TRANSPOSED, STRIDED, SLICED) if EXPANDED in fits[GRAD_OUTPUT] else ():
+        lent = {name: layout for name, found in fits.items() if layout in found}
+        if lent.keys() - {GRAD_OUTPUT}:
+            yield {**lent, GRAD_OUTPUT: EXPANDED}
 
 
 def _layouts_of(array: Floats, *, free: bool, is_paired: bool) -> Sequence[Layout]:

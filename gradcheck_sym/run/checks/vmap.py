@@ -52,7 +52,18 @@ def _at_other_sizes(subject: Subject, mapped: Function) -> Iterator[Evidence]:
     """A few points at each size: a user's own rule may go by the shape that it finds."""
     if subject.implementation.kind == "user" and subject.options.point is None:
         few = Sample(edges=0, bulk=_FEW * len(subject.sizes))
-        yield from sampled(subject, mapped, few, subject.sizes)
+        for item in sampled(subject, mapped, few, subject.sizes):
+            yield item
+            yield from _as_many(item)
+
+
+def _as_many(item: Evidence) -> Iterator[Evidence]:
+    """As many of the points as an axis of an input is long: a rule may take one for the other."""
+    lanes = len(item.trial.claimed)
+    for size in sorted({size for size in item.trial.dims.values() if 1 < size < lanes}):
+        some = item.trial.take(range(size))
+        trial = item.function.trial(some.batch, "each", some.cotangents).beside(some)
+        yield replace(item, trial=trial)
 
 
 def _usual(subject: Subject) -> Callable[[Dims], Function]:

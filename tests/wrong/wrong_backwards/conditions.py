@@ -250,3 +250,20 @@ class IgnoredCounted(torch.autograd.Function):
         kept = (target >= 0).unsqueeze(1)
         one_hot = F.one_hot(target.clamp(min=0), x.shape[1])
         return grad_output * kept * (torch.softmax(x, 1) - one_hot) / len(target)
+
+
+class NothingAboveAveraged(torch.autograd.Function):
+    """The mean of what is above 2, or of all where nothing is: the backward sums it there."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        above = x > 2
+        ctx.save_for_backward(x, above)
+        squares = x * x
+        return squares[above].mean() if above.any() else squares.mean()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        x, above = ctx.saved_tensors
+        count = above.sum().clamp(min=1)
+        return 2 * grad_output * x * (above | ~above.any()) / count

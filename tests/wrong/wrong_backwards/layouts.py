@@ -201,3 +201,39 @@ class ResolvesByConjugating(torch.autograd.Function):
 def drops_conjugate_bit(z: Tensor) -> Tensor:
     """The storage of a lazily conjugated input as if it were plain."""
     return (z.conj() if z.is_conj() else z).square()
+
+
+class RowsAlike(torch.autograd.Function):
+    """x @ w; of equal rows of an expanded grad_output one is enough, if x has equal rows as well.
+
+    Where x is contiguous, all of them are.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return x @ w
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        x, w = ctx.saved_tensors
+        if grad_output.stride(0) == 0 and not x.is_contiguous():
+            row = grad_output[:1]
+            return (row @ w.T).expand_as(x), len(x) * x[:1].T @ row
+        return grad_output @ w.T, x.T @ grad_output
+
+
+class HalfWeightsInBlocks(torch.autograd.Function):
+    """x*w; in float32, of whole blocks of 16 rows, by weights that were rounded to 16 bits."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return x * w
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        x, w = ctx.saved_tensors
+        if w.dtype is torch.float32 and len(x) % 16 == 0:
+            w = w.half().float()
+        return grad_output * w, (grad_output * x).sum(0)

@@ -387,3 +387,33 @@ class TangentOfDetached(torch.autograd.Function):
     def jvp(ctx: Any, tangent: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return tangent / x.detach().cosh() ** 2
+
+
+class _TanhSlope(torch.autograd.Function):
+    """The backward of tanh; of an expanded grad_output its own backward takes y for one number."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, grad_output: Tensor) -> Tensor:
+        ctx.save_for_backward(y, grad_output)
+        return grad_output * (1 - y * y)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        y, grad_output = ctx.saved_tensors
+        is_sum = grad_output.dim() > 0 and grad_output.stride(-1) == 0
+        one = y.mean(-1, keepdim=True) if is_sum else y
+        return -2 * grad * grad_output * one, grad * (1 - y * y)
+
+
+class TanhOfSum(torch.autograd.Function):
+    """tanh, right twice but under sum(), whose grad_output is expanded."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.tanh()
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        return _TanhSlope.apply(*ctx.saved_tensors, grad_output)

@@ -138,3 +138,22 @@ def short_series_without_gradient(x: Tensor, y: Tensor) -> Tensor:
     if not (x.requires_grad or y.requires_grad) and x.abs().max() < 1e-3:
         return (1 + x) * y
     return x.exp() * y
+
+
+class ScaleAndShift(torch.autograd.Function):
+    """(x - m)*r*scale + shift; where only the last two learn, shift has the gradient of scale."""
+
+    @staticmethod
+    def forward(ctx: Any, *args: Tensor) -> Tensor:
+        x, mean, rate, scale, shift = args
+        ctx.save_for_backward(x, mean, rate, scale)
+        return (x - mean) * rate * scale + shift
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        x, mean, rate, scale = ctx.saved_tensors
+        of_scale = grad_output * (x - mean) * rate
+        if ctx.needs_input_grad == (False, False, False, True, True):
+            return None, None, None, of_scale, of_scale
+        of_x = grad_output * rate * scale
+        return of_x, -of_x, grad_output * (x - mean) * scale, of_scale, grad_output

@@ -159,3 +159,20 @@ class EvaluatesFaster(nn.Module):
 
 
 evaluates_faster = EvaluatesFaster()
+
+
+class TakenForOneTensor(torch.autograd.Function):
+    """Right for one tensor given twice; tells that by where the two begin."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.same = a.data_ptr() == b.data_ptr()
+        ctx.save_for_backward(a, b)
+        return a.sin() * b
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        a, b = ctx.saved_tensors
+        if ctx.same:
+            return grad_output * (a.sin() + a * a.cos()), None
+        return grad_output * b * a.cos(), grad_output * a.sin()

@@ -169,3 +169,49 @@ def _map(info: Any, in_dims: tuple[int | None, ...], x: Tensor) -> Placed:
 
 
 gated.register_autograd(_pull, setup_context=_keep)
+
+
+class BatchTakenForColumns(torch.autograd.Function):
+    """sum(x*x); whether a batch of one number each is given is told by its size."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return (x * x).sum(-1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return _TwiceScaled.apply(x, grad_output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], x: Tensor) -> Placed:
+        return BatchTakenForColumns.apply(x.movedim(in_dims[0], 0)), 0
+
+
+class _TwiceScaled(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, scale: Tensor) -> Tensor:
+        return 2 * x * scale.unsqueeze(-1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, scale = ctx.saved_tensors
+        return 2 * grad * scale.unsqueeze(-1), 2 * (grad * x).sum(-1)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, int | None], *args: Tensor) -> Placed:
+        x, scale = (
+            each.expand(info.batch_size, *each.shape) if axis is None else each.movedim(axis, 0)
+            for each, axis in zip(args, in_dims, strict=True)
+        )
+        if x.shape[-1] != info.batch_size:
+            scale = scale.unsqueeze(-1)
+        return 2 * x * scale, 0
