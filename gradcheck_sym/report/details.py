@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gradcheck_sym.report.numbers import decimal, rough
 from gradcheck_sym.report.terminal import Line, Span, line
-from gradcheck_sym.report.words import SIGNS, error, exactly, headline, reason, subject
+from gradcheck_sym.report.words import SIGNS, error, exactly, headline, quantity, reason, subject
 from gradcheck_sym.verdict.records import Case, Measured, Result
 
 MAX_DETAILS = 3  # failures shown in full for each spec
@@ -45,7 +45,7 @@ def failure(alike: Sequence[Result]) -> Iterator[Line]:
             yield line(f"  {label:<12}{_clipped(text)}")
     for title, case in cases(result):
         yield line(f"  {title}")
-        yield from _case(case, "value" if result.check == "forward" else "gradient")
+        yield from _case(case, quantity(result))
     for label, text in (("culprit", result.culprit), ("diagnosis", result.diagnosis)):
         if text:
             yield (Span(f"  {label:<12}"), Span(text, "bold"))
