@@ -119,6 +119,10 @@ def conditions(evidence: Evidence) -> Iterator[tuple[Pattern, str, Feature]]:
         yield Pattern.STRUCTURE, f"where {name} is symmetric", _Matrix(name, _is_symmetric)
         yield Pattern.STRUCTURE, f"where {name} is triangular", _Matrix(name, _is_triangular)
         yield Pattern.TIES, f"where elements of {name} are equal", _Tied(name)
+    for name in names:
+        if name in evidence.complexes:
+            yield Pattern.STRUCTURE, f"where {name} is real", _Vanishing(name, 1)
+            yield Pattern.STRUCTURE, f"where {name} is imaginary", _Vanishing(name, 0)
     for one, other in combinations(names, 2):
         yield Pattern.TIES, f"where {one} and {other} are equal", _Equal(one, other)
     for name in names:
@@ -164,6 +168,19 @@ class _HasZero:
     def __call__(self, sample: Sample) -> Floats | None:
         array = sample.values[self.name].reshape(sample.lanes, -1)
         return _beside_claims((array == 0).any(axis=1), sample)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Vanishing:
+    """Whether all real (0) or all imaginary parts (1) of a complex input are 0."""
+
+    name: str
+    part: int
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = sample.values[self.name][..., self.part].reshape(sample.lanes, -1)
+        return _beside_claims((array == 0).all(axis=1), sample)
 
 
 @final

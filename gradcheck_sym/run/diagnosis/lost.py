@@ -29,19 +29,40 @@ def no_gradient(evidence: Evidence) -> Diagnosis | None:
 
 
 def not_finite(evidence: Evidence) -> Diagnosis | None:
-    """All that is wrong is NaN or infinite; with the reason where the formula shows one."""
+    """Most of what is wrong is NaN or infinite; with the reason where the formula shows one."""
     failing = sum(int(sample.failing.sum()) for sample in evidence.samples)
     broken = sum(int(_broken(sample).sum()) for sample in evidence.samples)
-    if not failing or broken < _NEARLY_ALL * failing:
+    if not failing or broken <= failing / 2:
         return None
+    if broken < _NEARLY_ALL * failing:
+        words = f"NaN or infinite at {broken} of {failing} wrong numbers"
+        return Diagnosis(Pattern.NOT_FINITE, f"{words}{_where(evidence)}")
     thinned = evidence.thinned(256)
     if _share(thinned, _unselected) >= _NEARLY_ALL:
         words = "NaN through the branch of a where that is not selected: 0 times an infinity"
         return Diagnosis(Pattern.UNSELECTED_BRANCH, f"{words}{_where(evidence)}")
     if _share(thinned, _as_written) >= _NEARLY_ALL:
-        words = "NaN or infinite: so is the formula as written, which overflows there"
+        words = f"NaN or infinite: so is the formula as written, which {_why(thinned)} there"
         return Diagnosis(Pattern.NOT_FINITE, f"{words}{_where(evidence)}")
     return Diagnosis(Pattern.NOT_FINITE, f"NaN or infinite{_where(evidence)}")
+
+
+def _why(evidence: Evidence) -> str:
+    """What the formula as written does where it is not finite."""
+    share = _share(evidence, _overflowing)
+    if share >= _NEARLY_ALL:
+        return "overflows"
+    return "divides by 0" if share <= 1 - _NEARLY_ALL else "overflows or divides by 0"
+
+
+def besides(evidence: Evidence) -> str:
+    """What is to be added where a mistake is told of the finite numbers, and others are not."""
+    lanes = sum(
+        int(_broken(sample).reshape(sample.lanes, -1).any(axis=1).sum())
+        for sample in evidence.samples
+    )
+    points = "a point" if lanes == 1 else f"{lanes} points"
+    return f"; NaN or infinite at {points} besides" if lanes else ""
 
 
 def _where(evidence: Evidence) -> str:
@@ -65,9 +86,9 @@ def _share(evidence: Evidence, of: Callable[[Sample], Mask]) -> float:
 
 def _unselected(sample: Sample) -> Mask:
     """Numbers that are finite only since what isn't selected is dropped."""
-    if sample.gradient is None or sample.naive is None:
+    if sample.stepwise is None or sample.naive is None:
         return np.zeros_like(sample.failing)
-    dropped = sample.gradient(sample.values, sample.cotangents)
+    dropped = sample.stepwise(sample.values, sample.cotangents)
     kept = sample.naive(sample.values, sample.cotangents)
     return np.asarray(np.isfinite(dropped) & ~np.isfinite(kept))
 
@@ -77,3 +98,11 @@ def _as_written(sample: Sample) -> Mask:
     if sample.naive is None:
         return np.zeros_like(sample.failing)
     return np.asarray(~np.isfinite(sample.naive(sample.values, sample.cotangents)))
+
+
+def _overflowing(sample: Sample) -> Mask:
+    """Numbers at points where a step of the formula as written overflows."""
+    if sample.overflows is None:
+        return np.zeros_like(sample.failing)
+    found = sample.overflows(sample.values, sample.cotangents)
+    return np.broadcast_to(found.reshape(-1, *[1] * len(sample.shape)), sample.failing.shape)

@@ -23,8 +23,9 @@ from gradcheck_sym.verdict.names import simplest
 
 _LEAST_RIGHT = 8  # agreeing numbers outside a region; with fewer, luck could draw it
 _STRAY = 0.01  # share of the failing, and of the agreeing, numbers on the wrong side
-_NEAREST = 8  # numbers next to a threshold: there is one where some are plainly wrong
+_SEVERAL = 8  # wrong numbers; of more, those next to a threshold are plainly wrong
 _PLAIN = 64.0  # times what a right number may be off by
+_PLAIN_SHARE = 0.125  # or by this share of the truth: of narrow dtypes there is not much more
 _TOLD = 3  # settings that are listed; the simplest say most
 _MOSTLY = 0.5  # of the numbers of some sizes are wrong, if it is the sizes that matter
 _SIZES = ("|", "the largest |element|", "the spread", "the gap")  # features that are 0 or more
@@ -60,12 +61,14 @@ def region(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> Diagnosis
     unchanged: the numbers at which the mistake shows nothing, so that they agree anywhere.
     """
     evidence = evidence.plain()
-    samples = [
-        (sample, sample.failing | (sample.agreeing & ~unchanged(sample)))
-        for sample in evidence.samples
-    ]
+    samples = _that_tell(evidence, unchanged)
     wrong = sum(int(sample.failing.sum()) for sample in evidence.samples)
     return None if wrong < LEAST else next(_every(evidence, samples), None)
+
+
+def in_settings(evidence: Evidence) -> Diagnosis | None:
+    """The only ways of running in which anything is wrong; None where there are no others."""
+    return next(_settings(_that_tell(evidence.plain(), vanishing)), None)
 
 
 def vanishing(sample: Sample) -> Mask:
@@ -79,6 +82,13 @@ def none(sample: Sample) -> Mask:
 
 
 _Told = list[tuple[Sample, Mask]]
+
+
+def _that_tell(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> _Told:
+    return [
+        (sample, sample.failing | (sample.agreeing & ~unchanged(sample)))
+        for sample in evidence.samples
+    ]
 
 
 def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
@@ -103,7 +113,9 @@ def _cloud(samples: _Told, feature: Feature) -> _Cloud | None:
             return None
         numbers.append(np.broadcast_to(found, sample.claim.shape)[telling])
         wrong.append(sample.failing[telling])
-        errors.append((np.abs(sample.claim - sample.truth) / sample.slack)[telling])
+        gap = np.nan_to_num(np.abs(sample.claim - sample.truth), nan=np.inf)
+        plainly = np.where(gap >= _PLAIN_SHARE * np.abs(sample.truth), _PLAIN, 0.0)
+        errors.append(np.maximum(gap / sample.slack, plainly)[telling])
     return _Cloud(np.concatenate(numbers), np.concatenate(wrong), np.concatenate(errors))
 
 
@@ -135,10 +147,16 @@ def _beyond(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis
 
 
 def _grows(feature: Floats, cloud: _Cloud, first: float) -> bool:
-    """Whether the errors next to a threshold are so small that none is: they grow from nothing."""
-    beyond = cloud.wrong & (feature >= first)
-    nearest = np.argsort(np.where(beyond, feature, np.inf), kind="stable")[:_NEAREST]
-    return bool((cloud.errors[nearest] < _PLAIN).all()) and int(beyond.sum()) > _NEAREST
+    """Whether the errors grow from nothing, without a jump: then there is no threshold.
+
+    Those before it count, too, which would be strays if there were one.
+    """
+    if int(cloud.wrong.sum()) <= _SEVERAL:
+        return False
+    ordered = cloud.errors[cloud.wrong][np.argsort(feature[cloud.wrong], kind="stable")]
+    nearest = ordered[: int((feature[cloud.wrong] < first).sum()) + _SEVERAL]
+    largest = np.maximum.accumulate(nearest)
+    return bool(nearest[0] < _PLAIN and (nearest[1:] < _PLAIN * largest[:-1]).all())
 
 
 def _past(words: str, mark: str, right: float, wrong: float) -> str:
@@ -174,6 +192,8 @@ def _between(words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
         return
     right = cloud.feature[~cloud.wrong]
     below, above = right[right < low].max(initial=-np.inf), right[right > high].min(initial=np.inf)
+    if _grows(cloud.feature, cloud, low) or _grows(-cloud.feature, cloud, -high):
+        return
     start = simplest(float(below), low) if np.isfinite(below) else low
     end = simplest(high, float(above)) if np.isfinite(above) else high
     text = f"only where {words} lies between {start:.15g} and {end:.15g}"
@@ -183,11 +203,15 @@ def _between(words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
 def _by_truth(evidence: Evidence) -> Iterator[Diagnosis]:
     """Beyond some size of the truth itself; the numbers that are 0 count there, too.
 
-    Where they alone are right, all there is to see is wrong.
+    Where they alone are right, or those that nobody tells from 0, all there is to see is wrong.
     """
+    right = [sample.agreeing for sample in evidence.samples]
+    seen = [sample.agreeing & ~vanishing(sample) for sample in evidence.samples]
+    if sum(map(np.sum, seen)) <= _STRAY * sum(map(np.sum, right)):
+        return
     samples = [(sample, sample.failing | sample.agreeing) for sample in evidence.samples]
     cloud = _cloud(samples, lambda sample: np.abs(sample.truth))
-    if cloud is not None and cloud.feature[~cloud.wrong].any():
+    if cloud is not None:
         words = f"the true |{'gradient' if evidence.name is not None else 'value'}|"
         yield from _beyond(evidence, words, cloud)
 
@@ -202,7 +226,8 @@ def _settings(samples: _Told) -> Iterator[Diagnosis]:
     right = {sample.setting for sample, telling in samples if (sample.agreeing & telling).any()}
     if wrong and right - wrong and "" not in wrong and len(set(kinds)) > 1:
         some = sorted(wrong, key=lambda setting: (len(setting), setting))
-        more = f" and {len(some) - _TOLD} others" if len(some) > _TOLD else ""
+        left = len(some) - _TOLD
+        more = f" and {left} {'other' if left == 1 else 'others'}" if left > 0 else ""
         yield Diagnosis(Pattern.ONE_SETTING, f"only with {'; '.join(some[:_TOLD])}{more}")
 
 
@@ -226,8 +251,42 @@ def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
         elif max(wrong) < min(right):
             yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} < {min(right)}")
         else:
-            listed = ", ".join(map(str, sorted(wrong)))
-            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} = {listed}")
+            yield Diagnosis(Pattern.SOME_SIZES, _certain(dim, wrong, right))
+
+
+def _certain(dim: str, wrong: set[int], right: set[int]) -> str:
+    """What certain sizes have in common that no other has, or which they are."""
+    for words, holds in _KINDS.items():
+        common = all(map(holds, wrong)) and not any(map(holds, right))
+        if common and min(len(wrong), len(right)) >= LEAST:
+            return f"only for {dim} {words} ({_listed(wrong)}; right for {_listed(right)})"
+    return f"only for {dim} = {_listed(wrong)} (right for {_listed(right)})"
+
+
+def _listed(sizes: set[int]) -> str:
+    """The first few of some sizes."""
+    some = sorted(sizes)
+    return ", ".join(map(str, some[:_MOST_SIZES])) + (", …" if len(some) > _MOST_SIZES else "")
+
+
+def _multiple(of: int) -> Callable[[int], bool]:
+    return lambda size: size % of == 0
+
+
+def _no_multiple(of: int) -> Callable[[int], bool]:
+    return lambda size: size % of > 0
+
+
+_MOST_SIZES = 8  # that are listed
+_KINDS: dict[str, Callable[[int], bool]] = {
+    "odd": lambda size: size % 2 == 1,
+    "even": lambda size: size % 2 == 0,
+    "a power of 2": lambda size: size.bit_count() == 1,
+    "not a power of 2": lambda size: size.bit_count() > 1,
+}
+for _of in (3, 4, 8, 16, 32, 64, 128, 256):
+    _KINDS[f"a multiple of {_of}"] = _multiple(_of)
+    _KINDS[f"not a multiple of {_of}"] = _no_multiple(_of)
 
 
 def _marked(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
