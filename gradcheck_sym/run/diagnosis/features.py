@@ -116,9 +116,14 @@ def conditions(evidence: Evidence) -> Iterator[tuple[Pattern, str, Feature]]:
     """What may hold at a point, in words; 1 where it does."""
     names = list(evidence.samples[0].values) if evidence.samples else []
     for name in names:
+        yield Pattern.STRUCTURE, f"where {name} is diagonal", _Matrix(name, _is_diagonal)
         yield Pattern.STRUCTURE, f"where {name} is symmetric", _Matrix(name, _is_symmetric)
         yield Pattern.STRUCTURE, f"where {name} is triangular", _Matrix(name, _is_triangular)
         yield Pattern.TIES, f"where elements of {name} are equal", _Tied(name)
+        yield Pattern.TIES, f"where the largest elements of {name} are equal", _TiedFirst(name, 1)
+        yield Pattern.TIES, f"where the smallest elements of {name} are equal", _TiedFirst(name, -1)
+    if evidence.name is not None:
+        yield Pattern.TIES, "where grad_output equals the result", _fed_the_result
     for name in names:
         if name in evidence.complexes:
             yield Pattern.STRUCTURE, f"where {name} is real", _Vanishing(name, 1)
@@ -141,6 +146,29 @@ class _Tied:
         array = np.sort(sample.values[self.name].reshape(sample.lanes, -1), axis=1)
         tied = (np.diff(array, axis=1) == 0).any(axis=1)
         return _beside_claims(tied, sample)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _TiedFirst:
+    """Whether several elements of an input are its largest (1), or its smallest (-1)."""
+
+    name: str
+    sign: int
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = self.sign * sample.values[self.name].reshape(sample.lanes, -1)
+        if not array.shape[1]:
+            return None
+        return _beside_claims((array == array.max(axis=1, keepdims=True)).sum(axis=1) > 1, sample)
+
+
+def _fed_the_result(sample: Sample) -> Floats | None:
+    """Whether grad_output is the function's own result, but for rounding."""
+    if sample.value is None:
+        return None
+    close = np.isclose(sample.value(sample.values), sample.cotangents, rtol=1e-6, atol=0.0)
+    return _beside_claims(close.reshape(sample.lanes, -1).all(axis=1), sample)
 
 
 @final
@@ -201,6 +229,10 @@ class _Matrix:
 
 def _is_symmetric(array: Floats) -> Floats:
     return np.asarray((array == array.swapaxes(-1, -2)).all(axis=(-1, -2)))
+
+
+def _is_diagonal(array: Floats) -> Floats:
+    return np.asarray((array * np.eye(array.shape[-1]) == array).all(axis=(-1, -2)))
 
 
 def _is_triangular(array: Floats) -> Floats:

@@ -62,10 +62,11 @@ def evidence_of(
     pairs = [pair for pair in zip(trials, known, strict=True) if _numbers(name, pair[0])]
     used = [trial for trial, _ in pairs]
     made = {_sizes(trial): trial for trial in reversed(used)}
+    first = {_called(trial): trial for trial in reversed(used)}
     return Evidence(
         name,
         trials[0].dtype,
-        tuple(_sample(name, trial, made[_sizes(trial)], known) for trial, known in pairs),
+        tuple(_sample(name, trial, first[_called(trial)], known) for trial, known in pairs),
         _complexes(spec, trials[0].derivation),
         bool(used) and all(name in trial.missing for trial in used),
         tuple(purity),
@@ -100,6 +101,12 @@ def _sizes(of: Trial | Sample) -> object:
     """What points have in common that can be held together."""
     shapes = tuple((name, array.shape[1:]) for name, array in of.values.items())
     return tuple(sorted(of.dims.items())), shapes
+
+
+def _called(trial: Trial) -> object:
+    """What trials have in common whose calls are of the same sizes."""
+    joined = len(trial.claimed) if trial.mode == "elementwise" else 0
+    return _sizes(trial), joined
 
 
 def _nothing(sample: Sample) -> Iterator[Alternative]:
@@ -137,7 +144,7 @@ def _sample(name: str | None, trial: Trial, earliest: Trial, members: _Members |
         shaped(_lossy(trial, columns, failing)),
         _others(name, trial),
         _before(trial),
-        {key: np.repeat(array[:1], lanes, axis=0) for key, array in earliest.values.items()},
+        _first(trial, earliest),
         None if name is None else _gradient(derivation.joint, derivation, name),
         _value(derivation),
         None if name is None else _stepwise(trial, trial.derivation.joint, name),
@@ -205,6 +212,14 @@ def _before(trial: Trial) -> dict[str, Floats]:
     """The values of the point before each; of the first point, its own."""
     lanes = np.maximum(np.arange(len(trial.claimed)) - 1, 0)
     return {key: array[lanes] for key, array in trial.values.items()}
+
+
+def _first(trial: Trial, earliest: Trial) -> Values:
+    """The values of the first call of the same sizes, in each lane."""
+    if trial.mode == "elementwise":  # one call of all lanes
+        return earliest.values
+    lanes = len(trial.claimed)
+    return {key: np.repeat(array[:1], lanes, axis=0) for key, array in earliest.values.items()}
 
 
 # ---- truths in floats

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import final
@@ -26,6 +28,8 @@ _STRAY = 0.01  # share of the failing, and of the agreeing, numbers on the wrong
 _SEVERAL = 8  # wrong numbers; of more, those next to a threshold are plainly wrong
 _PLAIN = 64.0  # times what a right number may be off by
 _PLAIN_SHARE = 0.125  # or by this share of the truth: of narrow dtypes there is not much more
+_SIZE_ALONE = re.compile(r"\w+ = [\d,]+")  # a setting
+_EXPECTED = 12  # points of other sizes that chance would have made wrong, too
 _TOLD = 3  # settings that are listed; the simplest say most
 _MOSTLY = 0.5  # of the numbers of some sizes are wrong, if it is the sizes that matter
 _SIZES = ("|", "the largest |element|", "the spread", "the gap")  # features that are 0 or more
@@ -102,7 +106,8 @@ def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     yield from _marked(evidence, samples)
     yield from _near(evidence, samples)
     yield from _places(evidence, samples)
-    yield from _sizes(samples, 0.0)
+    if _by_no_chance(samples):
+        yield from _sizes(samples, 0.0)
 
 
 def _cloud(samples: _Told, feature: Feature) -> _Cloud | None:
@@ -224,7 +229,10 @@ def _settings(samples: _Told) -> Iterator[Diagnosis]:
     kinds = [sample.setting for sample, _ in samples]
     wrong = {sample.setting for sample, telling in samples if (sample.failing & telling).any()}
     right = {sample.setting for sample, telling in samples if (sample.agreeing & telling).any()}
-    if wrong and right - wrong and "" not in wrong and len(set(kinds)) > 1:
+    by_size = all(_SIZE_ALONE.fullmatch(setting) for setting in wrong)  # told in fewer words
+    if by_size or "" in wrong or len(set(kinds)) < 2:
+        return
+    if wrong and right - wrong:
         some = sorted(wrong, key=lambda setting: (len(setting), setting))
         left = len(some) - _TOLD
         more = f" and {left} {'other' if left == 1 else 'others'}" if left > 0 else ""
@@ -234,16 +242,14 @@ def _settings(samples: _Told) -> Iterator[Diagnosis]:
 def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
     """Some sizes of a dimension, at which at least that share of the numbers is wrong."""
     for dim in dict.fromkeys(dim for sample, _ in samples for dim in sample.dims):
-        wrong, right = set(), set()
+        counted: dict[int, Counter[bool]] = defaultdict(Counter)  # of wrong and of right numbers
         for sample, telling in samples:
-            size = sample.size(dim)
-            if (sample.failing & telling).any():
-                wrong.add(size)
-                if sample.failing[telling].mean() < share:
-                    return
-            elif (sample.agreeing & telling).any():
-                right.add(size)
-        right -= wrong
+            failing = sample.failing[telling]
+            counted[sample.size(dim)] += Counter(failing.tolist())
+        wrong = {size for size, found in counted.items() if found[True]}
+        right = {size for size, found in counted.items() if found and not found[True]}
+        if any(counted[size][True] < share * counted[size].total() for size in wrong):
+            return
         if not wrong or not right:
             continue
         if min(wrong) > max(right):
@@ -256,10 +262,13 @@ def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
 
 def _certain(dim: str, wrong: set[int], right: set[int]) -> str:
     """What certain sizes have in common that no other has, or which they are."""
+    common = []
     for words, holds in _KINDS.items():
-        common = all(map(holds, wrong)) and not any(map(holds, right))
-        if common and min(len(wrong), len(right)) >= LEAST:
-            return f"only for {dim} {words} ({_listed(wrong)}; right for {_listed(right)})"
+        if all(map(holds, wrong)) and not any(map(holds, right)):
+            common.append(words)
+    enough = min(len(wrong), len(right)) >= LEAST and len(wrong) + len(right) >= _MANY_SIZES
+    if enough and len(common) == 1:
+        return f"only for {dim} {common[0]} ({_listed(wrong)}; right for {_listed(right)})"
     return f"only for {dim} = {_listed(wrong)} (right for {_listed(right)})"
 
 
@@ -277,6 +286,7 @@ def _no_multiple(of: int) -> Callable[[int], bool]:
     return lambda size: size % of > 0
 
 
+_MANY_SIZES = 10  # with fewer, most sets of sizes have something in common
 _MOST_SIZES = 8  # that are listed
 _KINDS: dict[str, Callable[[int], bool]] = {
     "odd": lambda size: size % 2 == 1,
@@ -287,6 +297,19 @@ _KINDS: dict[str, Callable[[int], bool]] = {
 for _of in (3, 4, 8, 16, 32, 64, 128, 256):
     _KINDS[f"a multiple of {_of}"] = _multiple(_of)
     _KINDS[f"not a multiple of {_of}"] = _no_multiple(_of)
+
+
+def _by_no_chance(samples: _Told) -> bool:
+    """Whether, as often as it shows at the sizes where it does, it would have at the others."""
+    wrong, beside, right = 0, 0, 0
+    dims = {tuple(s.dims.items()) for s, telling in samples if (s.failing & telling).any()}
+    for sample, telling in samples:
+        points = int(telling.reshape(sample.lanes, -1).any(axis=1).sum())
+        if tuple(sample.dims.items()) in dims:
+            wrong, beside = wrong + int(sample.failing_lanes.sum()), beside + points
+        else:
+            right += points
+    return wrong * right >= _EXPECTED * beside
 
 
 def _marked(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
