@@ -51,6 +51,7 @@ class Pattern(StrEnum):
     SOME_ELEMENTS = "some-elements"
     ONE_DTYPE = "one-dtype"
     ONE_SETTING = "one-setting"  # one layout, say
+    GROWING = "growing-error"  # from nothing, with the size of an input
     NEAR = "near"  # to the truth everywhere, as approximations are
     UNKNOWN = "unknown-pattern"
 

@@ -233,6 +233,12 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
             "It fails only with a certain layout of an input or of grad_output.",
             "Look for memory that is read without its strides; .contiguous() makes a copy.",
         ),
+        Pattern.GROWING: Entry(
+            "the error grows from nothing",
+            "It is right near 0, and the further off the larger an input is: a series that is cut"
+            " off, or a term of a higher order that is missing.",
+            "Look for the power that is named, or for the next term of the series.",
+        ),
         Pattern.NEAR: Entry(
             "near to the truth",
             "No known mistake fits, and nearly all numbers are within a few percent of the truth,"

@@ -492,8 +492,8 @@ MISTAKES = {
     "growing_from_nothing": Mistake(
         SIN,
         sine(lambda g, x: g * (x.cos() + x**4 * 1e-2)),
-        "unknown-pattern",
-        "unknown pattern",
+        "growing-error",
+        "the error grows with |x|, from nothing at 0, as |x|**4",
     ),
     "odd_sizes": Mistake(
         SIN,
@@ -507,6 +507,13 @@ MISTAKES = {
         sine(lambda g, x: g * x.cos() + (x.tanh() * g * g if len(x) == 3 else 0)),
         "some-sizes",
         "wrong only for n = 3 (right for 1, 2, 4)",
+    ),
+    "series": Mistake(
+        SIN,
+        lambda x: x - x**3 / 6 + x**5 / 120,
+        "growing-error",
+        "the error grows with |x|, from nothing at 0, as |x|**7",
+        {"name": None},
     ),
     "saved_as_bytes": Mistake(
         X + "expr: tanh(x)",

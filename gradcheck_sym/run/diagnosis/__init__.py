@@ -11,6 +11,7 @@ import numpy as np
 from gradcheck_sym.run.diagnosis import arrays, conjugates, digits, fed, parts, plain, points
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Mask, Sample
 from gradcheck_sym.run.diagnosis.fit import LEAST, Fit, Guess, every, fit, unchanged
+from gradcheck_sym.run.diagnosis.growing import growing
 from gradcheck_sym.run.diagnosis.lost import besides, no_gradient, not_finite, written_to
 from gradcheck_sym.run.diagnosis.regions import in_settings, none, region, vanishing
 from gradcheck_sym.run.diagnosis.rescaled import rescaled
@@ -138,7 +139,9 @@ def _by_guessing(evidence: Evidence, tried: Sequence[_Guesses]) -> Told:
         return Told(Diagnosis(guess.code, words), guesses)
     if (where := region(evidence, vanishing)) is not None:
         return Told(where_alone(where))
-    return Told(digits.near(thinned) or Diagnosis(Pattern.UNKNOWN, "unknown pattern"))
+    return Told(
+        growing(thinned) or digits.near(thinned) or Diagnosis(Pattern.UNKNOWN, "unknown pattern")
+    )
 
 
 def where_alone(where: Diagnosis) -> Diagnosis:
