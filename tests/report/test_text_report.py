@@ -145,6 +145,14 @@ def test_what_is_compared_is_named(check: str, name: str | None, quantity: str) 
     assert f"    {quantity} " in shown([result(check=check, input=name)])
 
 
+def test_what_only_follows_goes_last() -> None:
+    """A failure whose cause is another one does not hide that one behind `+1 more`."""
+    follows = [result(check=f"check{k}", culprit="", diagnosis="") for k in range(3)]
+    report = shown([*follows, result(check="dtypes")])
+    assert report.index("gelu: dtypes") < report.index("gelu: check0")
+    assert "check2" not in report.partition("gelu: dtypes")[2]
+
+
 def test_large_points_are_cut() -> None:
     """A point of many numbers shows the first few and refers to the command."""
     case = Case(
