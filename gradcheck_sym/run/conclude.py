@@ -21,7 +21,7 @@ from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.run.witness import accuse, measure
 from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.places import Place
-from gradcheck_sym.verdict.diagnosis import Diagnosis
+from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 from gradcheck_sym.verdict.pictures import Outline
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
@@ -235,7 +235,6 @@ def _membership(members: Sequence[str]) -> str:
 
 
 _ASKED = 8  # failing points that are looked at for a culprit, besides those that are shown
-_WITH = "only with "  # as ways of running are told of
 _OF_DERIVED = ("the backward", "the jvp")  # whose truths are not those of the spec itself
 _UNSOLVABLE = "_LinAlgError: "  # torch's exception for a matrix that it cannot work with
 _UNMEANT = "; where no such matrices are meant, `where` leaves them out: abs(det(m)) > 1/100"
@@ -293,7 +292,7 @@ def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
         told = diagnose_like(evidence, known.get(key))
     known.setdefault(key, told)
     found, alone = told.diagnosis, in_settings(evidence)
-    if alone is None or _WITH in found.sentence:
+    if alone is None or found.code is Pattern.ONE_SETTING or alone.sentence in found.sentence:
         return found
     return replace(found, sentence=f"{found.sentence}, {alone.sentence}")
 

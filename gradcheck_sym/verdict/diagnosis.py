@@ -51,7 +51,7 @@ class Pattern(StrEnum):
     SOME_ELEMENTS = "some-elements"
     ONE_DTYPE = "one-dtype"
     ONE_SETTING = "one-setting"  # one layout, say
-    GROWING = "growing-error"  # from nothing, with the size of an input
+    GROWING = "growing-error"  # from nothing, with an input or towards its 0
     NEAR = "near"  # to the truth everywhere, as approximations are
     UNKNOWN = "unknown-pattern"
 

@@ -236,8 +236,9 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
         Pattern.GROWING: Entry(
             "the error grows from nothing",
             "It is right near 0, and the further off the larger an input is: a series that is cut"
-            " off, or a term of a higher order that is missing.",
-            "Look for the power that is named, or for the next term of the series.",
+            " off, or a term of a higher order that is missing. Or the other way round: a small"
+            " number was added, so that nothing is divided by 0.",
+            "Look for the power that is named, for the next term of the series, or for an epsilon.",
         ),
         Pattern.NEAR: Entry(
             "near to the truth",

@@ -149,6 +149,11 @@ def near_zero(drawn: Floats) -> None:
     drawn[::3] *= 10.0 ** -np.linspace(0, 9, len(drawn[::3]))[:, None]
 
 
+def unit_vectors(fed: Floats) -> None:
+    """Keeps the first element of some cotangents alone."""
+    fed[::3, 1:] = 0.0
+
+
 def made_real(drawn: Floats) -> None:
     """Makes the complex numbers of some points real."""
     drawn[::3, ..., 1] = 0.0
@@ -514,6 +519,29 @@ MISTAKES = {
         "growing-error",
         "the error grows with |x|, from nothing at 0, as |x|**7",
         {"name": None},
+    ),
+    "epsilon": Mistake(
+        X + "expr: abs(x)",
+        function(torch.abs, lambda g, x: g * x / (x.abs() + 1e-8)),
+        "growing-error",
+        "the error grows towards x = 0, from nothing, as |x|**-1",
+        {"special": near_zero},
+    ),
+    "slope_of_a_step": Mistake(
+        X + "expr: clamp(x, 0, 2)",
+        function(lambda x: x.clamp(0, 2), lambda g, x: g * (x > 0)),
+        "straight-through",
+        "grad_output itself, as if the slope were 1 (straight through) at all",
+    ),
+    "unit_vectors": Mistake(
+        X + "expr: x*sum(x)",
+        function(
+            lambda x: x * x.sum(),
+            lambda g, x: g * x.sum() + (g * x).sum() * (0.5 if (g != 0).sum() == 1 < len(x) else 1),
+        ),
+        "wrong-term",
+        "where one element of grad_output alone is not 0",
+        {"fed": unit_vectors},
     ),
     "saved_as_bytes": Mistake(
         X + "expr: tanh(x)",

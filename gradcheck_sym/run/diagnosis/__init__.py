@@ -12,7 +12,7 @@ from gradcheck_sym.run.diagnosis import arrays, conjugates, digits, fed, parts, 
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Mask, Sample
 from gradcheck_sym.run.diagnosis.fit import LEAST, Fit, Guess, every, fit, unchanged
 from gradcheck_sym.run.diagnosis.growing import growing
-from gradcheck_sym.run.diagnosis.lost import besides, no_gradient, not_finite, written_to
+from gradcheck_sym.run.diagnosis.lost import beside_nan, no_gradient, not_finite, written_to
 from gradcheck_sym.run.diagnosis.regions import in_settings, none, region, vanishing
 from gradcheck_sym.run.diagnosis.rescaled import rescaled
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
@@ -89,14 +89,16 @@ def diagnose_like(evidence: Evidence, earlier: Told | None) -> Told:
     What fitted there is tried first, and where nothing fitted, nothing is tried.
     """
     with np.errstate(all="ignore"):
-        for special in (written_to, no_gradient, not_finite):
-            found = special(evidence)
+        for special, seen in (
+            (written_to, evidence),
+            (no_gradient, evidence),
+            (not_finite, evidence.plain()),
+        ):
+            found = special(seen)
             if found is not None:
                 return Told(found)
         told = _by_earlier(evidence, earlier)
-        diagnosis = told.diagnosis
-        sentence = f"{diagnosis.sentence}{besides(evidence)}"
-        return replace(told, diagnosis=replace(diagnosis, sentence=sentence))
+        return replace(told, diagnosis=beside_nan(told.diagnosis, evidence))
 
 
 def _by_earlier(evidence: Evidence, earlier: Told | None) -> Told:
@@ -167,6 +169,6 @@ def _shows_nothing(guess: Guess) -> Callable[[Sample], Mask]:
         predicted = guess.predicted(sample)
         if predicted is None:
             return np.zeros_like(sample.failing)
-        return unchanged(sample, predicted) | vanishing(sample)
+        return unchanged(sample, predicted)
 
     return of

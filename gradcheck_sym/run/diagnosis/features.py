@@ -124,6 +124,7 @@ def conditions(evidence: Evidence) -> Iterator[tuple[Pattern, str, Feature]]:
         yield Pattern.TIES, f"where the smallest elements of {name} are equal", _TiedFirst(name, -1)
     if evidence.name is not None:
         yield Pattern.TIES, "where grad_output equals the result", _fed_the_result
+        yield Pattern.TIES, "where one element of grad_output alone is not 0", _fed_alone
     for name in names:
         if name in evidence.complexes:
             yield Pattern.STRUCTURE, f"where {name} is real", _Vanishing(name, 1)
@@ -160,7 +161,15 @@ class _TiedFirst:
         array = self.sign * sample.values[self.name].reshape(sample.lanes, -1)
         if not array.shape[1]:
             return None
-        return _beside_claims((array == array.max(axis=1, keepdims=True)).sum(axis=1) > 1, sample)
+        largest = array.max(axis=1, keepdims=True)
+        return _beside_claims(np.asarray((array == largest).sum(axis=1) > 1), sample)
+
+
+def _fed_alone(sample: Sample) -> Floats | None:
+    """Whether grad_output is 0 but for one element, as where a Jacobian is made row by row."""
+    fed = sample.cotangents.reshape(sample.lanes, -1)
+    alone = np.asarray((fed != 0).sum(axis=1) == 1)
+    return _beside_claims(alone & (fed.shape[1] > 1), sample)
 
 
 def _fed_the_result(sample: Sample) -> Floats | None:
@@ -168,7 +177,7 @@ def _fed_the_result(sample: Sample) -> Floats | None:
     if sample.value is None:
         return None
     close = np.isclose(sample.value(sample.values), sample.cotangents, rtol=1e-6, atol=0.0)
-    return _beside_claims(close.reshape(sample.lanes, -1).all(axis=1), sample)
+    return _beside_claims(np.asarray(close.reshape(sample.lanes, -1).all(axis=1)), sample)
 
 
 @final

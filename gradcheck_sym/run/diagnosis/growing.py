@@ -1,4 +1,4 @@
-"""Errors that grow from nothing: a series that is cut off, a term of higher order left out."""
+"""Errors that grow from nothing: a series that is cut off; or towards 0: a number added there."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ _IN_ORDER = 0.97  # rank correlation of an error with the size of an input
 _NOT_AS_TRUTH = 0.7  # the same of its share of the truth, which may vanish: it grows on its own
 _FROM_NOTHING = 1e-3  # of the largest errors: the smallest are less
 _PLAIN = 100.0  # times what a right number may be off by: such errors tell how they grow
+_SAID = {
+    1: "the error grows with |{}|, from nothing at 0",
+    -1: "the error grows towards {} = 0, from nothing",
+}
 _WHOLE = 0.1  # by which an exponent may miss a whole number
 
 
 def growing(evidence: Evidence) -> Diagnosis | None:
-    """The error is the larger the larger an element is, and vanishes with it."""
+    """The error is the larger the larger an element is, and vanishes with it; or the smaller."""
     for words, feature in features(evidence):
         if words not in evidence.samples[0].values:
             continue
@@ -26,11 +30,11 @@ def growing(evidence: Evidence) -> Diagnosis | None:
         sizes, errors, shares, plain = np.concatenate([np.zeros((4, 0)), *found], axis=1)
         if len(sizes) < _MANY or np.quantile(errors, 0.05) > _FROM_NOTHING * errors.max():
             continue
-        ordered = _in_order(sizes, errors) >= _IN_ORDER
-        if ordered and _in_order(sizes, shares) >= _NOT_AS_TRUTH:
-            rate = _rate(words, sizes[plain > 0], errors[plain > 0])
-            said = f"the error grows with |{words}|, from nothing at 0{rate}"
-            return Diagnosis(Pattern.GROWING, said)
+        for sign, said in _SAID.items():
+            ordered = sign * _in_order(sizes, errors) >= _IN_ORDER
+            if ordered and sign * _in_order(sizes, shares) >= _NOT_AS_TRUTH:
+                rate = _rate(words, sizes[plain > 0], errors[plain > 0], sign)
+                return Diagnosis(Pattern.GROWING, f"{said.format(words)}{rate}")
     return None
 
 
@@ -54,11 +58,15 @@ def _in_order(one: Floats, other: Floats) -> float:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def _rate(words: str, sizes: Floats, errors: Floats) -> str:
+def _rate(words: str, sizes: Floats, errors: Floats, sign: int) -> str:
     """How fast the smaller errors grow, where that is a power."""
-    smaller = (sizes <= np.median(sizes)) & (sizes > 0) if len(sizes) else np.zeros(0, dtype=bool)
-    if smaller.sum() < _MANY // 4:
+    if len(sizes) < _MANY // 2:
         return ""
+    smaller = (errors <= np.median(errors)) & (sizes > 0)
     power = float(np.polyfit(np.log(sizes[smaller]), np.log(errors[smaller]), 1)[0])
     whole = round(power)
-    return f", as |{words}|**{whole}" if whole > 1 and abs(power - whole) <= _WHOLE else ""
+    return (
+        f", as |{words}|**{whole}"
+        if whole * sign > (sign > 0) and abs(power - whole) <= _WHOLE
+        else ""
+    )

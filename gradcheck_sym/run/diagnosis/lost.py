@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,14 +56,18 @@ def _why(evidence: Evidence) -> str:
     return "divides by 0" if share <= 1 - _NEARLY_ALL else "overflows or divides by 0"
 
 
-def besides(evidence: Evidence) -> str:
-    """What is to be added where a mistake is told of the finite numbers, and others are not."""
+def beside_nan(told: Diagnosis, evidence: Evidence) -> Diagnosis:
+    """What is told of the finite numbers, with that others are not."""
     lanes = sum(
         int(_broken(sample).reshape(sample.lanes, -1).any(axis=1).sum())
         for sample in evidence.samples
     )
-    points = "a point" if lanes == 1 else f"{lanes} points"
-    return f"; NaN or infinite at {points} besides" if lanes else ""
+    if not lanes:
+        return told
+    words = f"NaN or infinite at {'a point' if lanes == 1 else f'{lanes} points'}"
+    if told.code is Pattern.UNKNOWN:
+        return Diagnosis(Pattern.NOT_FINITE, f"{words}; of the other numbers: {told.sentence}")
+    return replace(told, sentence=f"{told.sentence}; {words} besides")
 
 
 def _where(evidence: Evidence) -> str:

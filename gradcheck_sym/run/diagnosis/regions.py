@@ -29,7 +29,7 @@ _SEVERAL = 8  # wrong numbers; of more, those next to a threshold are plainly wr
 _PLAIN = 64.0  # times what a right number may be off by
 _PLAIN_SHARE = 0.125  # or by this share of the truth: of narrow dtypes there is not much more
 _SIZE_ALONE = re.compile(r"\w+ = [\d,]+")  # a setting
-_EXPECTED = 12  # points of other sizes that chance would have made wrong, too
+_EXPECTED = 3  # points of other sizes, or settings, that chance would have made wrong, too
 _TOLD = 3  # settings that are listed; the simplest say most
 _MOSTLY = 0.5  # of the numbers of some sizes are wrong, if it is the sizes that matter
 _SIZES = ("|", "the largest |element|", "the spread", "the gap")  # features that are 0 or more
@@ -106,7 +106,7 @@ def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     yield from _marked(evidence, samples)
     yield from _near(evidence, samples)
     yield from _places(evidence, samples)
-    if _by_no_chance(samples):
+    if _by_no_chance(samples, lambda sample: tuple(sample.dims.items())):
         yield from _sizes(samples, 0.0)
 
 
@@ -132,10 +132,20 @@ def _line(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
     clouds = [(words, cloud)]
     if " " not in words:  # of words such as "the largest element of x" the size says no more
         clouds.append((f"|{words}|", replace(cloud, feature=np.abs(cloud.feature))))
+    yield from _at_zero(words, cloud)
     for said, each in clouds:
         yield from _beyond(evidence, said, each)
     for said, each in clouds:
         yield from _between(said, each)
+
+
+def _at_zero(words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
+    """At 0 alone, or only where it has a minus sign."""
+    zero = cloud.feature == 0
+    signed = zero & np.signbit(cloud.feature)
+    for said, inside in (("-0", signed), ("0", zero)):
+        if cloud.wrong.any() and not (cloud.wrong & ~inside).any() and cloud.splits(inside):
+            yield Diagnosis(Pattern.INTERVAL, f"only where {words} is {said}")
 
 
 def _beyond(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
@@ -232,11 +242,19 @@ def _settings(samples: _Told) -> Iterator[Diagnosis]:
     by_size = all(_SIZE_ALONE.fullmatch(setting) for setting in wrong)  # told in fewer words
     if by_size or "" in wrong or len(set(kinds)) < 2:
         return
-    if wrong and right - wrong:
+    if wrong and right - wrong and _by_no_chance(samples, lambda sample: sample.setting):
         some = sorted(wrong, key=lambda setting: (len(setting), setting))
         left = len(some) - _TOLD
         more = f" and {left} {'other' if left == 1 else 'others'}" if left > 0 else ""
-        yield Diagnosis(Pattern.ONE_SETTING, f"only with {'; '.join(some[:_TOLD])}{more}")
+        told = f"only {_preposition(some[0])}{'; '.join(some[:_TOLD])}{more}"
+        yield Diagnosis(Pattern.ONE_SETTING, told)
+
+
+def _preposition(setting: str) -> str:
+    """What goes before a way of running: "with x transposed", "under torch.no_grad()"."""
+    if setting.startswith("under "):
+        return ""
+    return "where " if setting.startswith(("only ", "no ")) else "with "
 
 
 def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
@@ -299,13 +317,13 @@ for _of in (3, 4, 8, 16, 32, 64, 128, 256):
     _KINDS[f"not a multiple of {_of}"] = _no_multiple(_of)
 
 
-def _by_no_chance(samples: _Told) -> bool:
-    """Whether, as often as it shows at the sizes where it does, it would have at the others."""
+def _by_no_chance(samples: _Told, kind: Callable[[Sample], object]) -> bool:
+    """Whether, as often as it shows in the kinds where it does, it would have in the others."""
     wrong, beside, right = 0, 0, 0
-    dims = {tuple(s.dims.items()) for s, telling in samples if (s.failing & telling).any()}
+    kinds = {kind(sample) for sample, telling in samples if (sample.failing & telling).any()}
     for sample, telling in samples:
         points = int(telling.reshape(sample.lanes, -1).any(axis=1).sum())
-        if tuple(sample.dims.items()) in dims:
+        if kind(sample) in kinds:
             wrong, beside = wrong + int(sample.failing_lanes.sum()), beside + points
         else:
             right += points
