@@ -275,6 +275,7 @@ def _is_consequence(asked: Question) -> bool:
 def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
     """The known mistake that fits, and the only ways of running in which it shows."""
     from gradcheck_sym.run.diagnosis import at_kinks, diagnose_like, in_settings
+    from gradcheck_sym.run.diagnosis.fleeting import fleeting
     from gradcheck_sym.run.diagnosis.gather import asking, evidence_of
 
     spec = None if asked.accused in _OF_DERIVED else asked.subject.spec
@@ -289,7 +290,7 @@ def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
         told = at_kinks(evidence)
     else:
         evidence = evidence_of(spec, asked.entry, trials, again=again)
-        told = diagnose_like(evidence, known.get(key))
+        told = fleeting(wrong) or diagnose_like(evidence, known.get(key))
     known.setdefault(key, told)
     found, alone = told.diagnosis, in_settings(evidence)
     if alone is None or found.code is Pattern.ONE_SETTING or alone.sentence in found.sentence:

@@ -24,8 +24,8 @@ from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.seeds import generator, number
 from gradcheck_sym.sampling.shapes import assignments
 from gradcheck_sym.sampling.space import Space
-from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
+from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.symbolic.derivation import Derivation, derive
 from gradcheck_sym.symbolic.lower import LowerError
