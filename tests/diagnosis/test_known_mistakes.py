@@ -590,6 +590,13 @@ MISTAKES = {
         "the conjugate of the truth at all",
         {"name": "z"},
     ),
+    "real_part_dropped": Mistake(
+        COMPLEX + "expr: z**2",
+        by_parts(lambda g, z: 1j * g.imag * (2 * z).conj()),
+        "cotangent-misread",
+        "the real part of grad_output is dropped at all",
+        {"name": "z"},
+    ),
     "unconjugated": Mistake(
         COMPLEX + "expr: z**2",
         by_parts(lambda g, z: g * 2 * z),
