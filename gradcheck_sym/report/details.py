@@ -6,22 +6,30 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gradcheck_sym.report.numbers import decimal, rough
 from gradcheck_sym.report.terminal import Line, Span, line
-from gradcheck_sym.report.words import SIGNS, error, exactly, headline, reason, subject
-from gradcheck_sym.verdict.records import Case, Measured, Result
+from gradcheck_sym.report.words import SIGNS, error, exactly, headline, quantity, reason, subject
+from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
 MAX_DETAILS = 3  # failures shown in full for each spec
 MAX_FORMULA = 400  # characters of a formula or derivative shown
 
 
 def failures(failing: Sequence[Result]) -> Iterator[Line]:
-    """The failures of one spec: the first few in full, then how many more there are."""
-    found = _alike(failing)
+    """The failures of one spec: the first few in full, then how many more there are.
+
+    Those that name a culprit or a mistake go before what only follows from them.
+    """
+    found = sorted(_alike(failing), key=lambda alike: _only_follows(alike[0]))
     for alike in found[:MAX_DETAILS]:
         yield from failure(alike)
         yield ()
     if len(found) > MAX_DETAILS:
         yield line(f"+{len(found) - MAX_DETAILS} more of {failing[0].spec}", "red")
         yield ()
+
+
+def _only_follows(result: Result) -> bool:
+    """Whether a failure is that of numbers, and nobody is blamed for it: another one tells why."""
+    return result.verdict is Verdict.WRONG and not (result.culprit or result.diagnosis)
 
 
 def _alike(failures: Iterable[Result]) -> list[list[Result]]:
@@ -45,7 +53,7 @@ def failure(alike: Sequence[Result]) -> Iterator[Line]:
             yield line(f"  {label:<12}{_clipped(text)}")
     for title, case in cases(result):
         yield line(f"  {title}")
-        yield from _case(case, "value" if result.check == "forward" else "gradient")
+        yield from _case(case, quantity(result))
     for label, text in (("culprit", result.culprit), ("diagnosis", result.diagnosis)):
         if text:
             yield (Span(f"  {label:<12}"), Span(text, "bold"))

@@ -54,6 +54,13 @@ def address(result: Result) -> tuple[str, str]:
     return path, name
 
 
+def quantity(result: Result) -> str:
+    """What is compared: a gradient is one by some input."""
+    if result.input:
+        return "gradient"
+    return "jvp" if result.check == "forward_mode" else "value"
+
+
 def place(result: Result) -> str:
     """Where the spec begins: FILE:LINE:COL, as far as that is known."""
     path, _ = address(result)

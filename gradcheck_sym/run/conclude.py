@@ -17,10 +17,11 @@ from gradcheck_sym.run.outline import Part, outline
 from gradcheck_sym.run.patience import ALL, QUICKLY
 from gradcheck_sym.run.smallest import elements, smallest
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.run.witness import accuse, measure
 from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.places import Place
-from gradcheck_sym.verdict.diagnosis import Diagnosis
+from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 from gradcheck_sym.verdict.pictures import Outline
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
 
@@ -234,7 +235,6 @@ def _membership(members: Sequence[str]) -> str:
 
 
 _ASKED = 8  # failing points that are looked at for a culprit, besides those that are shown
-_MOST_SETTINGS = 2  # ways of running that are told of
 _OF_DERIVED = ("the backward", "the jvp")  # whose truths are not those of the spec itself
 _UNSOLVABLE = "_LinAlgError: "  # torch's exception for a matrix that it cannot work with
 _UNMEANT = "; where no such matrices are meant, `where` leaves them out: abs(det(m)) > 1/100"
@@ -274,24 +274,37 @@ def _is_consequence(asked: Question) -> bool:
 
 def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
     """The known mistake that fits, and the only ways of running in which it shows."""
-    from gradcheck_sym.run.diagnosis import diagnose_like
+    from gradcheck_sym.run.diagnosis import at_kinks, diagnose_like, in_settings
+    from gradcheck_sym.run.diagnosis.fleeting import fleeting
     from gradcheck_sym.run.diagnosis.gather import asking, evidence_of
 
     spec = None if asked.accused in _OF_DERIVED else asked.subject.spec
+    wrong = [found for found in faults if found.fault.ruling.verdict is Verdict.WRONG]
     trials = [item.trial for item in asked.evidence]
     again = asking((item.function, item.trial) for item in asked.evidence)
     known = asked.subject.told
     key = asked.accused, asked.entry
-    told = diagnose_like(evidence_of(spec, asked.entry, trials, again=again), known.get(key))
+    if all(found.fault.nearest is not None for found in wrong):
+        members = [_members(trial, wrong) for trial in trials]
+        evidence = evidence_of(spec, asked.entry, trials, members=members)
+        told = at_kinks(evidence)
+    else:
+        evidence = evidence_of(spec, asked.entry, trials, again=again)
+        told = fleeting(wrong) or diagnose_like(evidence, known.get(key))
     known.setdefault(key, told)
-    found = told.diagnosis
-    settings = dict.fromkeys(fault.evidence.trial.setting for fault in faults)
-    listed = "; ".join(list(settings)[:_MOST_SETTINGS])
-    everywhere = "" in settings or len(settings) == len({trial.setting for trial in trials})
-    if everywhere or f"only with {listed}" in found.sentence:
+    found, alone = told.diagnosis, in_settings(evidence)
+    if alone is None or found.code is Pattern.ONE_SETTING or alone.sentence in found.sentence:
         return found
-    more = ", …" if len(settings) > _MOST_SETTINGS else ""
-    return replace(found, sentence=f"{found.sentence} (only with {listed}{more})")
+    return replace(found, sentence=f"{found.sentence}, {alone.sentence}")
+
+
+def _members(trial: Trial, faults: Sequence[Finding]) -> dict[tuple[int, int], float]:
+    """What the generalized gradient has next to the claims that are faults at kinks of a trial."""
+    return {
+        (found.fault.lane, found.fault.column): found.fault.nearest
+        for found in faults
+        if found.evidence.trial is trial and found.fault.nearest is not None
+    }
 
 
 def _measured(asked: Question, found: Finding) -> Measured | None:

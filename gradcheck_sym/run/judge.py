@@ -265,7 +265,9 @@ class _Judging:
     def _inaccurate(self, lane: int, beyond: Mask) -> Iterator[Fault]:
         for column in range(*self.columns.indices(len(beyond))):
             if beyond[column]:
-                error = float(self.trial.errors[lane, column] / self.trial.ulps[lane, column])
+                error = float(self.trial.errors[lane, column]) / float(
+                    self.trial.ulps[lane, column]
+                )
                 yield Fault(lane, column, Ruling(Verdict.INACCURATE), error)
 
     def _confirmed(self) -> list[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -112,7 +113,8 @@ def exampled(subject: Subject, made: Callable[[Dims], Function]) -> Iterator[Evi
 def _at_point(function: Function, dims: Dims, point: Mapping[str, Any], cotangent: Any) -> Trial:
     """One point; what a derived function needs besides is drawn, a cotangent of None as well.
 
-    Where the point does not name the grad_output of a derived function, the cotangent is that.
+    Where the point does not name the grad_output of a derived function, the cotangent is that. A
+    point that is another function's, as that along tangents is, may have a cotangent of that.
     """
     missing = [e for e in function.space.inputs if e.value is None and e.name not in point]
     drawn = {
@@ -123,4 +125,7 @@ def _at_point(function: Function, dims: Dims, point: Mapping[str, Any], cotangen
     }
     if GRAD_OUTPUT in drawn and cotangent is not None:
         drawn[GRAD_OUTPUT], cotangent = np.asarray(cotangent), None
+    others = missing or set(point) - {entry.name for entry in function.space.inputs}
+    if others and np.size(cotangent) != math.prod(function.out_shape(dims)):
+        cotangent = None
     return function.at(dims, {**drawn, **point}, cotangent, "example")

@@ -24,6 +24,7 @@ from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.seeds import generator, number
 from gradcheck_sym.sampling.shapes import assignments
 from gradcheck_sym.sampling.space import Space
+from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.symbolic.derivation import Derivation, derive
@@ -132,11 +133,21 @@ class Subject:
         seed = self._number("search")
         return Plan(self.function, self.sizes, options.points, seed, options.searches)
 
+    @property
+    def _cotangent(self) -> Any:
+        """What the function itself is fed at the one point that is asked for; None: drawn.
+
+        Where the point is one of a derived function, the cotangent is that function's.
+        """
+        point = self.options.point or {}
+        own = {entry.name for entry in self.spec.inputs}
+        return self.options.cotangent if own.issuperset(point) else point.get(GRAD_OUTPUT)
+
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
         """All points, with claims and truths; the search comes last, if nothing is wrong yet."""
         if self.options.point is not None:
-            return (self.at(self.sizes[0], self.options.point, self.options.cotangent, "example"),)
+            return (self.at(self.sizes[0], self.options.point, self._cotangent, "example"),)
         bulk = tuple(self.plan.bulk())
         planned = (
             *self._examples(),

@@ -30,6 +30,7 @@ class Pattern(StrEnum):
     STRAIGHT_THROUGH = "straight-through"  # grad_output itself, as if the slope were 1
     CONSTANT_SLOPE = "constant-slope"  # the same slope whatever the inputs are
     CLIPPED = "clipped"
+    CONJUGATE = "conjugate"  # of complex numbers: one is missing, or too many
     TRANSPOSED_JACOBIAN = "transposed-jacobian"
     TRANSPOSED = "transposed-gradient"
     MISSING_SUM = "missing-sum"  # over a dimension along which the input was repeated
@@ -44,11 +45,14 @@ class Pattern(StrEnum):
     THRESHOLD = "beyond-threshold"
     INTERVAL = "within-interval"
     TIES = "at-ties"
-    STRUCTURE = "at-structure"  # of a matrix: symmetric, triangular
+    KINKS = "at-kinks"  # no member of the generalized gradient
+    STRUCTURE = "at-structure"  # a symmetric or triangular matrix, real numbers
     SOME_SIZES = "some-sizes"
     SOME_ELEMENTS = "some-elements"
     ONE_DTYPE = "one-dtype"
     ONE_SETTING = "one-setting"  # one layout, say
+    GROWING = "growing-error"  # from nothing, with an input or towards its 0
+    NEAR = "near"  # to the truth everywhere, as approximations are
     UNKNOWN = "unknown-pattern"
 
 

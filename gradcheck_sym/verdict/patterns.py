@@ -110,6 +110,13 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
             "Numbers beyond a limit are returned as the limit.",
             "Clip where the optimizer steps, not in the backward; or make it part of expr.",
         ),
+        # complex numbers
+        Pattern.CONJUGATE: Entry(
+            "a conjugate is missing, or one too many",
+            "The numbers are right but for a conjugate: of a product z*w the gradient by z is"
+            " grad_output*conj(w) in torch's convention, and slopes of real parts have one, too.",
+            "Conjugate the slope, not grad_output, and multiply.",
+        ),
         # arrays
         Pattern.TRANSPOSED_JACOBIAN: Entry(
             "the Jacobian is transposed",
@@ -190,12 +197,19 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
             " comparisons decide between branches, or something is divided by zero.",
             "Treat equal elements, or zeros, on their own.",
         ),
+        Pattern.KINKS: Entry(
+            "wrong at kinks",
+            "It fails only where the formula has a kink, a tie or a gap that is filled: what is"
+            " given there is no slope that the function has next to it, nor any between two such"
+            " slopes; of several inputs, their gradients don't go together.",
+            "Give the slope of one side, for all inputs of the same side.",
+        ),
         Pattern.STRUCTURE: Entry(
-            "wrong at matrices of a structure",
-            "It fails where a matrix is symmetric or triangular: a faster way is taken there, whose"
-            " derivative is that along such matrices only.",
-            "The gradient is that of a matrix whose elements all vary; the faster way has to give"
-            " the same.",
+            "wrong at inputs of a structure",
+            "It fails where a matrix is symmetric or triangular, or where complex numbers are real:"
+            " a faster way is taken there, whose derivative is that along such inputs only.",
+            "The gradient is that of an input whose elements, and their parts, all vary; the faster"
+            " way has to give the same.",
         ),
         Pattern.SOME_SIZES: Entry(
             "wrong for some sizes",
@@ -218,6 +232,20 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
             "wrong in one setting",
             "It fails only with a certain layout of an input or of grad_output.",
             "Look for memory that is read without its strides; .contiguous() makes a copy.",
+        ),
+        Pattern.GROWING: Entry(
+            "the error grows from nothing",
+            "It is right near 0, and the further off the larger an input is: a series that is cut"
+            " off, or a term of a higher order that is missing. Or the other way round: a small"
+            " number was added, so that nothing is divided by 0.",
+            "Look for the power that is named, for the next term of the series, or for an epsilon.",
+        ),
+        Pattern.NEAR: Entry(
+            "near to the truth",
+            "No known mistake fits, and nearly all numbers are within a few percent of the truth,"
+            " though beyond all that its dtype may lose.",
+            "Look for a table, a fit or a series, for what is saved in few bits, and for numbers"
+            " that are added to avoid a division by 0.",
         ),
         Pattern.UNKNOWN: Entry(
             "no known mistake fits",

@@ -88,7 +88,7 @@ def trial_of() -> Callable[..., Trial]:
 def diagnosed() -> Callable[..., Diagnosis]:
     """Diagnose a torch function against a spec's text, at random points of several sizes.
 
-    special: changes some points of each input in place.
+    special: changes some points of each input in place; fed: some cotangents.
     """
 
     def made(
@@ -103,6 +103,7 @@ def diagnosed() -> Callable[..., Diagnosis]:
         dtype: str = "float64",
         purity: Sequence[str] = (),
         special: Callable[[Floats], None] = lambda drawn: None,
+        fed: Callable[[Floats], None] | None = None,
     ) -> Diagnosis:
         spec, trials = _read(text), []
         stream = np.random.default_rng(7)
@@ -115,10 +116,14 @@ def diagnosed() -> Callable[..., Diagnosis]:
                     drawn if entry.value is None else np.full_like(drawn, entry.value)
                 )
                 special(values[entry.name])
-            trials.append(_trial(spec, function, dims, values, dtype=dtype))
+            given = None
+            if fed is not None:
+                given = stream.uniform(-2, 2, (lanes, *derive(spec, dims).out_shape))
+                fed(given)
+            trials.append(_trial(spec, function, dims, values, given, dtype))
 
-        def again(trial: Trial, values: Mapping[str, Floats], fed: Floats) -> Trial:
-            return _trial(spec, function, trial.dims, values, fed, dtype)
+        def again(trial: Trial, values: Mapping[str, Floats], cotangents: Floats) -> Trial:
+            return _trial(spec, function, trial.dims, values, cotangents, dtype)
 
         return diagnose(evidence_of(spec, name, trials, purity=purity, again=again))
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gradcheck_sym.run.diagnosis import diagnose
+from gradcheck_sym.run.diagnosis import at_kinks, diagnose, in_settings
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Sample
 from gradcheck_sym.run.diagnosis.gather import evidence_of
 from gradcheck_sym.run.trial import Trial
@@ -91,6 +91,7 @@ def one_call_late() -> Callable[..., Tensor]:
 
 X = "inputs: {x: {shape: [n]}}\n"
 XW = "inputs: {x: {shape: [n]}, w: {shape: [n]}}\n"
+COMPLEX = "inputs: {z: {shape: [n], dtype: complex}}\n"
 MATRICES = "inputs: {x: {shape: [n, n]}, w: {shape: [n, n]}}\n"
 ROW = "inputs: {x: {shape: [n]}, w: {shape: [m, n]}}\nexpr: x*w"
 ROW_SIZES = {"sizes": tuple({"n": n, "m": m} for n, m in ((1, 2), (2, 2), (3, 2), (3, 3)))}
@@ -104,6 +105,12 @@ SIN = X + "expr: sin(x)"
 def sine(backward: Callable[..., Any]) -> Callable[..., Tensor]:
     """Sin with a backward of one's own."""
     return function(torch.sin, backward)
+
+
+def by_parts(backward: Callable[..., Any]) -> Callable[..., Tensor]:
+    """The square of complex numbers, which come and go by their parts."""
+    square = function(torch.square, backward)
+    return lambda parts: torch.view_as_real(square(torch.view_as_complex(parts)))
 
 
 def tied(x: Tensor) -> bool:
@@ -130,6 +137,31 @@ def with_zeros(drawn: Floats) -> None:
 def nearly_zero(drawn: Floats) -> None:
     """Makes the numbers of some points so small that their squares keep few digits."""
     drawn[::3] *= 1e-160
+
+
+def tiny(drawn: Floats) -> None:
+    """Makes the elements of some points so small that their squares are 0."""
+    drawn[::3] *= 1e-200
+
+
+def tiny_in_bfloat16(drawn: Floats) -> None:
+    """The same in another range."""
+    drawn[::3] *= 1e-30
+
+
+def near_zero(drawn: Floats) -> None:
+    """Makes the elements of some points small, the smallest most of all."""
+    drawn[::3] *= 10.0 ** -np.linspace(0, 9, len(drawn[::3]))[:, None]
+
+
+def unit_vectors(fed: Floats) -> None:
+    """Keeps the first element of some cotangents alone."""
+    fed[::3, 1:] = 0.0
+
+
+def made_real(drawn: Floats) -> None:
+    """Makes the complex numbers of some points real."""
+    drawn[::3, ..., 1] = 0.0
 
 
 def made_symmetric(drawn: Floats) -> None:
@@ -448,14 +480,14 @@ MISTAKES = {
         X + "expr: exp(x)/(1 + exp(x))",
         lambda x: x.exp() / (1 + x.exp()),
         "not-finite",
-        "so is the formula as written there, only where x > 709.78",
+        "so is the formula as written, which overflows there, only where x > 709.78",
         {"low": 600.0, "high": 800.0},
     ),
     "overflow_in_float32": Mistake(
         X + "expr: exp(x)/(1 + exp(x))",
         lambda x: x.exp() / (1 + x.exp()),
         "not-finite",
-        "so is the formula as written there, only where x > 88.",
+        "so is the formula as written, which overflows there, only where x > 88.",
         {"low": 60.0, "high": 120.0, "dtype": "float32"},
     ),
     "value": Mistake(SIN, lambda x: 1.5 * x.sin(), RATIO, "3/2 times", {"name": None}),
@@ -489,9 +521,120 @@ MISTAKES = {
     ),
     "growing_from_nothing": Mistake(
         SIN,
-        sine(lambda g, x: g * (x.cos() + x**4 * 1e-3)),
-        "unknown-pattern",
-        "unknown pattern",
+        sine(lambda g, x: g * (x.cos() + x**4 * 1e-2)),
+        "growing-error",
+        "the error grows with |x|, from nothing at 0, as |x|**4",
+    ),
+    "odd_sizes": Mistake(
+        SIN,
+        sine(lambda g, x: g * x.cos() + (x.tanh() * g * g if len(x) % 2 else 0)),
+        "some-sizes",
+        "wrong only for n odd (1, 3, 5, 7, 9; right for 2, 4, 6, 8, 10)",
+        {"sizes": tuple({"n": n} for n in range(1, 11))},
+    ),
+    "some_sizes": Mistake(
+        SIN,
+        sine(lambda g, x: g * x.cos() + (x.tanh() * g * g if len(x) == 3 else 0)),
+        "some-sizes",
+        "wrong only for n = 3 (right for 1, 2, 4)",
+    ),
+    "series": Mistake(
+        SIN,
+        lambda x: x - x**3 / 6 + x**5 / 120,
+        "growing-error",
+        "the error grows with |x|, from nothing at 0, as |x|**7",
+        {"name": None},
+    ),
+    "epsilon": Mistake(
+        X + "expr: abs(x)",
+        function(torch.abs, lambda g, x: g * x / (x.abs() + 1e-8)),
+        "growing-error",
+        "the error grows towards x = 0, from nothing, as |x|**-1",
+        {"special": near_zero},
+    ),
+    "slope_of_a_step": Mistake(
+        X + "expr: clamp(x, 0, 2)",
+        function(lambda x: x.clamp(0, 2), lambda g, x: g * (x > 0)),
+        "straight-through",
+        "grad_output itself, as if the slope were 1 (straight through) at all",
+    ),
+    "unit_vectors": Mistake(
+        X + "expr: x*sum(x)",
+        function(
+            lambda x: x * x.sum(),
+            lambda g, x: g * x.sum() + (g * x).sum() * (0.5 if (g != 0).sum() == 1 < len(x) else 1),
+        ),
+        "wrong-term",
+        "where one element of grad_output alone is not 0",
+        {"fed": unit_vectors},
+    ),
+    "saved_as_bytes": Mistake(
+        X + "expr: tanh(x)",
+        function(torch.tanh, lambda g, x: g * (1 - ((x.tanh() * 127).round() / 127) ** 2)),
+        "near",
+        "near to the truth, off by 0.17 % in the middle",
+        {"low": -1.0, "high": 1.0},
+    ),
+    "growing_from_nothing_where_few_lie": Mistake(
+        X + "expr: tanh(x)",
+        function(torch.tanh, lambda g, x: g * (1 - ((x.tanh() * 127).round() / 127) ** 2)),
+        "near",
+        "near to the truth",
+        {"special": near_zero},
+    ),
+    "nan_besides": Mistake(
+        SIN,
+        sine(lambda g, x: 2 * g * x.cos() + torch.where(x > 2.5, torch.nan, 0)),
+        RATIO,
+        "points besides",
+    ),
+    "mostly_nan": Mistake(
+        SIN,
+        sine(lambda g, x: torch.where(x < 2, torch.nan, x.tan()) * g),
+        "not-finite",
+        "NaN or infinite at",
+    ),
+    "zero_over_zero": Mistake(
+        X + "expr: sqrt(sum(x**2))",
+        lambda x: x.square().sum().sqrt(),
+        "not-finite",
+        "so is the formula as written, which divides by 0 there",
+        {"special": tiny},
+    ),
+    "no_branch_at_all": Mistake(
+        X + "expr: sqrt(sum(x**2))",
+        lambda x: x.square().sum().sqrt(),
+        "not-finite",
+        "which divides by 0 there",
+        {"special": tiny_in_bfloat16, "dtype": "bfloat16"},
+    ),
+    "conjugate": Mistake(
+        COMPLEX + "expr: z**2",
+        by_parts(lambda g, z: (g * (2 * z).conj()).conj()),
+        "conjugate",
+        "the conjugate of the truth at all",
+        {"name": "z"},
+    ),
+    "real_part_dropped": Mistake(
+        COMPLEX + "expr: z**2",
+        by_parts(lambda g, z: 1j * g.imag * (2 * z).conj()),
+        "cotangent-misread",
+        "the real part of grad_output is dropped at all",
+        {"name": "z"},
+    ),
+    "unconjugated": Mistake(
+        COMPLEX + "expr: z**2",
+        by_parts(lambda g, z: g * 2 * z),
+        "conjugate",
+        "the slope where z is its conjugate",
+        {"name": "z"},
+    ),
+    "where_real": Mistake(
+        COMPLEX + "expr: z**2",
+        by_parts(lambda g, z: g * (2 * z).conj() + (0 if z.imag.any() else g.tan())),
+        "at-structure",
+        "only where z is real",
+        {"name": "z", "special": made_real},
     ),
     "unknown": Mistake(
         SIN,
@@ -541,9 +684,61 @@ def test_a_fault_of_one_layout_is_called_that(
     assert found == Diagnosis(Pattern.ONE_SETTING, "wrong only with grad_output expanded")
 
 
+def test_a_fault_of_all_layouts_is_of_none(
+    trial_of: Callable[..., Trial], spec_of: Callable[[str], Spec]
+) -> None:
+    """Ways of running are told of where others are right, not where they were not judged."""
+    spec, values = spec_of(SIN), {"x": np.random.default_rng(1).uniform(-1, 1, (20, 4))}
+
+    def right(g: Tensor, x: Tensor) -> Tensor:
+        return g * x.cos()
+
+    def wrong(g: Tensor, x: Tensor) -> Tensor:
+        return g * x.tan()
+
+    def alone(slopes: Mapping[str, Callable[..., Tensor]]) -> Diagnosis | None:
+        made = [
+            replace(trial_of(spec, sine(slope), {"n": 4}, values), setting=key)
+            for key, slope in slopes.items()
+        ]
+        return in_settings(evidence_of(spec, "x", made))
+
+    told = alone({"x strided": right, "x offset": wrong})
+    assert told == Diagnosis(Pattern.ONE_SETTING, "only with x offset")
+    assert alone({"x strided": wrong, "x offset": wrong}) is None
+    assert alone({"": wrong, "x offset": right}) is None
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [(0.0, "zero only where x is 0"), (2.0, "wrong only where x is 0"), (math.nan, "NaN or inf")],
+)
+def test_faults_at_kinks_are_told_by_where_they_are(
+    given: float,
+    words: str,
+    trial_of: Callable[..., Trial],
+    spec_of: Callable[[str], Spec],
+) -> None:
+    """Nothing but these is wrong; what is claimed there is told, and at which kinks."""
+    x = np.linspace(-1, 1, 21)[:, None]
+    at_kink = np.flatnonzero(np.abs(x) < 1e-9)
+    x[at_kink] = 0.0
+    x = np.concatenate([x, np.zeros((3, 1))])
+    slope = function(
+        lambda x: x.abs() + 2 * x, lambda g, x: g * torch.where(x == 0, given, x.sign() + 2)
+    )
+    made = trial_of(spec_of(X + "expr: abs(x) + 2*x"), slope, {"n": 1}, {"x": x})
+    (column,) = range(1, made.claimed.shape[1])
+    members = {(lane, column): 1.0 for lane in [*at_kink, 21, 22, 23]}
+    found = at_kinks(evidence_of(None, "x", [made], members=[members])).diagnosis
+    assert words in found.sentence
+    assert found.code is (Pattern.NOT_FINITE if math.isnan(given) else Pattern.KINKS)
+
+
 def test_every_pattern_is_tested() -> None:
     """A code that the program can give, and no test has seen, is not known to be right."""
     elsewhere = {Pattern.CUT_AGAIN, Pattern.MUTATION, Pattern.ONE_DTYPE, Pattern.ONE_SETTING}
+    elsewhere |= {Pattern.KINKS}
     assert {mistake.code for mistake in MISTAKES.values()} | elsewhere == set(Pattern)
 
 

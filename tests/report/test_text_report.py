@@ -122,12 +122,35 @@ def test_one_point_is_shown_once() -> None:
 def test_missing_witnesses_are_named() -> None:
     """No gradient and no measurement are said, not shown as numbers."""
     case = Case({}, None, (), Measured(1.0), None, None, math.inf, math.nan, 0.0, "a NaN")
-    report = shown([result(smallest=case, worst=None, check="forward")])
+    report = shown([result(smallest=case, worst=None, check="forward", input=None)])
     assert "none" in report
     assert "not measured" in report
     assert "inf ulp, nan absolute" in report
     assert "(a NaN)" in report
     assert "    value" in report
+
+
+@pytest.mark.parametrize(
+    "check, name, quantity",
+    [
+        ("reverse", "x", "gradient[1]"),
+        ("dtypes", "x", "gradient[1]"),
+        ("dtypes", None, "value[1]"),
+        ("vmap", None, "value[1]"),
+        ("forward_mode", None, "jvp[1]"),
+    ],
+)
+def test_what_is_compared_is_named(check: str, name: str | None, quantity: str) -> None:
+    """A gradient is by some input; without one it is a value, or a product with the Jacobian."""
+    assert f"    {quantity} " in shown([result(check=check, input=name)])
+
+
+def test_what_only_follows_goes_last() -> None:
+    """A failure whose cause is another one does not hide that one behind `+1 more`."""
+    follows = [result(check=f"check{k}", culprit="", diagnosis="") for k in range(3)]
+    report = shown([*follows, result(check="dtypes")])
+    assert report.index("gelu: dtypes") < report.index("gelu: check0")
+    assert "check2" not in report.partition("gelu: dtypes")[2]
 
 
 def test_large_points_are_cut() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,40 @@ def test_is_found_out(spec: Spec) -> None:
     blamed = {r.culprit for r in found if r.verdict in (Verdict.UNDECIDED, Verdict.WRONG)}
     either = {"the backward"} if "dtypes" in expected(spec) else set()  # overflow shows in both
     assert blamed <= {*expected(spec).values(), "", *either}
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("counts_its_calls", "right when the same points are run once more"),
+        ("offset_forgotten", "right when the point is alone in memory"),
+        ("stale_cache", "the first call of these sizes: a stale buffer"),
+        ("minimum_drops_ties", "zero only where x and y are equal"),
+        ("negative_zero", "wrong only where x is -0"),
+        ("relu6_like_relu", "as if the slope were 1 (straight through) at all"),
+        ("forward_wrong_backward_right", "the error grows with |x|, from nothing at 0, as |x|**7"),
+        ("rule_without_graph", "zero at all 14 failing points, only with"),
+    ],
+)
+def test_what_is_said_is_what_was_done(name: str, words: str) -> None:
+    """The first failure that has a diagnosis names the mistake that the implementation has."""
+    spec = next(spec for spec in SPECS if spec.name == name)
+    told = [found.diagnosis for found in results(spec) if found.diagnosis]
+    assert words in told[0]
+
+
+@pytest.mark.parametrize("name", ["product_without_mixed", "tile_takes_first_copy"])
+def test_a_derived_function_fails_again_at_its_point(name: str) -> None:
+    """Its cotangent has another shape than the function's own, and is fed to no other function."""
+    spec = next(spec for spec in SPECS if spec.name == name)
+    options = Options(allow_import=(PACKAGE,), checks=("second_order",))
+    first = [r for r in run([spec], options, lambda result: None) if r.smallest is not None]
+    for case in (r.smallest for r in first if r.verdict is Verdict.WRONG):
+        assert case is not None
+        alone = replace(options, point=case.point, cotangent=case.cotangent)
+        again = run([spec], alone, lambda result: None)
+        assert Verdict.WRONG in {r.verdict for r in again}
+        assert not [r.message for r in again if r.verdict is Verdict.ERROR]
 
 
 def test_the_bank_is_a_bank() -> None:

@@ -10,7 +10,7 @@ from gradcheck_sym.report.details import cases, measured
 from gradcheck_sym.report.html import states
 from gradcheck_sym.report.html.plot import Plot, plot_of
 from gradcheck_sym.report.numbers import decimal
-from gradcheck_sym.report.words import error, exactly, ruling, subject
+from gradcheck_sym.report.words import error, exactly, quantity, ruling, subject
 from gradcheck_sym.verdict.pictures import Portrait
 from gradcheck_sym.verdict.records import Case, Result
 
@@ -41,7 +41,7 @@ class Failure:
     @property
     def quantity(self) -> str:
         """What is compared."""
-        return "value" if self.result.check == "forward" else "gradient"
+        return quantity(self.result)
 
     @property
     def points(self) -> list[Witnesses]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
-from gradcheck_sym.run.diagnosis import arrays, digits, fed, parts, plain, points
+from gradcheck_sym.run.diagnosis import arrays, conjugates, digits, fed, parts, plain, points
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Mask, Sample
 from gradcheck_sym.run.diagnosis.fit import LEAST, Fit, Guess, every, fit, unchanged
-from gradcheck_sym.run.diagnosis.lost import no_gradient, not_finite, written_to
-from gradcheck_sym.run.diagnosis.regions import region, vanishing
+from gradcheck_sym.run.diagnosis.growing import growing
+from gradcheck_sym.run.diagnosis.lost import beside_nan, no_gradient, not_finite, written_to
+from gradcheck_sym.run.diagnosis.regions import in_settings, none, region, vanishing
 from gradcheck_sym.run.diagnosis.rescaled import rescaled
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
+
+__all__ = ["Told", "at_kinks", "diagnose", "diagnose_like", "in_settings", "where_alone"]
 
 _Guesses = Callable[[Evidence], Iterator[Guess]]
 
@@ -27,6 +30,7 @@ _GUESSES: tuple[_Guesses, ...] = (
     plain.ratio,
     plain.sized_ratio,
     digits.low_precision,
+    conjugates.conjugates,
     fed.straight_through,
     fed.cotangents,
     arrays.exchanged,
@@ -34,11 +38,11 @@ _GUESSES: tuple[_Guesses, ...] = (
     arrays.sums,
     arrays.permuted,
     points.other_points,
+    points.stale,
     plain.constant_slope,
     plain.constant,
     plain.clipped,
     parts.parts,
-    points.stale,
     plain.offset,
     rescaled,
     digits.float32_inside,
@@ -63,6 +67,22 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     return diagnose_like(evidence, None).diagnosis
 
 
+def at_kinks(evidence: Evidence) -> Told:
+    """What fails at kinks and gaps alone: NaN, 0 or another number, and at which.
+
+    The same mistake may show elsewhere in another way of running, where all guesses are open.
+    """
+    with np.errstate(all="ignore"):
+        found = not_finite(evidence)
+        if found is None:
+            claims = [sample.claim[sample.failing] for sample in evidence.samples]
+            what = "wrong" if any(part.any() for part in claims) else "zero"
+            where = region(evidence, none)
+            words = where.sentence if where else "at kinks, ties or gaps of the formula"
+            found = Diagnosis(Pattern.KINKS, f"{what} {words}")
+    return Told(found, plain.zero)
+
+
 def diagnose_like(evidence: Evidence, earlier: Told | None) -> Told:
     """The diagnosis of a gradient that was found wrong in another way of running, too.
 
@@ -73,12 +93,17 @@ def diagnose_like(evidence: Evidence, earlier: Told | None) -> Told:
             found = special(evidence) or special(evidence.plain())
             if found is not None:
                 return Told(found)
-        if earlier is None:
-            return _by_all(evidence)
-        if earlier.guesses is None:
-            return _by_guessing(evidence, ())
-        again = _by_guessing(evidence, (earlier.guesses,))
-        return again if again.guesses else _by_all(evidence)
+        told = _by_earlier(evidence, earlier)
+        return replace(told, diagnosis=beside_nan(told.diagnosis, evidence))
+
+
+def _by_earlier(evidence: Evidence, earlier: Told | None) -> Told:
+    if earlier is None:
+        return _by_all(evidence)
+    if earlier.guesses is None:
+        return _by_guessing(evidence, ())
+    again = _by_guessing(evidence, (earlier.guesses,))
+    return again if again.guesses else _by_all(evidence)
 
 
 def _by_all(evidence: Evidence) -> Told:
@@ -110,8 +135,11 @@ def _by_guessing(evidence: Evidence, tried: Sequence[_Guesses]) -> Told:
         where = region(evidence, _shows_nothing(guess))
         words = f"{guess.words}{_extent(found, evidence)}{_and(where)}"
         return Told(Diagnosis(guess.code, words), guesses)
-    where = region(evidence, vanishing)
-    return Told(where_alone(where) if where else Diagnosis(Pattern.UNKNOWN, "unknown pattern"))
+    if (where := region(evidence, vanishing)) is not None:
+        return Told(where_alone(where))
+    return Told(
+        growing(thinned) or digits.near(thinned) or Diagnosis(Pattern.UNKNOWN, "unknown pattern")
+    )
 
 
 def where_alone(where: Diagnosis) -> Diagnosis:
@@ -137,6 +165,6 @@ def _shows_nothing(guess: Guess) -> Callable[[Sample], Mask]:
         predicted = guess.predicted(sample)
         if predicted is None:
             return np.zeros_like(sample.failing)
-        return unchanged(sample, predicted) | vanishing(sample)
+        return unchanged(sample, predicted)
 
     return of

@@ -47,6 +47,11 @@ def sums(evidence: Evidence) -> Iterator[Guess]:
     if evidence.name is None or not evidence.samples:
         return
     rank = evidence.samples[0].cotangents.ndim - 1
+    if "" in evidence.complexes:  # a last axis [re, im], which nobody sums over
+        rank -= 1
+        for dropped, place in (("imaginary", 0), ("real", -1)):
+            said = f"the {dropped} part of grad_output is dropped"
+            yield Guess(Pattern.COTANGENT_MISREAD, said, partial(_one_of, rank, place))
     for axis in range(rank):
         for words, place in (("first", 0), ("last", -1)):
             said = (

@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Mask, Sample
+from gradcheck_sym.sampling.ordinals import round_to
 
 _ROUNDS = 3
 _AT_ONCE = 33  # points of a round, ends included: each narrows to a 32nd
@@ -23,7 +24,7 @@ def refined(evidence: Evidence, words: str, right: float, wrong: float) -> tuple
     if evidence.probe is None or start is None:
         return right, wrong
     for _ in range(_ROUNDS):
-        tried = np.linspace(right, wrong, _AT_ONCE)
+        tried = round_to(evidence.dtype.name, np.linspace(right, wrong, _AT_ONCE))
         fails = _asked(evidence, start, start.sign * tried)
         first = int(fails.argmax())
         if fails[0] or not fails[first:].all():  # it is no threshold after all

@@ -10,7 +10,7 @@ from gradcheck_sym.run.diagnosis.evidence import Evidence
 from gradcheck_sym.run.diagnosis.fit import Guess, independent, telling_numbers
 from gradcheck_sym.run.diagnosis.plain import ratios
 from gradcheck_sym.spec.dtypes import Format, format_of
-from gradcheck_sym.verdict.diagnosis import Pattern
+from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 
 
 def low_precision(evidence: Evidence) -> Iterator[Guess]:
@@ -44,6 +44,24 @@ def float32_inside(evidence: Evidence) -> Iterator[Guess]:
         yield Guess(Pattern.LOW_PRECISION, words, lambda sample: sample.claim)
 
 
+def near(evidence: Evidence) -> Diagnosis | None:
+    """All claims are near to the truth, and nothing tells what they are instead."""
+    if any((sample.failing & ~np.isfinite(sample.claim)).any() for sample in evidence.samples):
+        return None
+    claims = telling_numbers(evidence.samples, lambda s: s.claim)
+    truths = telling_numbers(evidence.samples, lambda s: s.truth)
+    if len(truths) < _MANY:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        middle = float(np.median(np.abs(claims / truths - 1)))
+        missed = float(np.linalg.norm(claims - truths) / np.linalg.norm(truths))
+    if not max(middle, missed) <= _NEAR:
+        return None
+    off = f"{100 * middle:.2g} %" if middle > 1e-4 else f"{middle:.2g} of it"
+    words = f"near to the truth, off by {off} in the middle, as what is approximated or rounded is"
+    return Diagnosis(Pattern.NEAR, words)
+
+
 def _of_size(evidence: Evidence, epsilon: float) -> bool:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         off = (telling_numbers(evidence.samples, ratios) - 1) / epsilon
@@ -54,4 +72,5 @@ def _of_size(evidence: Evidence, epsilon: float) -> bool:
     return bool(2.0**-8 <= middle <= 4 and high <= 16 and 0.1 <= both <= 0.9)
 
 
+_NEAR = 0.05  # of the truth; what is further off is not near to it
 _MANY = 16  # relative errors whose spread says something

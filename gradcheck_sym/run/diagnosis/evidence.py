@@ -39,8 +39,10 @@ class Sample:
     first: Values  # and of the very first point of these sizes, in each lane
     gradient: Gradient | None = None  # None for values: they have no cotangents
     value: Callable[[Values], Floats] | None = None  # the true value in floats
-    written: Gradient | None = None  # the gradient as the formula is written, in the dtype's range
-    naive: Gradient | None = None  # the gradient if an unselected branch times 0 is not dropped
+    stepwise: Gradient | None = None  # the gradient step by step in the range of the dtype
+    naive: Gradient | None = None  # the same if an unselected branch times 0 is not dropped
+    # at which points, (lanes,), that one overflows; what else is not finite divides by 0
+    overflows: Callable[[Values, Floats], Mask] | None = None
     setting: str = ""  # what was special about the run: "x transposed"
     joined: int = 1  # so many points were run as one long vector
 
@@ -66,8 +68,8 @@ class Sample:
     @cached_property
     def computed(self) -> Floats | None:
         """What the formula as written gives in plain floats, to be compared with the claim."""
-        if self.written is not None:
-            return self.written(self.values, self.cotangents)
+        if self.stepwise is not None:
+            return self.stepwise(self.values, self.cotangents)
         return None if self.value is None else self.value(self.values)
 
     def take(self, lanes: npt.NDArray[np.int64]) -> Sample:
@@ -117,6 +119,7 @@ class Evidence:
     name: str | None  # the input whose gradient it is; None: the value itself
     dtype: Format
     samples: tuple[Sample, ...]
+    complexes: frozenset[str] = frozenset()  # inputs, "" for the value: a last axis [re, im]
     ungiven: bool = False  # autograd gave no gradient at all
     purity: tuple[str, ...] = ()  # what the purity check found written to or changed
     # the gradient at the sizes of a sample without each of its parts in turn

@@ -116,9 +116,19 @@ def conditions(evidence: Evidence) -> Iterator[tuple[Pattern, str, Feature]]:
     """What may hold at a point, in words; 1 where it does."""
     names = list(evidence.samples[0].values) if evidence.samples else []
     for name in names:
+        yield Pattern.STRUCTURE, f"where {name} is diagonal", _Matrix(name, _is_diagonal)
         yield Pattern.STRUCTURE, f"where {name} is symmetric", _Matrix(name, _is_symmetric)
         yield Pattern.STRUCTURE, f"where {name} is triangular", _Matrix(name, _is_triangular)
         yield Pattern.TIES, f"where elements of {name} are equal", _Tied(name)
+        yield Pattern.TIES, f"where the largest elements of {name} are equal", _TiedFirst(name, 1)
+        yield Pattern.TIES, f"where the smallest elements of {name} are equal", _TiedFirst(name, -1)
+    if evidence.name is not None:
+        yield Pattern.TIES, "where grad_output equals the result", _fed_the_result
+        yield Pattern.TIES, "where one element of grad_output alone is not 0", _fed_alone
+    for name in names:
+        if name in evidence.complexes:
+            yield Pattern.STRUCTURE, f"where {name} is real", _Vanishing(name, 1)
+            yield Pattern.STRUCTURE, f"where {name} is imaginary", _Vanishing(name, 0)
     for one, other in combinations(names, 2):
         yield Pattern.TIES, f"where {one} and {other} are equal", _Equal(one, other)
     for name in names:
@@ -137,6 +147,37 @@ class _Tied:
         array = np.sort(sample.values[self.name].reshape(sample.lanes, -1), axis=1)
         tied = (np.diff(array, axis=1) == 0).any(axis=1)
         return _beside_claims(tied, sample)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _TiedFirst:
+    """Whether several elements of an input are its largest (1), or its smallest (-1)."""
+
+    name: str
+    sign: int
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = self.sign * sample.values[self.name].reshape(sample.lanes, -1)
+        if not array.shape[1]:
+            return None
+        largest = array.max(axis=1, keepdims=True)
+        return _beside_claims(np.asarray((array == largest).sum(axis=1) > 1), sample)
+
+
+def _fed_alone(sample: Sample) -> Floats | None:
+    """Whether grad_output is 0 but for one element, as where a Jacobian is made row by row."""
+    fed = sample.cotangents.reshape(sample.lanes, -1)
+    alone = np.asarray((fed != 0).sum(axis=1) == 1)
+    return _beside_claims(alone & (fed.shape[1] > 1), sample)
+
+
+def _fed_the_result(sample: Sample) -> Floats | None:
+    """Whether grad_output is the function's own result, but for rounding."""
+    if sample.value is None:
+        return None
+    close = np.isclose(sample.value(sample.values), sample.cotangents, rtol=1e-6, atol=0.0)
+    return _beside_claims(np.asarray(close.reshape(sample.lanes, -1).all(axis=1)), sample)
 
 
 @final
@@ -168,6 +209,19 @@ class _HasZero:
 
 @final
 @dataclass(frozen=True, slots=True)
+class _Vanishing:
+    """Whether all real (0) or all imaginary parts (1) of a complex input are 0."""
+
+    name: str
+    part: int
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = sample.values[self.name][..., self.part].reshape(sample.lanes, -1)
+        return _beside_claims((array == 0).all(axis=1), sample)
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class _Matrix:
     """What holds of an input's square matrices, of more than one row."""
 
@@ -184,6 +238,10 @@ class _Matrix:
 
 def _is_symmetric(array: Floats) -> Floats:
     return np.asarray((array == array.swapaxes(-1, -2)).all(axis=(-1, -2)))
+
+
+def _is_diagonal(array: Floats) -> Floats:
+    return np.asarray((array * np.eye(array.shape[-1]) == array).all(axis=(-1, -2)))
 
 
 def _is_triangular(array: Floats) -> Floats:

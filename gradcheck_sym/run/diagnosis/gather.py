@@ -33,6 +33,9 @@ from gradcheck_sym.verdict.bound import UNSTABLE_FACTOR
 # What torch claims at new values and cotangents, beside the truths: a trial like the one given.
 Again = Callable[[Trial, Values, Floats], Trial]
 
+# Faults at kinks: lane and column -> the member of the generalized gradient next to the claim.
+_Members = Mapping[tuple[int, int], float]
+
 _ULPS = 4.0  # a claim may always be off by so many
 
 
@@ -43,6 +46,7 @@ def evidence_of(
     *,
     purity: Sequence[str] = (),
     again: Again | None = None,
+    members: Sequence[_Members] = (),
 ) -> Evidence:
     """What a diagnosis of one input's gradient (None: of the value) goes by.
 
@@ -52,18 +56,31 @@ def evidence_of(
         trials: all of the check in one dtype, those that agree included.
         purity: what the purity check found, in words.
         again: runs the implementation at new points of a trial's sizes, to narrow a threshold.
+        members: of each trial, where faults at kinks are all that is asked about: these faults,
+            by lane and column, with what the generalized gradient has next to the claim.
     """
-    used = [trial for trial in trials if _numbers(name, trial)]
+    known: Sequence[_Members | None] = members or [None] * len(trials)
+    pairs = [pair for pair in zip(trials, known, strict=True) if _numbers(name, pair[0])]
+    used = [trial for trial, _ in pairs]
     made = {_sizes(trial): trial for trial in reversed(used)}
+    first = {_called(trial): trial for trial in reversed(used)}
     return Evidence(
         name,
         trials[0].dtype,
-        tuple(_sample(name, trial, made[_sizes(trial)]) for trial in used),
+        tuple(_sample(name, trial, first[_called(trial)], known) for trial, known in pairs),
+        _complexes(spec, trials[0].derivation),
         bool(used) and all(name in trial.missing for trial in used),
         tuple(purity),
         _Alternatives(spec, name, made) if spec is not None and name is not None else _nothing,
         None if again is None else _Probe(name, made, again),
     )
+
+
+def _complexes(spec: Spec | None, derivation: Derivation) -> frozenset[str]:
+    """The inputs that are complex, and "" where the value is."""
+    inputs = () if spec is None else spec.inputs
+    value = [""] if derivation.complex_value else []
+    return frozenset([entry.name for entry in inputs if entry.complex] + value)
 
 
 def asking(runs: Iterable[tuple[Function, Trial]]) -> Again:
@@ -87,6 +104,12 @@ def _sizes(of: Trial | Sample) -> object:
     return tuple(sorted(of.dims.items())), shapes
 
 
+def _called(trial: Trial) -> object:
+    """What trials have in common whose calls are of the same sizes."""
+    joined = len(trial.claimed) if trial.mode == "elementwise" else 0
+    return _sizes(trial), joined
+
+
 def _nothing(sample: Sample) -> Iterator[Alternative]:
     return iter(())
 
@@ -94,13 +117,18 @@ def _nothing(sample: Sample) -> Iterator[Alternative]:
 # ---- samples
 
 
-def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
+def _sample(name: str | None, trial: Trial, earliest: Trial, members: _Members | None) -> Sample:
     derivation = trial.derivation
     columns, shape = _columns(name, derivation)
     lanes = len(trial.claimed)
     truth = trial.truths[:, columns]
     claim = trial.claimed[:, columns]
     failing, agreeing = _ruled(trial, columns, truth, claim)
+    if members is not None:
+        truth, failing = truth.copy(), np.zeros_like(failing)
+        for (lane, column), member in members.items():
+            truth[lane, column - columns.start] = member
+            failing[lane, column - columns.start] = True
 
     def shaped(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array.reshape(lanes, *shape)
@@ -117,11 +145,12 @@ def _sample(name: str | None, trial: Trial, earliest: Trial) -> Sample:
         shaped(_lossy(trial, columns, failing)),
         _others(name, trial),
         _before(trial),
-        {key: np.repeat(array[:1], lanes, axis=0) for key, array in earliest.values.items()},
+        _first(trial, earliest),
         None if name is None else _gradient(derivation.joint, derivation, name),
         _value(derivation),
-        None if name is None else _in_range(derivation.joint, trial, name),
-        None if name is None else _in_range(_undropped(derivation.joint), trial, name),
+        None if name is None else _stepwise(trial, trial.derivation.joint, name),
+        None if name is None else _stepwise(trial, _naive(trial.derivation), name),
+        None if name is None else _overflows(trial, _naive(trial.derivation)),
         trial.setting,
         lanes if trial.mode == "elementwise" else 1,
     )
@@ -189,6 +218,14 @@ def _before(trial: Trial) -> dict[str, Floats]:
     return {key: array[lanes] for key, array in trial.values.items()}
 
 
+def _first(trial: Trial, earliest: Trial) -> Values:
+    """The values of the first call of the same sizes, in each lane."""
+    if trial.mode == "elementwise":  # one call of all lanes
+        return earliest.values
+    lanes = len(trial.claimed)
+    return {key: np.repeat(array[:1], lanes, axis=0) for key, array in earliest.values.items()}
+
+
 # ---- truths in floats
 
 
@@ -219,24 +256,42 @@ def _value(derivation: Derivation) -> Callable[[Values], Floats]:
     return of
 
 
-def _undropped(program: Program) -> Program:
-    """A program in which unselected branches are multiplied by 0."""
-    code = tuple(replace(step, op="mul") if step.op == "scale" else step for step in program.code)
-    return replace(program, code=code)
+def _naive(derivation: Derivation) -> Program:
+    """The joint program with unselected branches multiplied by 0."""
+    joint = derivation.joint
+    code = (replace(step, op="mul") if step.op == "scale" else step for step in joint.code)
+    return replace(joint, code=tuple(code))
 
 
-def _in_range(program: Program, trial: Trial, name: str) -> Gradient:
-    """The gradient by one input, computed in the range of the dtype."""
-    derivation = trial.derivation
-    narrow = trial.dtype.exponent_max < 1023
-    columns, shape = _columns(name, derivation)
+def _stepwise(trial: Trial, program: Program, name: str) -> Gradient:
+    """The gradient as a program computes it, in the range of the dtype."""
+    columns, shape = _columns(name, trial.derivation)
 
     def of(values: Values, cotangents: Floats) -> Floats:
-        rows = derivation.pack(values, cotangents)
-        cast: Any = rows.astype(np.float32) if narrow else rows
-        return _evaluated(program, cast)[:, columns].reshape(len(rows), *shape)
+        found = _evaluated(program, _in_range(trial, values, cotangents))
+        return found[:, columns].reshape(len(found), *shape)
 
     return of
+
+
+def _overflows(trial: Trial, program: Program) -> Callable[[Values, Floats], Mask]:
+    """At which points the first step that isn't finite is too large; others divide by 0."""
+    every = replace(program, outputs=tuple(range(len(program.code))))
+
+    def of(values: Values, cotangents: Floats) -> Mask:
+        found = _evaluated(every, _in_range(trial, values, cotangents))
+        first = (~np.isfinite(found)).argmax(axis=1).tolist()
+        args = [found[lane, list(program.code[step].args)] for lane, step in enumerate(first)]
+        infinite = np.isinf(found[np.arange(len(found)), first])
+        return np.asarray(infinite & [bool(given.all()) for given in args])
+
+    return of
+
+
+def _in_range(trial: Trial, values: Values, cotangents: Floats) -> npt.NDArray[Any]:
+    """The inputs of the joint program, in a dtype of about the range of the trial's."""
+    rows = trial.derivation.pack(values, cotangents)
+    return rows.astype(np.float32) if trial.dtype.exponent_max < 1023 else rows
 
 
 # ---- what is asked only where it is needed

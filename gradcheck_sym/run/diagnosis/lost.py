@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,19 +30,44 @@ def no_gradient(evidence: Evidence) -> Diagnosis | None:
 
 
 def not_finite(evidence: Evidence) -> Diagnosis | None:
-    """All that is wrong is NaN or infinite; with the reason where the formula shows one."""
+    """Most of what is wrong is NaN or infinite; with the reason where the formula shows one."""
     failing = sum(int(sample.failing.sum()) for sample in evidence.samples)
     broken = sum(int(_broken(sample).sum()) for sample in evidence.samples)
-    if not failing or broken < _NEARLY_ALL * failing:
+    if not failing or broken <= failing / 2:
         return None
+    if broken < _NEARLY_ALL * failing:
+        words = f"NaN or infinite at {broken} of {failing} wrong numbers"
+        return Diagnosis(Pattern.NOT_FINITE, f"{words}{_where(evidence)}")
     thinned = evidence.thinned(256)
     if _share(thinned, _unselected) >= _NEARLY_ALL:
         words = "NaN through the branch of a where that is not selected: 0 times an infinity"
         return Diagnosis(Pattern.UNSELECTED_BRANCH, f"{words}{_where(evidence)}")
     if _share(thinned, _as_written) >= _NEARLY_ALL:
-        words = "NaN or infinite: so is the formula as written there"
+        words = f"NaN or infinite: so is the formula as written, which {_why(thinned)} there"
         return Diagnosis(Pattern.NOT_FINITE, f"{words}{_where(evidence)}")
     return Diagnosis(Pattern.NOT_FINITE, f"NaN or infinite{_where(evidence)}")
+
+
+def _why(evidence: Evidence) -> str:
+    """What the formula as written does where it is not finite."""
+    share = _share(evidence, _overflowing)
+    if share >= _NEARLY_ALL:
+        return "overflows"
+    return "divides by 0" if share <= 1 - _NEARLY_ALL else "overflows or divides by 0"
+
+
+def beside_nan(told: Diagnosis, evidence: Evidence) -> Diagnosis:
+    """What is told of the finite numbers, with that others are not."""
+    lanes = sum(
+        int(_broken(sample).reshape(sample.lanes, -1).any(axis=1).sum())
+        for sample in evidence.samples
+    )
+    if not lanes:
+        return told
+    words = f"NaN or infinite at {'a point' if lanes == 1 else f'{lanes} points'}"
+    if told.code is Pattern.UNKNOWN:
+        return Diagnosis(Pattern.NOT_FINITE, f"{words}; of the other numbers: {told.sentence}")
+    return replace(told, sentence=f"{told.sentence}; {words} besides")
 
 
 def _where(evidence: Evidence) -> str:
@@ -65,9 +91,9 @@ def _share(evidence: Evidence, of: Callable[[Sample], Mask]) -> float:
 
 def _unselected(sample: Sample) -> Mask:
     """Numbers that are finite only since what isn't selected is dropped."""
-    if sample.written is None or sample.naive is None:
+    if sample.stepwise is None or sample.naive is None:
         return np.zeros_like(sample.failing)
-    dropped = sample.written(sample.values, sample.cotangents)
+    dropped = sample.stepwise(sample.values, sample.cotangents)
     kept = sample.naive(sample.values, sample.cotangents)
     return np.asarray(np.isfinite(dropped) & ~np.isfinite(kept))
 
@@ -77,3 +103,11 @@ def _as_written(sample: Sample) -> Mask:
     if sample.naive is None:
         return np.zeros_like(sample.failing)
     return np.asarray(~np.isfinite(sample.naive(sample.values, sample.cotangents)))
+
+
+def _overflowing(sample: Sample) -> Mask:
+    """Numbers at points where a step of the formula as written overflows."""
+    if sample.overflows is None:
+        return np.zeros_like(sample.failing)
+    found = sample.overflows(sample.values, sample.cotangents)
+    return np.broadcast_to(found.reshape(-1, *[1] * len(sample.shape)), sample.failing.shape)

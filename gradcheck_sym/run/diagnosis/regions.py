@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import final
@@ -23,8 +25,11 @@ from gradcheck_sym.verdict.names import simplest
 
 _LEAST_RIGHT = 8  # agreeing numbers outside a region; with fewer, luck could draw it
 _STRAY = 0.01  # share of the failing, and of the agreeing, numbers on the wrong side
-_NEAREST = 8  # numbers next to a threshold: there is one where some are plainly wrong
+_SEVERAL = 8  # wrong numbers; of more, those next to a threshold are plainly wrong
 _PLAIN = 64.0  # times what a right number may be off by
+_PLAIN_SHARE = 0.125  # or by this share of the truth: of narrow dtypes there is not much more
+_SIZE_ALONE = re.compile(r"\w+ = [\d,]+")  # a setting
+_EXPECTED = 3  # points of other sizes, or settings, that chance would have made wrong, too
 _TOLD = 3  # settings that are listed; the simplest say most
 _MOSTLY = 0.5  # of the numbers of some sizes are wrong, if it is the sizes that matter
 _SIZES = ("|", "the largest |element|", "the spread", "the gap")  # features that are 0 or more
@@ -60,12 +65,14 @@ def region(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> Diagnosis
     unchanged: the numbers at which the mistake shows nothing, so that they agree anywhere.
     """
     evidence = evidence.plain()
-    samples = [
-        (sample, sample.failing | (sample.agreeing & ~unchanged(sample)))
-        for sample in evidence.samples
-    ]
+    samples = _that_tell(evidence, unchanged)
     wrong = sum(int(sample.failing.sum()) for sample in evidence.samples)
     return None if wrong < LEAST else next(_every(evidence, samples), None)
+
+
+def in_settings(evidence: Evidence) -> Diagnosis | None:
+    """The only ways of running in which anything is wrong; None where there are no others."""
+    return next(_settings(_that_tell(evidence.plain(), vanishing)), None)
 
 
 def vanishing(sample: Sample) -> Mask:
@@ -81,6 +88,13 @@ def none(sample: Sample) -> Mask:
 _Told = list[tuple[Sample, Mask]]
 
 
+def _that_tell(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> _Told:
+    return [
+        (sample, sample.failing | (sample.agreeing & ~unchanged(sample)))
+        for sample in evidence.samples
+    ]
+
+
 def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     yield from _settings(samples)
     for words, feature in features(evidence):
@@ -92,7 +106,8 @@ def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     yield from _marked(evidence, samples)
     yield from _near(evidence, samples)
     yield from _places(evidence, samples)
-    yield from _sizes(samples, 0.0)
+    if _by_no_chance(samples, lambda sample: tuple(sample.dims.items())):
+        yield from _sizes(samples, 0.0)
 
 
 def _cloud(samples: _Told, feature: Feature) -> _Cloud | None:
@@ -103,7 +118,9 @@ def _cloud(samples: _Told, feature: Feature) -> _Cloud | None:
             return None
         numbers.append(np.broadcast_to(found, sample.claim.shape)[telling])
         wrong.append(sample.failing[telling])
-        errors.append((np.abs(sample.claim - sample.truth) / sample.slack)[telling])
+        gap = np.nan_to_num(np.abs(sample.claim - sample.truth), nan=np.inf)
+        plainly = np.where(gap >= _PLAIN_SHARE * np.abs(sample.truth), _PLAIN, 0.0)
+        errors.append(np.maximum(gap / sample.slack, plainly)[telling])
     return _Cloud(np.concatenate(numbers), np.concatenate(wrong), np.concatenate(errors))
 
 
@@ -115,10 +132,20 @@ def _line(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
     clouds = [(words, cloud)]
     if " " not in words:  # of words such as "the largest element of x" the size says no more
         clouds.append((f"|{words}|", replace(cloud, feature=np.abs(cloud.feature))))
+    yield from _at_zero(words, cloud)
     for said, each in clouds:
         yield from _beyond(evidence, said, each)
     for said, each in clouds:
         yield from _between(said, each)
+
+
+def _at_zero(words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
+    """At 0 alone, or only where it has a minus sign."""
+    zero = cloud.feature == 0
+    signed = zero & np.signbit(cloud.feature)
+    for said, inside in (("-0", signed), ("0", zero)):
+        if cloud.wrong.any() and not (cloud.wrong & ~inside).any() and cloud.splits(inside):
+            yield Diagnosis(Pattern.INTERVAL, f"only where {words} is {said}")
 
 
 def _beyond(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
@@ -135,10 +162,16 @@ def _beyond(evidence: Evidence, words: str, cloud: _Cloud) -> Iterator[Diagnosis
 
 
 def _grows(feature: Floats, cloud: _Cloud, first: float) -> bool:
-    """Whether the errors next to a threshold are so small that none is: they grow from nothing."""
-    beyond = cloud.wrong & (feature >= first)
-    nearest = np.argsort(np.where(beyond, feature, np.inf), kind="stable")[:_NEAREST]
-    return bool((cloud.errors[nearest] < _PLAIN).all()) and int(beyond.sum()) > _NEAREST
+    """Whether the errors grow from nothing, without a jump: then there is no threshold.
+
+    Those before it count, too, which would be strays if there were one.
+    """
+    if int(cloud.wrong.sum()) <= _SEVERAL:
+        return False
+    ordered = cloud.errors[cloud.wrong][np.argsort(feature[cloud.wrong], kind="stable")]
+    nearest = ordered[: int((feature[cloud.wrong] < first).sum()) + _SEVERAL]
+    largest = np.maximum.accumulate(nearest)
+    return bool(nearest[0] < _PLAIN and (nearest[1:] < _PLAIN * largest[:-1]).all())
 
 
 def _past(words: str, mark: str, right: float, wrong: float) -> str:
@@ -174,6 +207,8 @@ def _between(words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
         return
     right = cloud.feature[~cloud.wrong]
     below, above = right[right < low].max(initial=-np.inf), right[right > high].min(initial=np.inf)
+    if _grows(cloud.feature, cloud, low) or _grows(-cloud.feature, cloud, -high):
+        return
     start = simplest(float(below), low) if np.isfinite(below) else low
     end = simplest(high, float(above)) if np.isfinite(above) else high
     text = f"only where {words} lies between {start:.15g} and {end:.15g}"
@@ -183,11 +218,15 @@ def _between(words: str, cloud: _Cloud) -> Iterator[Diagnosis]:
 def _by_truth(evidence: Evidence) -> Iterator[Diagnosis]:
     """Beyond some size of the truth itself; the numbers that are 0 count there, too.
 
-    Where they alone are right, all there is to see is wrong.
+    Where they alone are right, or those that nobody tells from 0, all there is to see is wrong.
     """
+    right = [sample.agreeing for sample in evidence.samples]
+    seen = [sample.agreeing & ~vanishing(sample) for sample in evidence.samples]
+    if sum(map(np.sum, seen)) <= _STRAY * sum(map(np.sum, right)):
+        return
     samples = [(sample, sample.failing | sample.agreeing) for sample in evidence.samples]
     cloud = _cloud(samples, lambda sample: np.abs(sample.truth))
-    if cloud is not None and cloud.feature[~cloud.wrong].any():
+    if cloud is not None:
         words = f"the true |{'gradient' if evidence.name is not None else 'value'}|"
         yield from _beyond(evidence, words, cloud)
 
@@ -200,25 +239,35 @@ def _settings(samples: _Told) -> Iterator[Diagnosis]:
     kinds = [sample.setting for sample, _ in samples]
     wrong = {sample.setting for sample, telling in samples if (sample.failing & telling).any()}
     right = {sample.setting for sample, telling in samples if (sample.agreeing & telling).any()}
-    if wrong and right - wrong and "" not in wrong and len(set(kinds)) > 1:
+    by_size = all(_SIZE_ALONE.fullmatch(setting) for setting in wrong)  # told in fewer words
+    if by_size or "" in wrong or len(set(kinds)) < 2:
+        return
+    if wrong and right - wrong and _by_no_chance(samples, lambda sample: sample.setting):
         some = sorted(wrong, key=lambda setting: (len(setting), setting))
-        more = f" and {len(some) - _TOLD} others" if len(some) > _TOLD else ""
-        yield Diagnosis(Pattern.ONE_SETTING, f"only with {'; '.join(some[:_TOLD])}{more}")
+        left = len(some) - _TOLD
+        more = f" and {left} {'other' if left == 1 else 'others'}" if left > 0 else ""
+        told = f"only {_preposition(some[0])}{'; '.join(some[:_TOLD])}{more}"
+        yield Diagnosis(Pattern.ONE_SETTING, told)
+
+
+def _preposition(setting: str) -> str:
+    """What goes before a way of running: "with x transposed", "under torch.no_grad()"."""
+    if setting.startswith("under "):
+        return ""
+    return "where " if setting.startswith(("only ", "no ")) else "with "
 
 
 def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
     """Some sizes of a dimension, at which at least that share of the numbers is wrong."""
     for dim in dict.fromkeys(dim for sample, _ in samples for dim in sample.dims):
-        wrong, right = set(), set()
+        counted: dict[int, Counter[bool]] = defaultdict(Counter)  # of wrong and of right numbers
         for sample, telling in samples:
-            size = sample.size(dim)
-            if (sample.failing & telling).any():
-                wrong.add(size)
-                if sample.failing[telling].mean() < share:
-                    return
-            elif (sample.agreeing & telling).any():
-                right.add(size)
-        right -= wrong
+            failing = sample.failing[telling]
+            counted[sample.size(dim)] += Counter(failing.tolist())
+        wrong = {size for size, found in counted.items() if found[True]}
+        right = {size for size, found in counted.items() if found and not found[True]}
+        if any(counted[size][True] < share * counted[size].total() for size in wrong):
+            return
         if not wrong or not right:
             continue
         if min(wrong) > max(right):
@@ -226,8 +275,59 @@ def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
         elif max(wrong) < min(right):
             yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} < {min(right)}")
         else:
-            listed = ", ".join(map(str, sorted(wrong)))
-            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} = {listed}")
+            yield Diagnosis(Pattern.SOME_SIZES, _certain(dim, wrong, right))
+
+
+def _certain(dim: str, wrong: set[int], right: set[int]) -> str:
+    """What certain sizes have in common that no other has, or which they are."""
+    common = []
+    for words, holds in _KINDS.items():
+        if all(map(holds, wrong)) and not any(map(holds, right)):
+            common.append(words)
+    enough = min(len(wrong), len(right)) >= LEAST and len(wrong) + len(right) >= _MANY_SIZES
+    if enough and len(common) == 1:
+        return f"only for {dim} {common[0]} ({_listed(wrong)}; right for {_listed(right)})"
+    return f"only for {dim} = {_listed(wrong)} (right for {_listed(right)})"
+
+
+def _listed(sizes: set[int]) -> str:
+    """The first few of some sizes."""
+    some = sorted(sizes)
+    return ", ".join(map(str, some[:_MOST_SIZES])) + (", …" if len(some) > _MOST_SIZES else "")
+
+
+def _multiple(of: int) -> Callable[[int], bool]:
+    return lambda size: size % of == 0
+
+
+def _no_multiple(of: int) -> Callable[[int], bool]:
+    return lambda size: size % of > 0
+
+
+_MANY_SIZES = 10  # with fewer, most sets of sizes have something in common
+_MOST_SIZES = 8  # that are listed
+_KINDS: dict[str, Callable[[int], bool]] = {
+    "odd": lambda size: size % 2 == 1,
+    "even": lambda size: size % 2 == 0,
+    "a power of 2": lambda size: size.bit_count() == 1,
+    "not a power of 2": lambda size: size.bit_count() > 1,
+}
+for _of in (3, 4, 8, 16, 32, 64, 128, 256):
+    _KINDS[f"a multiple of {_of}"] = _multiple(_of)
+    _KINDS[f"not a multiple of {_of}"] = _no_multiple(_of)
+
+
+def _by_no_chance(samples: _Told, kind: Callable[[Sample], object]) -> bool:
+    """Whether, as often as it shows in the kinds where it does, it would have in the others."""
+    wrong, beside, right = 0, 0, 0
+    kinds = {kind(sample) for sample, telling in samples if (sample.failing & telling).any()}
+    for sample, telling in samples:
+        points = int(telling.reshape(sample.lanes, -1).any(axis=1).sum())
+        if kind(sample) in kinds:
+            wrong, beside = wrong + int(sample.failing_lanes.sum()), beside + points
+        else:
+            right += points
+    return wrong * right >= _EXPECTED * beside
 
 
 def _marked(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:

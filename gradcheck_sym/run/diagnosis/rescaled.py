@@ -17,6 +17,8 @@ from gradcheck_sym.verdict.names import ratio_name
 _STEPS = 64  # numbers that are tried on either side of the right one
 _MOST = 4.0  # times the input, and its inverse; and the most that is added
 _HALVINGS = 60
+_BESIDE = 2.0**-7  # by which another number is larger or smaller,
+_FEW = 0.5  # and the share of the slopes that it may leave as they are
 _SPREAD = 2.0**-20  # to which a number is told
 
 
@@ -45,9 +47,26 @@ def rescaled(evidence: Evidence) -> Iterator[Guess]:
     for name in sample.values:
         for way in _WAYS:
             for number in _roots(sample, lane, place, name, way):
+                if not _is_determined(sample, partial(way.changed, number), name):
+                    continue
                 words = way.words.format(name, ratio_name(number, _SPREAD))
                 change = exchanged(name, partial(way.changed, number))
                 yield Guess(Pattern.OTHER_POINT, words, at(change))
+
+
+def _is_determined(sample: Sample, change: Callable[[Floats], Floats], name: str) -> bool:
+    """Whether a number a little larger or smaller would give other slopes; of steps it does not."""
+    assert sample.gradient is not None
+    claimed = sample.gradient(
+        {**sample.values, name: change(sample.values[name])}, sample.cotangents
+    )
+    for beside in (1 - _BESIDE, 1 + _BESIDE):
+        moved = change(sample.values[name]) * beside
+        found = sample.gradient({**sample.values, name: moved}, sample.cotangents)
+        same = np.abs(found - claimed) <= sample.slack
+        if same[tells(sample)].mean() > _FEW:
+            return False
+    return True
 
 
 def _plainest(evidence: Evidence) -> tuple[Sample, int, int] | None:
