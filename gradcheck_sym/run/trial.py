@@ -284,10 +284,10 @@ class Trial:
 
         As far as both are certain without care, and tiny inputs have no part in it.
         """
-        tiny = (self.rows != 0) & (np.abs(self.rows) < self.dtype.tiny)
-        known = np.isfinite(self.truths).all(axis=1) & ~tiny.any(axis=1)
+        tiny = self.derivation.tiny(self.rows, self.dtype)
+        known = np.asarray(np.isfinite(self.truths).all(axis=1) & ~tiny.any(axis=1))
         known[list(self.problems)] = False
-        chosen = np.asarray([lane for lane in lanes if known[lane]], dtype=np.int64)
+        chosen = np.asarray(lanes, dtype=np.int64)[known[lanes]]
         chosen = chosen[self.derivation.overflowing(self.rows[chosen], self.dtype)]
         if not chosen.size:
             return []

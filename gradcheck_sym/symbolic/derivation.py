@@ -327,9 +327,14 @@ class Derivation:
 
     def without_tiny(self, row: Floats, dtype: Format) -> Floats | None:
         """A point with numbers from 1/2 to 1 in place of tiny inputs; None where it has none."""
-        tiny = (row != 0) & (np.abs(row) < dtype.tiny)
-        tiny[len(self.forward.inputs) :] = False  # what is fed
+        tiny = self.tiny(row, dtype)
         return np.where(tiny, ordinary(row) / 2, row) if tiny.any() else None
+
+    def tiny(self, rows: Floats, dtype: Format) -> npt.NDArray[np.bool_]:
+        """Which numbers of one point or many, (…, inputs), are tiny inputs, and nothing fed."""
+        found = (rows != 0) & (np.abs(rows) < dtype.tiny)
+        found[..., len(self.forward.inputs) :] = False
+        return np.asarray(found)
 
     def _met(
         self, inputs: Sequence[float], directions: Sequence[Sequence[float]]

@@ -7,7 +7,7 @@ left to `balls.Kernel`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
@@ -85,8 +85,7 @@ class Vectors:
         """
         numbers = _rounding_as(dtype, carrier, dtype.smallest_subnormal)
         found = np.empty((len(values), len(self.program.outputs)))
-        for start in range(0, len(values), self._lanes):
-            lanes = slice(start, start + self._lanes)
+        for lanes in self._parts(len(values)):
             with np.errstate(all="ignore"):
                 for column, output in enumerate(self.outputs(values[lanes], numbers)):
                     found[lanes, column] = output.spread[0]
@@ -100,8 +99,7 @@ class Vectors:
         """
         numbers = _rounding_as(dtype, carrier, dtype.underflow)
         found = np.zeros(len(values), dtype=np.bool_)
-        for start in range(0, len(values), self._lanes):
-            lanes = slice(start, start + self._lanes)
+        for lanes in self._parts(len(values)):
             first = _FirstOverflow(self._always, dtype.max, len(values[lanes]))
             with np.errstate(all="ignore"):
                 self.outputs(values[lanes], numbers, first.met)
@@ -118,13 +116,16 @@ class Vectors:
     def _carried(self, values: Floats, numbers: Numbers) -> Enclosure:
         shape = (len(values), len(self.program.outputs))
         parts = Enclosure(*(np.empty(shape, order="F") for _ in range(3)))
-        for start in range(0, len(values), self._lanes):
-            lanes = slice(start, start + self._lanes)
+        for lanes in self._parts(len(values)):
             with np.errstate(all="ignore"):
                 for column, found in enumerate(self.outputs(values[lanes], numbers)):
                     for every, own in zip(parts, _settled(found, numbers), strict=True):
                         every[lanes, column] = own
         return parts
+
+    def _parts(self, lanes: int) -> Iterator[slice]:
+        """The lanes that are carried together, part after part."""
+        return (slice(start, start + self._lanes) for start in range(0, lanes, self._lanes))
 
     def outputs(
         self,

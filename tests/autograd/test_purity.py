@@ -517,28 +517,22 @@ class Gram(torch.autograd.Function):
         return (2 * grad @ a, None) if ctx.same else (grad @ b, grad.T @ a)
 
 
-class Begins(torch.autograd.Function):
-    """Tells one tensor from two by where they begin; right for one tensor."""
-
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
-        ctx.save_for_backward(a, b)
-        ctx.told = a.data_ptr() == b.data_ptr()
-        return torch.outer(a, b)
+class Begins(Gram):
+    """The same in full: right for one tensor."""
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         a, b = ctx.saved_tensors
-        return ((grad + grad.T) @ a, None) if ctx.told else (grad @ b, grad.T @ a)
+        return ((grad + grad.T) @ a, None) if ctx.same else (grad @ b, grad.T @ a)
 
 
-class BeginsAlike(Begins):
+class BeginsAlike(Gram):
     """So, but each has its own gradient: wrong for different views alone."""
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         a, b = ctx.saved_tensors
-        return (grad @ a, grad.T @ a) if ctx.told else (grad @ b, grad.T @ a)
+        return (grad @ a, grad.T @ a) if ctx.same else (grad @ b, grad.T @ a)
 
 
 def cosines(a: Tensor, b: Tensor) -> Tensor:

@@ -72,11 +72,14 @@ def _every_number(function: Function) -> Iterator[Evidence]:
     every = every_point(function.space)
     if every is None or not every.lanes:
         return
+    if function.together == "elementwise":
+        yield Evidence(function, function.trial(every, "elementwise"))
+        return
     together = replace(function, together="elementwise")
     if together.trial(every.take(range(min(_FEW, every.lanes))), "elementwise").mode == "each":
         return
     trial = together.trial(every, "elementwise")
-    alone = None if function.together == "elementwise" else wrong_alone(together, trial)
+    alone = wrong_alone(together, trial)
     if alone is None:
         yield Evidence(together, trial)
     elif function.is_wrong(alone):

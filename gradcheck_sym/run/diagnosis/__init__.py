@@ -89,8 +89,9 @@ def diagnose_like(evidence: Evidence, earlier: Told | None) -> Told:
     What fitted there is tried first, and where nothing fitted, nothing is tried.
     """
     with np.errstate(all="ignore"):
+        plain_alone = evidence.plain()
         for special in (written_to, no_gradient, not_finite):
-            found = special(evidence) or special(evidence.plain())
+            found = special(evidence) or special(plain_alone)
             if found is not None:
                 return Told(found)
         told = _by_earlier(evidence, earlier)

@@ -133,6 +133,7 @@ def _sample(name: str | None, trial: Trial, earliest: Trial, members: _Members |
     def shaped(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array.reshape(lanes, *shape)
 
+    naive, narrow = _naive(derivation.joint), trial.dtype.exponent_max < 1023
     found = Sample(
         trial.dims,
         trial.values,
@@ -148,9 +149,9 @@ def _sample(name: str | None, trial: Trial, earliest: Trial, members: _Members |
         _first(trial, earliest),
         None if name is None else _gradient(derivation.joint, derivation, name),
         _value(derivation),
-        None if name is None else _stepwise(trial, trial.derivation.joint, name),
-        None if name is None else _stepwise(trial, _naive(trial.derivation), name),
-        None if name is None else _overflows(trial, _naive(trial.derivation)),
+        None if name is None else _gradient(derivation.joint, derivation, name, narrow=narrow),
+        None if name is None else _gradient(naive, derivation, name, narrow=narrow),
+        None if name is None else _overflows(naive, derivation, narrow=narrow),
         trial.setting,
         lanes if trial.mode == "elementwise" else 1,
     )
@@ -235,13 +236,18 @@ def _evaluated(program: Program, rows: Floats) -> Floats:
     return np.stack(floats.evaluate(program, rows), axis=1).astype(np.float64)
 
 
-def _gradient(program: Program, derivation: Derivation, name: str) -> Gradient:
-    """The gradient by one input, out of a program with the outputs of the joint one."""
+def _gradient(
+    program: Program, derivation: Derivation, name: str, *, narrow: bool = False
+) -> Gradient:
+    """The gradient by one input, out of a program with the outputs of the joint one.
+
+    narrow: in the range of float32.
+    """
     columns, shape = _columns(name, derivation)
 
     def of(values: Values, cotangents: Floats) -> Floats:
-        found = _evaluated(program, derivation.pack(values, cotangents))[:, columns]
-        return found.reshape(len(found), *shape)
+        rows = _packed(derivation, values, cotangents, narrow=narrow)
+        return _evaluated(program, rows)[:, columns].reshape(len(rows), *shape)
 
     return of
 
@@ -256,30 +262,20 @@ def _value(derivation: Derivation) -> Callable[[Values], Floats]:
     return of
 
 
-def _naive(derivation: Derivation) -> Program:
-    """The joint program with unselected branches multiplied by 0."""
-    joint = derivation.joint
-    code = (replace(step, op="mul") if step.op == "scale" else step for step in joint.code)
-    return replace(joint, code=tuple(code))
+def _naive(program: Program) -> Program:
+    """A program with unselected branches multiplied by 0."""
+    code = (replace(step, op="mul") if step.op == "scale" else step for step in program.code)
+    return replace(program, code=tuple(code))
 
 
-def _stepwise(trial: Trial, program: Program, name: str) -> Gradient:
-    """The gradient as a program computes it, in the range of the dtype."""
-    columns, shape = _columns(name, trial.derivation)
-
-    def of(values: Values, cotangents: Floats) -> Floats:
-        found = _evaluated(program, _in_range(trial, values, cotangents))
-        return found[:, columns].reshape(len(found), *shape)
-
-    return of
-
-
-def _overflows(trial: Trial, program: Program) -> Callable[[Values, Floats], Mask]:
+def _overflows(
+    program: Program, derivation: Derivation, *, narrow: bool
+) -> Callable[[Values, Floats], Mask]:
     """At which points the first step that isn't finite is too large; others divide by 0."""
     every = replace(program, outputs=tuple(range(len(program.code))))
 
     def of(values: Values, cotangents: Floats) -> Mask:
-        found = _evaluated(every, _in_range(trial, values, cotangents))
+        found = _evaluated(every, _packed(derivation, values, cotangents, narrow=narrow))
         first = (~np.isfinite(found)).argmax(axis=1).tolist()
         args = [found[lane, list(program.code[step].args)] for lane, step in enumerate(first)]
         infinite = np.isinf(found[np.arange(len(found)), first])
@@ -288,10 +284,12 @@ def _overflows(trial: Trial, program: Program) -> Callable[[Values, Floats], Mas
     return of
 
 
-def _in_range(trial: Trial, values: Values, cotangents: Floats) -> npt.NDArray[Any]:
-    """The inputs of the joint program, in a dtype of about the range of the trial's."""
-    rows = trial.derivation.pack(values, cotangents)
-    return rows.astype(np.float32) if trial.dtype.exponent_max < 1023 else rows
+def _packed(
+    derivation: Derivation, values: Values, cotangents: Floats, *, narrow: bool
+) -> npt.NDArray[Any]:
+    """The inputs of the joint program, in the range of float32 or of float64."""
+    rows = derivation.pack(values, cotangents)
+    return rows.astype(np.float32) if narrow else rows
 
 
 # ---- what is asked only where it is needed
