@@ -30,7 +30,7 @@ class Claims:
     gradients: Mapping[str, Array | None]  # (lanes, *shape of the input); None: autograd gave none
     problems: Mapping[int, str]  # lane -> what went wrong there
     raised: frozenset[int]  # the lanes among these that raised, and so claim nothing
-    valued: frozenset[int]  # the lanes whose forward gave a value, whatever came after
+    valueless: frozenset[int]  # the lanes whose forward gave no value
     untracked: frozenset[int]  # lanes whose result requires no gradient: it has no graph
     mode: str  # the mode that ran
     fallback: str = ""  # why that is not the mode that was asked for
@@ -142,7 +142,7 @@ class Ledger:
         self._problems: dict[int, list[str]] = {}
         self._raised: set[int] = set()
         self._unsupported: dict[int, Unsupported] = {}
-        self._valued: set[int] = set()
+        self._valueless = set(range(job.lanes))
         self._touched: set[tuple[int, str]] = set()
         self._untracked: set[int] = set()
         self._refused: set[str] = set()
@@ -161,7 +161,7 @@ class Ledger:
         if result.shape != row.shape:
             raise FormError(f"returned shape {tuple(result.shape)}, not {tuple(row.shape)}")
         row.copy_(result)
-        self._valued.add(lane)
+        self._valueless.discard(lane)
 
     def gradient(self, lane: int, name: str, gradient: Tensor | None, leaf: Tensor) -> None:
         """Takes the gradient of an input; FormError where it is not of the form of the input."""
@@ -193,7 +193,7 @@ class Ledger:
     def written(self, lane: int, lent: str) -> None:
         """Notes that what was lent has other bits now; a forward that did it gave no value."""
         if (lane, lent) in self._touched:
-            self._valued.discard(lane)
+            self._valueless.add(lane)
             self.problem(lane, f"the forward wrote to {lent}")
         else:
             self.problem(lane, f"wrote to {lent}")
@@ -219,7 +219,7 @@ class Ledger:
             gradients=MappingProxyType(gradients),
             problems=MappingProxyType({k: "; ".join(v) for k, v in sorted(self._problems.items())}),
             raised=frozenset(self._raised),
-            valued=frozenset(self._valued),
+            valueless=frozenset(self._valueless),
             untracked=frozenset(self._untracked),
             mode="each",
             unsupported=MappingProxyType(self._unsupported),

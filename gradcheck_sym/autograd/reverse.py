@@ -207,7 +207,7 @@ def _elementwise(job: Job) -> Claims:
         gradients=MappingProxyType(
             {k: v if v is None else v.reshape(size) for k, v in claims.gradients.items()}
         ),
-        valued=frozenset(range(job.lanes)),
+        valueless=frozenset(),
         untracked=frozenset(range(job.lanes) if claims.untracked else ()),
         mode="elementwise",
     )
@@ -255,7 +255,7 @@ def _vmap(job: Job) -> Claims:
         first,
         values=frozen(values),
         gradients=MappingProxyType(claimed),
-        valued=frozenset(range(job.lanes)),
+        valueless=frozenset(),
         untracked=frozenset(range(job.lanes) if first.untracked else ()),
         mode="vmap",
     )

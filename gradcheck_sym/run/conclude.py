@@ -180,9 +180,9 @@ def _broken(asked: Question) -> dict[str, Any] | None:
     for trial in (evidence.trial for evidence in asked.evidence):
         for lane, problem in sorted(trial.problems.items()):
             outside = trial.settled(lane).place in (Place.OUTSIDE, Place.SINGULAR)
-            concerned = asked.entry is not None or lane not in trial.valued
+            concerned = asked.entry is not None or lane in trial.valueless
             if concerned and not outside:
-                half = "the backward" if lane in trial.valued else "the forward"
+                half = "the forward" if lane in trial.valueless else "the backward"
                 with_what = f" (with {trial.setting})" if trial.setting else ""
                 advice = _UNMEANT if problem.startswith(_UNSOLVABLE) else ""
                 return {

@@ -284,7 +284,7 @@ class Function:
 
         With others in their place, all is finite.
         """
-        if trial.by_hand or self.implementation.single:
+        if not trial.composed:
             return False
         row = trial.derivation.without_tiny(trial.rows[lane], self.dtype)
         if row is None:
@@ -380,7 +380,9 @@ def _assembled(
     claimed = _in_columns(derivation, batch.lanes, claims.values, claims.gradients)
     missing = {name for name in derivation.wrt if claims.gradients.get(name) is None}
     shape = claims.values.shape[1:]
-    if shape != derivation.out_shape:
+    by_hand = function.implementation.kind == "user"
+    has_form = shape == derivation.out_shape
+    if not has_form:
         text = f"the result has shape {shape}; the mathematics has {derivation.out_shape}"
         problems = dict.fromkeys(range(batch.lanes), text) | problems
     return Trial(
@@ -392,11 +394,12 @@ def _assembled(
         batch.origins,
         claimed,
         problems=problems,
-        valued=claims.valued if shape == derivation.out_shape else frozenset(),
+        valueless=claims.valueless if has_form else frozenset(range(batch.lanes)),
         missing=frozenset(missing),
         refused=claims.refused & missing,
         bounded=function.bounded,
-        by_hand=function.implementation.kind == "user",
+        by_hand=by_hand,
+        composed=not (by_hand or function.implementation.single),
         setting=function.setting,
         smooth=function.smooth,
         unsupported=claims.unsupported,

@@ -206,7 +206,7 @@ def _problem(usual: Claims, large: Claims, lanes: range) -> Claims:
         usual,
         problems=MappingProxyType(dict.fromkeys(lanes, text)),
         raised=frozenset(lanes if large.raised else ()),
-        valued=frozenset(lanes if large.valued else ()),
+        valueless=frozenset(lanes if large.valueless else ()),
         unsupported=MappingProxyType(
             {lane: what for lane in lanes for what in large.unsupported.values()}
         ),

@@ -71,11 +71,12 @@ class Trial:
     origins: tuple[str, ...]  # of each lane
     claimed: Floats  # (lanes, outputs): the value, then each gradient; 0 where there is none
     problems: Mapping[int, str] = field(default_factory=dict)  # lane -> what went wrong there
-    valued: frozenset[int] = frozenset()  # lanes with a problem after the value was there
+    valueless: frozenset[int] = frozenset()  # lanes where there is not even a value
     missing: frozenset[str] = frozenset()  # inputs that autograd gave no gradient
     refused: frozenset[str] = frozenset()  # those of them that the graph leads to
     bounded: bool = True  # the author states where the inputs lie
     by_hand: bool = False  # a user's own code: of what leaves the range in it, it can take care
+    composed: bool = False  # of several of torch's operators, none of which knows of the others
     setting: str = ""  # what was special about the run, such as "x transposed"
     smooth: bool = False  # only regular points are judged: the value itself is a derivative
     unsupported: Mapping[int, Unsupported] = field(default_factory=dict)  # lane -> what it lacks
@@ -111,7 +112,7 @@ class Trial:
             claimed=self.claimed[chosen],
             problems=told(self.problems),
             unsupported=told(self.unsupported),
-            valued=frozenset(places[lane] for lane in self.valued & places.keys()),
+            valueless=frozenset(places[lane] for lane in self.valueless & places.keys()),
             raised=frozenset(places[lane] for lane in self.raised & places.keys()),
             usual=None,
         )
@@ -331,10 +332,12 @@ class Trial:
     def _infinite_rightly(self) -> npt.NDArray[np.bool_]:
         """Claims of an infinity where the truth is far beyond the dtype's range, on that side."""
         middle, _, error = self._enclosed
+        infinite = np.asarray(np.isinf(self.claimed))
+        if not infinite.any():
+            return infinite
         with np.errstate(invalid="ignore", over="ignore"):
             beyond = (np.abs(middle) - error >= 2 * self.dtype.max) | np.isinf(middle)
-            same = np.isinf(self.claimed) & (np.sign(self.claimed) == np.sign(middle))
-        return np.asarray(beyond & same)
+            return np.asarray(infinite & beyond & (np.sign(self.claimed) == np.sign(middle)))
 
     @cached_property
     def norms(self) -> Floats:
@@ -346,7 +349,7 @@ class Trial:
         """
         found = self.ulps.copy(order="K")
         for part in self.derivation.together:
-            if part.stop > part.start:
+            if part.stop > part.start + 1:
                 found[:, part] = np.fmax.reduce(self.ulps[:, part], axis=1, keepdims=True)
         return found
 
@@ -429,12 +432,12 @@ class Trial:
     @property
     def is_refused(self) -> bool:
         """Whether the forward raised at every point: what it does not take is not judged."""
-        return len(self.raised - self.valued) == len(self.claimed)
+        return len(self.raised & self.valueless) == len(self.claimed)
 
     def broken(self, lane: int, columns: slice) -> bool:
         """Whether something went wrong at a point before those columns could be claimed."""
         values_only = columns.stop <= self.derivation.values
-        return lane in self.problems and not (values_only and lane in self.valued)
+        return lane in self.problems and (lane in self.valueless or not values_only)
 
     @cached_property
     def _ruled(self) -> dict[tuple[int, int], Ruling]:

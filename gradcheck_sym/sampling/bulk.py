@@ -122,6 +122,8 @@ def cotangents(rng: Rng, shape: Sequence[int], lanes: int, dtype: str) -> Floats
     check too little.
     """
     size = int(np.prod(shape))
+    if lanes > _DRAWN:
+        return cotangents(rng, shape, _DRAWN, dtype)[np.arange(lanes) % _DRAWN]
     drawn = np.zeros((lanes, size))
     for turn, kind in enumerate(_KINDS if size else ()):
         rows = drawn[turn :: len(_KINDS)]
@@ -134,6 +136,7 @@ def cotangents(rng: Rng, shape: Sequence[int], lanes: int, dtype: str) -> Floats
     return drawn.reshape(lanes, *shape)
 
 
+_DRAWN = 4093  # lanes at the most that are drawn; a prime, so that they meet others when used again
 _ZERO = 31  # lanes, of which the last is fed nothing but zeros
 _FAR = 20  # binary orders of magnitude that a whole cotangent is made larger or smaller by
 

@@ -230,7 +230,7 @@ def _settled(found: Quantity, numbers: Numbers) -> Enclosure:
     sharp &= np.isfinite(moved) | (np.isinf(middle) & (error == 0))
     error = error + (np.abs(middle) * AS_FLOAT if moved.dtype == np.float64 else _cast(found))
     known = Enclosure(middle, upwards(moved), upwards(error))
-    return Enclosure(*(np.where(sharp, part, np.nan) for part in known))
+    return known if sharp.all() else Enclosure(*(np.where(sharp, part, np.nan) for part in known))
 
 
 def _cast(found: Quantity) -> npt.NDArray[Any]:

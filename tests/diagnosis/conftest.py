@@ -67,7 +67,7 @@ def _trial(
         ("bulk by value",) * lanes,
         claimed,
         dict(claims.problems),
-        claims.valued,
+        claims.valueless,
         missing,
     )
 

@@ -332,6 +332,14 @@ def test_cotangents_of_a_narrow_dtype_are_of_ordinary_size() -> None:
     assert np.abs(cotangents(generator(0, "g"), (8,), 400, "bfloat16")).max() > 1e5
 
 
+def test_cotangents_of_many_points_are_used_again() -> None:
+    """In another company: a whole turn of kinds does not go into what is drawn."""
+    drawn = cotangents(generator(0, "g"), (2,), 10_000, "float64")
+    assert drawn.shape == (10_000, 2)
+    assert 2000 < len(np.unique(drawn, axis=0)) < 4096
+    assert (drawn[:1000] != drawn[4096:5096]).any(axis=1).mean() > 0.9
+
+
 def test_cotangents_of_nothing() -> None:
     """An output without elements takes a cotangent without elements."""
     assert cotangents(generator(0, "g"), (0, 2), 3, "float32").shape == (3, 0, 2)

@@ -232,7 +232,7 @@ def _refuses_nothing(trial: Trial) -> bool:
 
 
 def _refuses_to_broadcast(trial: Trial) -> bool:
-    return bool(trial.raised) or not trial.valued
+    return bool(trial.raised) or len(trial.valueless) == len(trial.claimed)
 
 
 def _in_many_rows(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
