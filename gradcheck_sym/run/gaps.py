@@ -93,22 +93,34 @@ class Gaps:
             return Gap(claim, truth.middle, least, most, bound, bound, vague)
         row, dtype = trial.rows[lane].tolist(), trial.dtype
         loss = self._loss(lane, column, least, bound)
+        lost = self._lost_by(loss)
         if truth.vanishes:  # no digits to lose: terms that cancel leave what they rounded
-            bound = tolerated(loss.radius, bound)
+            bound = tolerated(lost, bound)
         return Gap(
             claim,
             truth.middle,
             least,
             most,
             bound,
-            tolerated(loss.radius, bound, dtype.smallest_normal * float(trial.fed[lane])),
+            tolerated(lost, bound, dtype.smallest_normal * float(trial.fed[lane])),
             vague,
             "arithmetic" if trial.by_hand and loss.overflow == CANCELLATION else loss.overflow,
             trial.bounded,
             self._crowded(lane, column),
             vague and not np.isfinite(claim) and trial.derivation.outsized(row, dtype),
             self._subnormal(lane),
+            lost < loss.radius and least <= tolerated(loss.radius, bound),
         )
+
+    def _lost_by(self, loss: Loss) -> float:
+        """What an unstable formula may lose; by overflow only where that is nobody's fault.
+
+        Where the author states a bounded domain it is that of who wrote the code, be it the user
+        or torch in one operator.
+        """
+        excused = loss.overflow in (UNDERFLOW, CANCELLATION)
+        excused |= self.trial.composed or not self.trial.bounded
+        return loss.radius if excused else loss.digits
 
     def _subnormal(self, lane: int) -> bool:
         """Whether an input is below the normal range, which hardware may be set to take for 0."""
@@ -153,14 +165,14 @@ class Gaps:
         if lane not in self._lost:
             self._lost[lane] = derivation.losses(row, dtype)
         written = self._lost[lane][column]
-        if math.isfinite(error) and error <= tolerated(written.radius, bound):
+        if math.isfinite(error) and error <= tolerated(self._lost_by(written), bound):
             return written
         if said := self._left(lane, column):
-            return Loss(math.inf, said)
+            return Loss(math.inf, said, written.digits)
         if column < derivation.values:
             return written
         recomputed = derivation.recomputed_loss(row, column, dtype, written)
-        explained = error <= tolerated(recomputed.radius, bound)
+        explained = error <= tolerated(self._lost_by(recomputed), bound)
         kept = explained and error <= self._moved_by_kept(lane)[column] + bound
         return recomputed if kept else written
 

@@ -58,6 +58,7 @@ class Loss:
 
     radius: float  # inf where nothing can be said
     overflow: str  # what leaves the dtype's range as written: "arithmetic", a function, or ""
+    digits: float  # of the radius, what is not for want of range
 
 
 @final
@@ -239,12 +240,21 @@ class Careful:
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating each output as it is written may lose, at a point that is settled."""
         sharp, lossy = self._as_written(row, dtype)
-        with ctx.workprec(dtype.precision):
-            gaps = [abs(lossy.balls[at] - sharp.balls[at]) for at in self.program.outputs]
+        endless = lossy
+        if lossy.overflow:
+            with ctx.workprec(dtype.precision):
+                endless = Run.lossy(self.program, row, sharp.decisions, dtype, endless=True)
+        radii, digits = (self._gaps(sharp, run, dtype) for run in (lossy, endless))
         return [
-            Loss(float(gap.upper()) if gap.is_finite() else math.inf, lossy.overflow)
-            for gap in gaps
+            Loss(radius, lossy.overflow, min(radius, own))
+            for radius, own in zip(radii, digits, strict=True)
         ]
+
+    def _gaps(self, sharp: Run, lossy: Run, dtype: Format) -> list[float]:
+        """How far apart two evaluations may be, output by output."""
+        with ctx.workprec(dtype.precision):
+            gaps = (abs(lossy.balls[at] - sharp.balls[at]) for at in self.program.outputs)
+            return [_upper(gap) for gap in gaps]
 
     def overflow(self, row: Sequence[float], dtype: Format) -> str:
         """What leaves the dtype's range where the outputs are evaluated as they are written."""

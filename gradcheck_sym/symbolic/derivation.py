@@ -282,7 +282,8 @@ class Derivation:
             total = sum((c * slope for c, slope in zip(fed, along, strict=True)), arb(0))
         if not total.is_finite():
             return written
-        return Loss(max(written.radius, float(total.rad())), written.overflow)
+        lost = float(total.rad())
+        return Loss(max(written.radius, lost), written.overflow, max(written.digits, lost))
 
     def crowded(self, row: Sequence[float], dtype: Format) -> bool:
         """Whether a backward may leave the dtype's range where the forward as written does not.

@@ -130,11 +130,17 @@ class Run:
 
     @staticmethod
     def lossy(
-        program: Program, row: Sequence[float], decisions: Sequence[Decision], dtype: Format
+        program: Program,
+        row: Sequence[float],
+        decisions: Sequence[Decision],
+        dtype: Format,
+        *,
+        endless: bool = False,
     ) -> Run:
         """As decided, but inputs carry one rounding already, and steps underflow and overflow.
 
         What overflows in a branch that is not taken is nobody's excuse, and not noted.
+        endless: nothing overflows, as if the dtype's range had no upper end.
         """
         run = Run(len(program.code))
         overflows: dict[int, str] = {}
@@ -153,7 +159,7 @@ class Run:
                 ball = ball + step_size
             if said := _overflow(step, args, ball, dtype):
                 overflows[index] = said
-            if abs(ball) > dtype.max:
+            if not endless and abs(ball) > dtype.max:
                 ball = INFINITE if ball > 0 else -INFINITE
             run.balls[index] = ball
         if overflows:

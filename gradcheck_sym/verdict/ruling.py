@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from gradcheck_sym.verdict.records import CANCELLATION, UNDERFLOW, Verdict
@@ -26,6 +26,7 @@ class Gap:
     crowded: bool = False  # some product of cotangents, values and slopes leaves the dtype's range
     outsized: bool = False  # some value on the way is beyond the dtype's range
     subnormal: bool = False  # an input is so small that fast hardware takes it for 0
+    overflown: bool = False  # the formula as written is as far off, for want of range
 
     @property
     def vanishing(self) -> str:
@@ -38,6 +39,7 @@ _LOST = {
     " or that their reciprocals overflow",
     CANCELLATION: "a number on the way loses all of its digits in the formula as written, too",
 }
+_OVERFLOWN = "lost as {} overflows in the formula as written, within the stated domain"
 
 
 @final
@@ -76,7 +78,8 @@ def rule(gap: Gap, largest: float) -> Ruling:
         reason = f"{ruling.reason}: {gap.vanishing}".removeprefix(": ")
         return Ruling(Verdict.INACCURATE, reason)
     if gap.bounded:
-        return ruling
+        lost = gap.overflown and ruling == Ruling(Verdict.WRONG)
+        return replace(ruling, reason=_OVERFLOWN.format(gap.overflow)) if lost else ruling
     if gap.overflow == "arithmetic":
         return Ruling(Verdict.UNDECIDED, dropped="overflow")
     if gap.overflow and ruling.verdict is Verdict.WRONG and not math.isfinite(gap.claim):

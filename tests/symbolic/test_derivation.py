@@ -133,7 +133,7 @@ def test_recomputed_losses_are_at_least_those_as_written(dtype: str, derived: An
 def test_recomputed_loss_where_nothing_can_be_said(derived: Any) -> None:
     """Where the series isn't finite the loss as written stands."""
     derivation = derived("x**y", {"x": (), "y": ()})
-    written = Loss(0.125, "")
+    written = Loss(0.125, "", 0.125)
     row = [-2.0, 3.0, 1.0]
     assert derivation.recomputed_loss(row, 1, format_of("float64"), written) == written
 

@@ -265,3 +265,14 @@ def test_what_an_input_below_the_normal_range_makes_infinite(claim: float) -> No
     assert "below the normal range" in tiny.reason
     off = replace(PLAIN, claim=2.0, least=1.0, most=1.0, subnormal=True)
     assert rule(off, MAX).verdict is Verdict.WRONG
+
+
+def test_overflow_within_the_stated_domain_is_told() -> None:
+    """A number that is lost as in the formula as written is wrong, and the reason is given."""
+    gap = replace(PLAIN, least=1.0, most=1.0, overflow="exp", overflown=True)
+    assert rule(gap, MAX) == Ruling(
+        Verdict.WRONG,
+        "lost as exp overflows in the formula as written, within the stated domain",
+    )
+    assert rule(replace(gap, overflown=False), MAX) == Ruling(Verdict.WRONG)
+    assert rule(replace(gap, bounded=False), MAX).reason == ""

@@ -264,3 +264,18 @@ class ForwardWrongBackwardRight(torch.autograd.Function):
 def shifted_sine(x: Tensor) -> Tensor:
     """A wrong function with the right gradient, all by autograd."""
     return x.sin() + 1e-6
+
+
+class SquaresOfLargeNumbers(torch.autograd.Function):
+    """The distance is right wherever it is one; its slope's squares overflow, and it is 0 there."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return torch.hypot(x, y)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        x, y = ctx.saved_tensors
+        scaled = grads[0] * torch.rsqrt(x * x + y * y)
+        return scaled * x, scaled * y
