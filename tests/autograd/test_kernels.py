@@ -11,7 +11,16 @@ from gradcheck_sym.autograd.kernels import Kind, base_name, kind_of
 from gradcheck_sym.autograd.trace import COMPARED
 
 ATEN = torch.ops.aten
-TABLES = ("_FACTORIES", "_EXACT", "_CASTS", "_ELEMENTARY", "_PLAIN", "_UNDERFLOWING")
+TABLES = (
+    "_FACTORIES",
+    "_EXACT",
+    "_CASTS",
+    "_ELEMENTARY",
+    "_PLAIN",
+    "_UNDERFLOWING",
+    "_CONTINUOUS",
+    "_JUMPING",
+)
 
 
 def names() -> set[str]:
