@@ -266,6 +266,11 @@ def expanded(axis: int) -> Layout:
 
 CONTIGUOUS = Layout("contiguous", lambda shape: True, lambda shape: Geometry(_rows(shape)))
 OFFSET = Layout("offset", lambda shape: True, _inside(_rows))
+UNEVEN = Layout(
+    "behind an odd number of others",  # as cat() feeds it; complex numbers cannot begin there
+    lambda shape: prod(shape) > 0,
+    lambda shape: Geometry(_rows(shape), _MARGIN + 1, _MARGIN),
+)
 TRANSPOSED = Layout(
     "transposed", lambda shape: _wide(shape) > 1, lambda shape: Geometry(_columns(shape))
 )

@@ -18,8 +18,9 @@ _LOOKED_AT = 4  # points of each kind, to see whether the formula as written ove
 def has_room(subject: Subject, found: Sequence[Evidence]) -> bool:
     """Whether the dtype has room for the domain, the formula's constants and all values.
 
-    Of the values on the way, it has to have room for those that claims hang on. Otherwise the
-    author's domain was meant for a wider one: nobody claims anything about overflow.
+    Of the values on the way, it has to have room for those that claims hang on, but for those of
+    one operator of torch: nobody wrote them, and it may compute in any way. Otherwise the author's
+    domain was meant for a wider one: nobody claims anything about overflow.
     """
     largest = subject.dtype.max
     ends = [
@@ -33,16 +34,15 @@ def has_room(subject: Subject, found: Sequence[Evidence]) -> bool:
     ]
     values = [item.trial.largest_value for item in found]
     fits = max([*ends, *constants, *values], default=0.0) < largest
-    alone = subject.implementation.single
-    return fits and not any(_overflows(item.trial, alone=alone) for item in found)
+    if not fits or subject.implementation.single:
+        return fits
+    return not any(_overflows(item.trial) for item in found)
 
 
-def _overflows(trial: Trial, *, alone: bool) -> bool:
+def _overflows(trial: Trial) -> bool:
     """Whether the formula as written overflows where claims are infinite, NaN or wrongly 0.
 
     A formula in torch's operators, that is: who writes code of his own can take care of it.
-    alone: of the value alone. Nobody wrote the derivative of what is one operator of torch, and
-    that may be computed in any way.
     Looked at are the points with the largest numbers, and those with the smallest.
     """
     if trial.by_hand:
@@ -54,5 +54,5 @@ def _overflows(trial: Trial, *, alone: bool) -> bool:
     ranked = lanes[np.argsort(sizes.max(axis=1, initial=0.0), kind="stable")].tolist()
     some = dict.fromkeys([*ranked[:_LOOKED_AT], *ranked[-_LOOKED_AT:]])
     rows = (trial.rows[lane].tolist() for lane in some)
-    left = (trial.derivation.leaving(row, trial.dtype, alone=alone) for row in rows)
+    left = (trial.derivation.leaving(row, trial.dtype) for row in rows)
     return any(each.what not in ("", UNDERFLOW, CANCELLATION) and not each.by_tiny for each in left)

@@ -26,6 +26,7 @@ from gradcheck_sym.autograd.layouts import (
     SLICED,
     STRIDED,
     TRANSPOSED,
+    UNEVEN,
     VIEW,
     WINDOWS,
     Layout,
@@ -321,6 +322,14 @@ class ForgetsOffset(_Double):
         return grad.as_strided(grad.shape, grad.stride(), 0) * 2
 
 
+class InPairs(_Double):
+    """Takes the numbers of grad_output in pairs, as complex ones, where they lie."""
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return torch.view_as_real(torch.view_as_complex(grad.reshape(-1, 2)) * 2).view(grad.shape)
+
+
 class WritesOutside(_Double):
     """Adds to what lies before grad_output."""
 
@@ -364,6 +373,15 @@ def test_code_that_assumes_a_layout(function: Function, layouts: dict[str, Layou
     gradient = found.gradients["x"]
     assert gradient is not None
     assert not np.array_equal(gradient, 2 * fed)
+
+
+def test_code_that_takes_numbers_in_pairs() -> None:
+    """What raises behind an odd number of others is a problem there, and not behind an even one."""
+    for layout, raised in ((UNEVEN, {0, 1, 2}), (OFFSET, set())):
+        found = reverse_in(
+            own(InPairs.apply), {"x": POINTS}, ("x",), COTANGENTS, "float64", {GRAD_OUTPUT: layout}
+        )
+        assert found.raised == raised
 
 
 def test_views_that_need_contiguous_memory() -> None:

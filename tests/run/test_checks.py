@@ -224,6 +224,18 @@ def test_many_points_that_overflow_are_counted_as_each_alone(
             assert mine.dropped == theirs.dropped
 
 
+def test_a_value_that_one_operator_loses_to_overflow_is_wrong(results_of: Any) -> None:
+    """float32 has room for a length of 1e20; nobody asked for the squares."""
+    text = """
+        inputs: {x: {shape: [3], domain: "[1, 1e30]"}}
+        expr: sqrt(sum(x*x))
+        torch: torch.linalg.vector_norm(x)
+        examples: [{point: {x: [1e20, 1, 1]}}]
+    """
+    wrong = [r for r in results_of(text, checks=("dtypes",)) if r.verdict is Verdict.WRONG]
+    assert {"float32", "bfloat16"} == {result.dtype for result in wrong}
+
+
 def test_a_wrong_second_derivative_is_told_at_examples_of_another_size(results_of: Any) -> None:
     """The threshold is looked for where it was seen: a gradient is a function at one size."""
     text = """

@@ -13,6 +13,7 @@ from gradcheck_sym.autograd.layouts import (
     SLICED,
     STRIDED,
     TRANSPOSED,
+    UNEVEN,
     Layout,
     constant,
     fitting,
@@ -167,7 +168,8 @@ def _choices(
 ) -> Iterator[Layouts]:
     """Each tensor alone in each layout, then all that admit it together in one.
 
-    And the inputs so with the grad_output that sum() feeds.
+    A grad_output of real numbers behind an odd number of others, too. And the inputs so with the
+    grad_output that sum() feeds.
 
     free: those whose elements may be made equal, to share memory; the others have a fixed value.
     paired: those that hold complex numbers by their parts.
@@ -179,6 +181,8 @@ def _choices(
     for name, found in fits.items():
         for layout in found:
             yield {name: layout}
+    if GRAD_OUTPUT not in paired and UNEVEN.admits(arrays[GRAD_OUTPUT].shape[1:]):
+        yield {GRAD_OUTPUT: UNEVEN}
     if len(fits) > 1:
         for layout in LAYOUTS:
             together = {name: layout for name, found in fits.items() if layout in found}
