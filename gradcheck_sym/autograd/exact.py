@@ -186,5 +186,5 @@ def _number(argument: Any) -> Any:
 
 
 def _wide(tensor: Tensor) -> Floats:
-    plain: Floats = tensor.detach().resolve_neg().cpu().to(torch.float64).numpy()
+    plain: Floats = tensor.detach().resolve_neg().to("cpu", torch.float64, copy=True).numpy()
     return plain

@@ -126,4 +126,4 @@ def _array(tensor: Tensor | None) -> Array | None:
     if tensor is None:
         return None
     wide = torch.complex128 if tensor.is_complex() else torch.float64
-    return np.asarray(tensor.detach().to(wide).resolve_conj().numpy()).copy()
+    return np.asarray(tensor.detach().to(wide, copy=True).resolve_conj().numpy())

@@ -44,8 +44,9 @@ AFTER = Way("the map differentiated", after=True)
 def ways(shapes: Mapping[str, Shape]) -> Iterator[Way]:
     """The ways besides the usual one, for inputs of these shapes (without the batch).
 
-    Where the batch lies along the last axis of one input alone, or grad_outputs alone are mapped
-    over, it is as large as the first: who takes one for the other is not told by the sizes.
+    Where the batch lies along the last axis of one input alone, or of the only one that has it, or
+    grad_outputs alone are mapped over, it is as large as the first: who takes one for the other is
+    not told by the sizes.
     """
     yield AFTER
     yield Way("one point mapped", lanes=1)
@@ -56,9 +57,12 @@ def ways(shapes: Mapping[str, Shape]) -> Iterator[Way]:
     for name, axis in last.items() if len(shapes) > 1 else ():
         alone = f"the batch in the last axis of {name} alone"
         yield Way(alone, {name: axis}, lanes=shapes[name][0] or None)
-    for name in shapes if len(shapes) > 1 else ():
+    for name, shape in shapes.items() if len(shapes) > 1 else ():
         shared = frozenset(shapes) - {name}
         yield Way(f"only {name} mapped", shared=shared)
+        if shape:
+            along = f"only {name} mapped, the batch in its last axis"
+            yield Way(along, {name: last[name]}, shared, lanes=shape[0] or None)
         yield Way(f"the map of only {name} differentiated", shared=shared, after=True)
     yield Way("one map in another", lanes=4, nested=True)
     sizes = (shape[0] for shape in shapes.values() if shape and shape[0])

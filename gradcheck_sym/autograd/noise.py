@@ -120,15 +120,16 @@ def key_of(given: Iterable[Tensor]) -> Integers:
 
 def _wide(tensor: Tensor) -> Floats:
     """The numbers in float64, with a last axis: of one, or of the two parts of a complex number."""
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu()
-    wide = plain.to(torch.complex128 if plain.is_complex() else torch.float64).numpy()
+    plain = tensor.detach().resolve_conj().resolve_neg()
+    form = torch.complex128 if plain.is_complex() else torch.float64
+    wide = plain.to("cpu", form, copy=True).numpy()
     return np.ascontiguousarray(wide[..., None]).view(np.float64)
 
 
 def _bits(tensor: Tensor) -> Integers:
     """An integer for each number, with the same last axis."""
     if not rounds(tensor):
-        return np.asarray(tensor.cpu().numpy()[..., None], dtype=np.int64)
+        return np.asarray(tensor.to("cpu", copy=True).numpy()[..., None], dtype=np.int64)
     return _wide(tensor).view(np.int64)
 
 

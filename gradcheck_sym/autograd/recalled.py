@@ -19,7 +19,7 @@ from gradcheck_sym.autograd.graphs import Gradients, Graph, Point, points_of, sa
 from gradcheck_sym.autograd.implementation import RAISED, Implementation
 from gradcheck_sym.autograd.kernels import is_seen_through
 from gradcheck_sym.autograd.leaving import Leaving
-from gradcheck_sym.autograd.ledger import Array, dense, job_of
+from gradcheck_sym.autograd.ledger import Array, dense, frozen, job_of
 from gradcheck_sym.autograd.memory import nodes, own_nodes
 from gradcheck_sym.autograd.noise import moved, rounds
 from gradcheck_sym.autograd.rounding import reach
@@ -99,7 +99,7 @@ class _Kept:
 
     def _numbers(self, gradients: Gradients) -> list[Array]:
         return [
-            np.zeros(leaf.shape) if part is None else dense(part).detach().double().numpy()
+            np.zeros(leaf.shape) if part is None else frozen(dense(part))
             for leaf, part in zip(self._graph.leaves, gradients, strict=True)
         ]
 

@@ -75,12 +75,16 @@ def _now() -> Mapping[str, Any]:
 
 # --- settings -----------------------------------------------------------------------------
 
+# More than a small tensor has rows, and no divisor of a large one's: whoever shares rows out among
+# threads has too few of them, or some left.
+_THREADS = 7
+
 # In words -> how it is set, until `undisturbed` ends. Where algorithms are to be deterministic,
 # torch.empty is full of NaN.
 _OTHERWISE: Mapping[str, Callable[[], Any]] = {
     "with deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
     "with another number of threads": lambda: torch.set_num_threads(
-        2 if torch.get_num_threads() == 1 else 1
+        _THREADS if torch.get_num_threads() == 1 else 1
     ),
     "in anomaly mode": lambda: torch.set_anomaly_enabled(True, False),
 }

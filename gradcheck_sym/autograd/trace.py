@@ -109,7 +109,7 @@ def _signature(func: Any) -> tuple[tuple[str, ...], Mapping[str, Any]]:
 
 def _array(number: Any) -> Array:
     if isinstance(number, Tensor):
-        array: Array = number.detach().double().cpu().numpy()
+        array: Array = number.detach().to("cpu", torch.float64, copy=True).numpy()
         return array
     return np.asarray(number, dtype=np.float64)
 

@@ -114,7 +114,7 @@ class _Probe:
             raise ValueError(f"it returned shape {tuple(output.shape)}, wanted {wanted}")
         if output.is_complex() != dtype.is_complex:
             raise TypeError(f"it returned {output.dtype} for {dtype}")
-        return np.asarray(output.detach().cpu().to(dtype).numpy()).reshape(rows, -1)
+        return np.asarray(output.detach().to("cpu", dtype, copy=True).numpy()).reshape(rows, -1)
 
 
 def _first_line(error: Exception) -> str:

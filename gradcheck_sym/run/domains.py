@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck_sym.sampling.space import Constraint, Space
+from gradcheck_sym.spec import tree
+from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.spec.records import Domain, Expression, Input, Interval, Spec
 from gradcheck_sym.symbolic import floats, structure
 from gradcheck_sym.symbolic.derivation import Derivation, condition
@@ -18,6 +20,13 @@ from gradcheck_sym.symbolic.program import Program
 
 Floats = npt.NDArray[np.float64]
 Dims = Mapping[str, int]
+
+# Functions of arrays that know no place of an element along a dimension they leave alone: what
+# they do to two slices, they do to any number.
+_PLACELESS = frozenset(
+    """amax amin clamp cumprod cumsum detach log_softmax logsumexp matmul max mean min norm prod
+    softmax sort std sum unsqueeze var where""".split()
+)
 
 
 def space_of(spec: Spec, dtype: str, forward: Program) -> Space:
@@ -44,9 +53,12 @@ def is_bounded(entry: Input) -> bool:
 def is_elementwise(spec: Spec, derivation: Callable[[Dims], Derivation]) -> bool:
     """Whether element k of the value depends on element k of the inputs and on nothing else.
 
-    Looked at with every dim at 2; inputs without a gradient may be numbers that all share.
+    Looked at with every dim at 2; inputs without a gradient may be numbers that all share. Nor on
+    k itself, as where a position is counted: cumsum(ones(n), 0), or on how many there are: x/n.
     """
     if not spec.dims or any(dim.declared for dim in spec.dims):
+        return False
+    if not is_placeless(spec, {dim.name for dim in spec.dims}):
         return False
     some = derivation({dim.name: 2 for dim in spec.dims})
     if some.complex_value or any(entry.complex for entry in spec.inputs):
@@ -62,6 +74,28 @@ def is_elementwise(spec: Spec, derivation: Callable[[Dims], Derivation]) -> bool
             return False
     names = [some.flat_names(name) for name in mine]
     return bool(mine) and structure.is_elementwise(some.forward, names, frozenset(shared))
+
+
+def is_placeless(spec: Spec, along: Collection[str]) -> bool:
+    """Whether the mathematics knows neither an element's place along those dims nor their size.
+
+    Of functions of arrays, where they act along other axes.
+    """
+    assert spec.expr is not None
+    parts = [spec.expr, *(expression for _, expression in spec.let)]
+    return all(
+        node.name not in along
+        if isinstance(node, tree.Name)
+        else acts_elementwise(node) or (isinstance(node, tree.Call) and node.function in _PLACELESS)
+        for part in parts
+        for node in tree.walk(part.tree)
+    )
+
+
+def acts_elementwise(node: tree.Node) -> bool:
+    """Whether a node of a tree does the same to each element alone."""
+    is_array = isinstance(node, tree.Call) and not FUNCTIONS[node.function].elementwise
+    return not (is_array or isinstance(node, (tree.Index, tree.Sequence)))
 
 
 def sizes_of(spec: Spec, point: Mapping[str, Any], given: Dims) -> Dims:

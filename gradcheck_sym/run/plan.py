@@ -168,8 +168,6 @@ def shrunk(
     values = {name: array[[lane]] for name, array in trial.values.items()}
     start = Batch(trial.dims, function.dtype.name, values, ("search",))
     fed = trial.cotangents[[lane]]
-    if not fails(function.trial(start, "each", fed)):
-        return trial
     found = shrink(
         function.space,
         start,
@@ -179,7 +177,7 @@ def shrunk(
         seed=seed,
         judgements=_MOST_JUDGEMENTS,
     )
-    return function.trial(found.batch, "each", found.cotangent)
+    return trial if found is None else function.trial(found.batch, "each", found.cotangent)
 
 
 def _failing(function: Function, fails: Callable[[Trial], bool]) -> Judge:

@@ -17,15 +17,15 @@ import numpy as np
 from gradcheck_sym.autograd.growth import is_affordable
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.reverse import reverse
+from gradcheck_sym.run.domains import acts_elementwise, is_placeless
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Floats, Function, Request
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.space import kept
-from gradcheck_sym.spec.functions import FUNCTIONS
 from gradcheck_sym.spec.records import Input
-from gradcheck_sym.spec.tree import Call, Index, Node, Sequence, walk
+from gradcheck_sym.spec.tree import walk
 from gradcheck_sym.symbolic import structure
 from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import ProgramError
@@ -34,13 +34,6 @@ MANY = 100_003  # rows: no multiple of any block, and more than 16 bits can coun
 
 _FEW, _MORE = 64, 1024  # rows at which is seen how the effort grows
 _SAMPLE = Sample(edges=0, bulk=24)
-
-# Functions of arrays that know no place of an element along a dimension they leave alone: what
-# they do to two slices, they do to any number.
-_PLACELESS = frozenset(
-    """amax amin clamp cumprod cumsum detach log_softmax logsumexp matmul max mean min norm prod
-    softmax sort std sum unsqueeze var where""".split()
-)
 
 
 @final
@@ -56,12 +49,9 @@ class Rows:
 def rows_of(subject: Subject) -> Rows | None:
     """The first size without a stated range along which all slices are computed alone, alike."""
     spec = subject.spec
-    assert spec.expr is not None
-    trees = [spec.expr.tree, *(expression.tree for _, expression in spec.let)]
-    joined = any(not _is_elementwise(node) for c in spec.where for node in walk(c.tree))
-    if joined or not all(_is_placeless(node) for tree in trees for node in walk(tree)):
-        return None
-    found = (_along(subject, dim.name) for dim in spec.dims if not dim.declared)
+    joined = any(not acts_elementwise(node) for c in spec.where for node in walk(c.tree))
+    free = [dim.name for dim in spec.dims if not dim.declared]
+    found = (_along(subject, name) for name in free if not joined and is_placeless(spec, {name}))
     return next(filter(None, found), None)
 
 
@@ -83,15 +73,6 @@ def in_many_rows(subject: Subject, rows: Rows) -> Evidence | None:
 
 
 # --- what has rows ------------------------------------------------------------------------
-
-
-def _is_elementwise(node: Node) -> bool:
-    is_array = isinstance(node, Call) and not FUNCTIONS[node.function].elementwise
-    return not (is_array or isinstance(node, (Index, Sequence)))
-
-
-def _is_placeless(node: Node) -> bool:
-    return _is_elementwise(node) or (isinstance(node, Call) and node.function in _PLACELESS)
 
 
 def _along(subject: Subject, dim: str) -> Rows | None:

@@ -33,18 +33,18 @@ def shrink(
     *,
     seed: int,
     judgements: int = 3000,
-) -> Found:
+) -> Found | None:
     """The simplest failing point reached from a failing one: a batch of one lane, its cotangent.
 
     First sizes are reduced by leaving out elements. Then Hypothesis looks for a failure among
     simple points that are no larger. The simpler of the two is reduced number by number until
-    no single change that is tried keeps it failing. ValueError where the given point does not
-    fail. Deterministic in the seed; at most so many judgements.
+    no single change that is tried keeps it failing. None where the given point does not fail, or
+    does so no more. Deterministic in the seed; at most so many judgements.
     """
     trial = Trial(space, judge, judgements)
     found = trial(batch.dims, batch.values, cotangent)
     if found is None or not found.score.fails:
-        raise ValueError("only a failing point is shrunk")
+        return None
     found = _simplified(_narrowed(found, trial, output_shape), trial)
     shapes = _no_larger(space, found)
     other = simplest(space, shapes, output_shape, trial, seed=seed, examples=_EXAMPLES)

@@ -370,5 +370,4 @@ def test_effort_is_bounded(space_of: Callable[..., Space]) -> None:
 def test_only_failures_are_shrunk(space_of: Callable[..., Space]) -> None:
     """A point that does not fail, and one outside the space, have no smallest failure."""
     for start in (3.0, math.nan):
-        with pytest.raises(ValueError, match="only a failing point"):
-            smallest(space_of(x=()), beyond_18, {"x": start})
+        assert smallest(space_of(x=()), beyond_18, {"x": start}) is None

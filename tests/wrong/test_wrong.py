@@ -92,6 +92,7 @@ def test_is_found_out(spec: Spec) -> None:
     "name, words",
     [
         ("counts_its_calls", "right when the same points are run once more"),
+        ("staging_runs_out", "right when the same points are run once more"),
         ("offset_forgotten", "right when the point is alone in memory"),
         ("stale_cache", "the first call of these sizes: a stale buffer"),
         ("minimum_drops_ties", "zero only where x and y are equal"),

@@ -27,27 +27,31 @@ _ALONE = Diagnosis(
 def fleeting(wrong: Sequence[Finding]) -> Told | None:
     """What is said where the worst number is right when it is asked for again; else None.
 
-    The same points are run once more, then the one alone. Numbers of one long vector, and of
-    special ways of running, say nothing: there a size or the way may be the cause.
+    The same points are run once more in the same way, then, where that is the usual one, the one
+    alone. Of numbers of one long vector, and of special ways of running, a size or the way may be
+    the cause: they are asked only where most numbers are of such.
     """
-    usual = [
-        found
-        for found in wrong
-        if found.evidence.trial.mode == "each"
-        and not found.evidence.trial.setting
-        and math.isfinite(found.fault.error_ulp)
-    ]
-    if not usual or len(usual) < len(wrong) / 2:
+    finite = [found for found in wrong if math.isfinite(found.fault.error_ulp)]
+    usual = [found for found in finite if _is_usual(found.evidence.trial)]
+    asked = usual if len(usual) >= len(wrong) / 2 else finite
+    if not asked:
         return None
-    found = max(usual, key=lambda found: found.fault.order)
+    found = max(asked, key=lambda found: found.fault.order)
     function, trial, lane = found.evidence.function, found.evidence.trial, found.fault.lane
     again = function.trial(trial.batch, trial.mode, trial.cotangents)
     if _is_gone(found, again, lane):
         return Told(_ONCE_MORE, zero)
+    if not _is_usual(trial):
+        return None
     alone = trial.batch.take(np.arange(trial.batch.lanes) == lane)
     if _is_gone(found, function.trial(alone, "each", trial.cotangents[[lane]]), 0):
         return Told(_ALONE, zero)
     return None
+
+
+def _is_usual(trial: Trial) -> bool:
+    """Whether points are run one by one, in no special way."""
+    return trial.mode == "each" and not trial.setting
 
 
 def _is_gone(found: Finding, again: Trial, lane: int) -> bool:

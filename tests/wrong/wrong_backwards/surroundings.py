@@ -111,6 +111,25 @@ class IndexedDeterministically(torch.autograd.Function):
         return found.index_add(0, index, grad_output)
 
 
+class RowsSharedOut(torch.autograd.Function):
+    """Rows in equal parts, one for each thread: those that are left over get nothing."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        found, threads = torch.zeros_like(x), torch.get_num_threads()
+        rows = x.shape[0] // threads
+        for first in range(0, rows * threads, max(rows, 1)):
+            part = slice(first, first + rows)
+            found[part] = grad_output[part] * x[part].cos()
+        return found
+
+
 def reseeds(x: Tensor) -> Tensor:
     """For a noise that is the same every time; so is everybody else's from then on."""
     torch.manual_seed(0)

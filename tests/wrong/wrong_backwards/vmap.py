@@ -127,6 +127,32 @@ class AxesOfTheFirst(torch.autograd.Function):
         return AxesOfTheFirst.apply(x, y), 0
 
 
+class AloneInFront(torch.autograd.Function):
+    """Where the first input is shared, the batch of the second is taken to lie in front."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return (x * y).sum(-1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        return grad_output[..., None] * y, grad_output[..., None] * x
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, y: Tensor) -> Placed:
+        first, second = in_dims
+        if first is None:
+            return AloneInFront.apply(x.expand_as(y), y), 0
+        x = x.movedim(first, 0)
+        y = y.expand_as(x) if second is None else y.movedim(second, 0)
+        return AloneInFront.apply(x, y), 0
+
+
 class BatchOfOne(_ByOutput):
     """A single lane goes to another kernel, which is another function."""
 
