@@ -24,6 +24,9 @@ from gradcheck_sym.symbolic.derivation import derive
 from gradcheck_sym.symbolic.program import Instruction, Program
 from gradcheck_sym.verdict.records import Case, Result, Verdict
 
+# What these take is the checks' own work; other tests cover it, and being watched costs half again.
+pytestmark = pytest.mark.no_cover
+
 HERE = Path(__file__).parent
 PACKAGE = "right_backwards"
 LOSES = "loses digits"

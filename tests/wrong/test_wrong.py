@@ -20,6 +20,9 @@ from gradcheck_sym.spec import reader
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.verdict.records import Result, Verdict
 
+# What these take is the checks' own work; other tests cover it, and being watched costs half again.
+pytestmark = pytest.mark.no_cover
+
 HERE = Path(__file__).parent
 PACKAGE = "wrong_backwards"
 FAILING = ("failed", "errors")
