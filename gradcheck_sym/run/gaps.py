@@ -122,7 +122,8 @@ class Gaps:
         trial = self.trial
         if column < trial.derivation.values or np.isfinite(trial.claimed[lane, column]):
             return False
-        return trial.derivation.crowded(trial.rows[lane].tolist(), trial.dtype)
+        row = trial.rows[lane].tolist()
+        return trial.derivation.crowded(row, trial.dtype, bounded=trial.bounded)
 
     @cached_property
     def sensitive(self) -> Moves:

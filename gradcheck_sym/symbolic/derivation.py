@@ -284,16 +284,21 @@ class Derivation:
             return written
         return Loss(max(written.radius, float(total.rad())), written.overflow)
 
-    def crowded(self, row: Sequence[float], dtype: Format) -> bool:
+    def crowded(self, row: Sequence[float], dtype: Format, *, bounded: bool = True) -> bool:
         """Whether a backward may leave the dtype's range where the forward as written does not.
 
-        Nobody says in which order it multiplies cotangents, values and slopes.
+        Nobody says in which order it multiplies cotangents, values and slopes; nor, where no
+        bounded domain is stated, whether it multiplies the largest input by itself first: x*x,
+        of which a sigmoid leaves little.
         """
         inputs, fed = row[: len(self.forward.inputs)], row[len(self.forward.inputs) :]
         alone = [[float(at == place) for at in range(len(inputs))] for place in self.moving()]
         found = self._met(inputs, alone)
         most = max((size for values, slopes in found for size in values + slopes), default=0.0)
         within = max((size for values, _ in found for size in values), default=0.0) <= dtype.max
+        if not bounded:
+            largest = max(map(abs, inputs), default=0.0)
+            most = max(most, largest * largest)
         return within and most * max([1.0, *map(abs, fed)]) > dtype.max
 
     def extent(self, row: Sequence[float]) -> tuple[float, float]:
