@@ -108,6 +108,9 @@ class Gaps:
             self._crowded(lane, column),
             vague and not np.isfinite(claim) and trial.derivation.outsized(row, dtype),
             self._subnormal(lane),
+            not np.isfinite(claim)
+            and (vague or not bound < dtype.max)
+            and trial.derivation.polar(row, dtype)[column],
         )
 
     def _subnormal(self, lane: int) -> bool:
