@@ -110,6 +110,9 @@ class Gaps:
             vague and not np.isfinite(claim) and trial.derivation.outsized(row, dtype),
             self._subnormal(lane),
             lost < loss.radius and least <= tolerated(loss.radius, bound),
+            not np.isfinite(claim)
+            and (vague or not bound < dtype.max)
+            and trial.derivation.polar(row, dtype)[column],
         )
 
     def _lost_by(self, loss: Loss) -> float:
@@ -134,7 +137,8 @@ class Gaps:
         trial = self.trial
         if column < trial.derivation.values or np.isfinite(trial.claimed[lane, column]):
             return False
-        return trial.derivation.crowded(trial.rows[lane].tolist(), trial.dtype)
+        row = trial.rows[lane].tolist()
+        return trial.derivation.crowded(row, trial.dtype, bounded=trial.bounded)
 
     @cached_property
     def sensitive(self) -> Moves:

@@ -237,6 +237,18 @@ class Careful:
             or (step.op in ("const", "pi", "e") and not balls.held(step, dtype.precision))
         ]
 
+    def polar(self, row: Sequence[float], dtype: Format) -> list[bool]:
+        """Whether each output may have a pole among inputs that are each off by a rounding.
+
+        Along the branches taken. What is right of such inputs is an infinity, or no number.
+        """
+        with ctx.workprec(4 * dtype.precision + 4 * balls.SPARE):
+            base = Run.exact(self.program, row)
+            unit = arb(1, 2.0**-dtype.precision)
+            known = {at: base.balls[at] * unit for at in self._movable(row, dtype)}
+            run = Run.decided(self.program, row, base.decisions, known)
+            return [not run.balls[at].is_finite() for at in self.program.outputs]
+
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating each output as it is written may lose, at a point that is settled."""
         sharp, lossy = self._as_written(row, dtype)

@@ -264,6 +264,10 @@ class Derivation:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
         return self._batched(partial(swings, groups=self._groups(precision)), rows, precision)
 
+    def polar(self, row: Sequence[float], dtype: Format) -> list[bool]:
+        """Which of value and gradient may have a pole among inputs each off by a rounding."""
+        return Careful(self.joint, self.values).polar(row, dtype)
+
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating value and gradient as written, in the dtype, may lose at a point."""
         return Careful(self.joint, self.values).losses(row, dtype)
@@ -285,16 +289,21 @@ class Derivation:
         lost = float(total.rad())
         return Loss(max(written.radius, lost), written.overflow, max(written.digits, lost))
 
-    def crowded(self, row: Sequence[float], dtype: Format) -> bool:
+    def crowded(self, row: Sequence[float], dtype: Format, *, bounded: bool = True) -> bool:
         """Whether a backward may leave the dtype's range where the forward as written does not.
 
-        Nobody says in which order it multiplies cotangents, values and slopes.
+        Nobody says in which order it multiplies cotangents, values and slopes; nor, where no
+        bounded domain is stated, whether it multiplies the largest input by itself first: x*x,
+        of which a sigmoid leaves little.
         """
         inputs, fed = row[: len(self.forward.inputs)], row[len(self.forward.inputs) :]
         alone = [[float(at == place) for at in range(len(inputs))] for place in self.moving()]
         found = self._met(inputs, alone)
         most = max((size for values, slopes in found for size in values + slopes), default=0.0)
         within = max((size for values, _ in found for size in values), default=0.0) <= dtype.max
+        if not bounded:
+            largest = max(map(abs, inputs), default=0.0)
+            most = max(most, largest * largest)
         return within and most * max([1.0, *map(abs, fed)]) > dtype.max
 
     def extent(self, row: Sequence[float]) -> tuple[float, float]:

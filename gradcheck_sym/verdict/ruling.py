@@ -27,6 +27,7 @@ class Gap:
     outsized: bool = False  # some value on the way is beyond the dtype's range
     subnormal: bool = False  # an input is so small that fast hardware takes it for 0
     overflown: bool = False  # the formula as written is as far off, for want of range
+    polar: bool = False  # no digit can be known: there is a pole within a rounding of the inputs
 
     @property
     def vanishing(self) -> str:
@@ -62,12 +63,13 @@ def rule(gap: Gap, largest: float) -> Ruling:
     formula as written divides by an underflow, or a reciprocal overflows, digits are lost. So they
     are where what it divides by, or takes the logarithm of, has none left and may be 0. Where
     no digit can be known and a value on the way is beyond the range, as exp(x) in sin(exp(x)),
-    there is no number that anybody could ask for.
+    there is no number that anybody could ask for; nor where a rounding of the inputs makes it a
+    pole, as of the logarithm of a determinant that is 0 but for the last digit of an element.
     """
     ruling = _rule(gap, largest)
     if ruling.verdict not in (Verdict.WRONG, Verdict.INACCURATE):
         return ruling
-    if gap.outsized and gap.vague and not math.isfinite(gap.claim):
+    if (gap.polar or (gap.outsized and gap.vague)) and not math.isfinite(gap.claim):
         return Ruling(Verdict.UNDECIDED, dropped="too sensitive")
     if gap.crowded and not math.isfinite(gap.claim):
         return Ruling(Verdict.UNDECIDED, dropped="overflow")

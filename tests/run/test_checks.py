@@ -192,6 +192,21 @@ def test_every_number_of_a_short_dtype_is_judged(own: str, shape: str, results_o
         assert {r.verdict for r in short} == {Verdict.WRONG}
 
 
+@pytest.mark.parametrize("expr", ["var(x)", "sort(x)[-1] + sort(x)[-2]"])
+def test_no_number_stands_alone_where_the_author_states_two_at_least(
+    expr: str, results_of: Any
+) -> None:
+    """The mathematics of one number may be none; not of every size that the author states."""
+    text = f"""
+        inputs: {{x: {{shape: [n], domain: "[-3, 3]"}}}}
+        dims: {{n: 2..3}}
+        expr: {expr}
+    """
+    results = results_of(text, checks=("dtypes",))
+    assert {r.dtype for r in results} >= {"float32", "bfloat16", "float16"}
+    assert {r.outcome for r in results} <= {"passed", "warned"}
+
+
 def test_what_is_no_vector_is_judged_number_by_number(results_of: Any) -> None:
     """A branch in Python takes no vector, and a sum over it is another function: no false alarm."""
     for own in ("cube_by_branch", "cube_of_sum"):

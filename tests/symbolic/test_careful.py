@@ -332,3 +332,19 @@ def test_bends_swing_at_once(derived: Any, monkeypatch: pytest.MonkeyPatch) -> N
     form = format_of("float32")
     found = derived(f"cos({2.0**22!r}*(x - y))", XY).swings([1.0, 1.0, 1.0], form)
     assert found[0] == pytest.approx(1 - math.cos(0.5), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "formula, x, y, found",
+    [
+        ("log(abs(x - y))", 1.0, 1 + 2.0**-52, True),
+        ("log(abs(x - y))", 1.0, 1 + 2.0**-40, False),
+        ("log(abs(x - y))", 1e-300, 0.0, False),  # no rounding makes 1e-300 0
+        ("(1 - cos(x))/x**2 + y", 1e-9, 1.0, False),  # as written 0/x**2, but of no inputs
+    ],
+)
+def test_a_pole_within_a_rounding_of_the_inputs(
+    formula: str, x: float, y: float, found: bool, derived: Any
+) -> None:
+    """Of the inputs alone, each off by its own rounding; what evaluating loses does not count."""
+    assert derived(formula, XY).polar([x, y, 1.0], FLOAT64) == [found] * 3

@@ -164,6 +164,17 @@ def test_a_backward_may_leave_the_range_where_the_forward_does_not(
     assert derived(formula, {"x": ()}).crowded([x, fed], format_of("float16")) is crowded
 
 
+@pytest.mark.parametrize("x, fed, crowded", [(200.0, 1.0, False), (200.0, 2.0, True)])
+def test_where_no_bounded_domain_is_stated_a_backward_may_square_an_input(
+    x: float, fed: float, crowded: bool, derived: Any
+) -> None:
+    """x*x of x*x*sigmoid(b*x)*sigmoid(-b*x), which a formula with less on the way does not form."""
+    derivation = derived("x/(1 + exp(-b*x))", {"x": (), "b": ()})
+    form = format_of("float16")
+    assert derivation.crowded([x, 0.0, fed], form, bounded=False) is crowded
+    assert not derivation.crowded([x, 0.0, fed], form)
+
+
 def test_where_nothing_is_fed_nothing_leaves_the_range(derived: Any) -> None:
     """A result without elements has no cotangent, and an input a gradient all the same."""
     assert not derived("x*w", {"x": (0,), "w": ()}).crowded([2.0], format_of("float16"))

@@ -55,6 +55,8 @@ def _off(least: float, most: float | None = None, **fields: object) -> Gap:
             Verdict.UNDECIDED,
             "too sensitive",
         ),
+        (replace(PLAIN, claim=math.inf, polar=True), Verdict.UNDECIDED, "too sensitive"),
+        (replace(PLAIN, claim=99.0, least=98.0, most=98.0, polar=True), Verdict.WRONG, ""),
         (replace(PLAIN, claim=math.nan, vague=True, overflow="log"), Verdict.WRONG, ""),
         (replace(PLAIN, claim=math.nan, overflow=UNDERFLOW), Verdict.WRONG, ""),
         (replace(PLAIN, claim=math.nan, overflow=CANCELLATION), Verdict.WRONG, ""),

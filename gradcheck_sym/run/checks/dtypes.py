@@ -67,13 +67,15 @@ def _every_number(function: Function) -> Iterator[Evidence]:
     """Every number of the dtype, of a function of one number alone, as one long vector.
 
     So it is run where the spec states a single number, too, if the implementation takes a vector;
-    then what is wrong counts as it is of single numbers.
+    then what is wrong counts as it is of single numbers. Not where the author states more at least.
     """
     every = every_point(function.space)
     if every is None or not every.lanes:
         return
     if function.together == "elementwise":
         yield Evidence(function, function.trial(every, "elementwise"))
+        return
+    if any(not dim.low <= 1 <= dim.high for dim in function.space.dims):
         return
     together = replace(function, together="elementwise")
     if together.trial(every.take(range(min(_FEW, every.lanes))), "elementwise").mode == "each":

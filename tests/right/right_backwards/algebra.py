@@ -44,6 +44,22 @@ class Solve(torch.autograd.Function):
         return -torch.outer(to_b, x), to_b
 
 
+class LogarithmOfDeterminant(torch.autograd.Function):
+    """By the formula; where the last digit of an element makes it singular, it is infinite."""
+
+    @staticmethod
+    def forward(ctx: Any, m: Tensor) -> Tensor:
+        determinant = m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
+        ctx.save_for_backward(m, determinant)
+        return determinant.abs().log()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        m, determinant = ctx.saved_tensors
+        adjugate = torch.stack([m[1, 1], -m[0, 1], -m[1, 0], m[0, 0]]).reshape(2, 2)
+        return grad_output * adjugate.T / determinant
+
+
 class Inverse(torch.autograd.Function):
     """From the saved result."""
 

@@ -134,6 +134,23 @@ class LogOfOneLessExp(torch.autograd.Function):
         return -grad_output / torch.expm1(-x)
 
 
+class GateOfAnySlope(torch.autograd.Function):
+    """The square of x is beyond the range long before what the slope of tanh leaves of it is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, b: Tensor) -> Tensor:
+        y = torch.tanh(b * x)
+        ctx.save_for_backward(x, b, y)
+        return x * y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, b, y = ctx.saved_tensors
+        slope = (1 - y) * (1 + y)
+        return grad_output * (y + b * x * slope), (grad_output * x * x * slope).sum()
+
+
 class RootMeanSquareInSingle(torch.autograd.Function):
     """In float32 whatever comes, which takes a float64 of 1e-300 to 0."""
 
