@@ -74,7 +74,7 @@ _JUMPS = 4  # points whose neighbours are looked at, of those asked about at onc
 _SINGLY = 4  # points that are run one by one before batching pays
 _TINY = "numbers are so small that others on the way underflow, or their reciprocals overflow"
 _USUAL, _WIDEST = "float32", "float64"
-_NARROW = "on the way {} leaves the range of {}; in {} the same is right"
+_LEAVES, _NARROWER = "on the way {} leaves the range of {}", "; in {} the same is right"
 
 
 @final
@@ -322,19 +322,25 @@ class Function:
 
         Formulas are thought of in float32. One whose numbers float16 has no room for on the way is
         the right formula, and a warning tells where it ends. What the derivative of a derivative
-        multiplies on the way was thought of by nobody: then any narrower range than float64's.
+        multiplies on the way was thought of by nobody: then any narrower range than float64's, and
+        that one, too, where no bounded domain is stated and no number comes out.
         """
         usual = format_of(_WIDEST if trial.smooth else _USUAL)
-        if self.dtype.exponent_max >= usual.exponent_max:
-            return ""
         alone = trial.take([lane])
         wrt, fed = alone.derivation.wrt, alone.cotangents
-        asked = Request(self.implementation, alone.values, wrt, fed, usual.name, "each")
-        wider = _assembled(self, alone.derivation, alone.batch, fed, self.claimant(asked))
-        if wider.problems or wider.summed(self.shared).ruling(0, column).verdict is Verdict.WRONG:
+        if self.dtype.exponent_max < usual.exponent_max:
+            asked = Request(self.implementation, alone.values, wrt, fed, usual.name, "each")
+            wider = _assembled(self, alone.derivation, alone.batch, fed, self.claimant(asked))
+            ruling = wider.summed(self.shared).ruling
+            if wider.problems or ruling(0, column).verdict is Verdict.WRONG:
+                return ""
+            ending = _NARROWER.format(usual.name)
+        elif trial.smooth and not trial.bounded and not np.isfinite(trial.claimed[lane, column]):
+            ending = ""
+        else:
             return ""
         said = on_the_way(self.implementation, alone.values, wrt, fed, self.dtype.name)
-        return _NARROW.format(said, self.dtype.name, usual.name) if said else ""
+        return _LEAVES.format(said, self.dtype.name) + ending if said else ""
 
     def _recalled(self, trial: Trial, lane: int) -> Floats:
         """What rounding of what the forward kept may move each number by at a point.
