@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from gradcheck_sym.autograd.implementation import ImplementationError, told
 from gradcheck_sym.autograd.state import left_alone, single_threaded
+from gradcheck_sym.run.accepted import accepted
 from gradcheck_sym.run.checks import CHECKS
-from gradcheck_sym.run.choice import checks_of, dtypes_of
+from gradcheck_sym.run.choice import DEFAULT_DTYPES, checks_of, dtypes_of
 from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.failures import failure
 from gradcheck_sym.run.messages import OnCheck
@@ -66,7 +67,10 @@ def run_spec(spec: Spec, options: Options, begin: OnCheck = lambda *_: None) -> 
 def subjects(spec: Spec, options: Options) -> tuple[Subject, ...]:
     """The spec in each of its dtypes; what is derived for one serves the others."""
     first = Subject(spec, format_of("float64"), options)
-    return tuple(replace(first, dtype=format_of(name)) for name in dtypes_of(spec, options))
+    chosen = dtypes_of(spec, options)
+    if chosen == DEFAULT_DTYPES and options.dtypes is None:
+        return (accepted(first),)
+    return tuple(replace(first, dtype=format_of(name)) for name in chosen)
 
 
 def run_check(subject: Subject, name: str) -> Iterator[Result]:

@@ -279,3 +279,31 @@ class Deviation(torch.autograd.Function):
     def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
         off, deviation = ctx.saved_tensors
         return fed * off * torch.where(deviation > 0, 1 / (deviation * (len(off) - 1)), 0.0)
+
+
+class SingleOnly(_Cube):
+    """A kernel that takes float32 and nothing else."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        assert x.dtype is torch.float32
+        return _Cube.forward(ctx, x)
+
+
+class SingleOnlyAndWrong(SingleOnly):
+    """The same, with a factor that is forgotten."""
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return fed * x * x
+
+
+class RaisesForDouble(_Cube):
+    """It raises for float64, but of another thing."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        if x.dtype is torch.float64:
+            raise RuntimeError("out of luck")
+        return _Cube.forward(ctx, x)

@@ -44,6 +44,24 @@ def verdicts(results: list[Result]) -> set[Verdict]:
     return {result.verdict for result in results}
 
 
+def test_code_that_takes_no_double_is_judged_in_single_precision(judged: Judged) -> None:
+    """In all checks; float64 is one of the dtypes that it does not support."""
+    for check in ("reverse", "layouts", "purity"):
+        for name, verdict in (
+            ("SingleOnly", Verdict.AGREES),
+            ("SingleOnlyAndWrong", Verdict.WRONG),
+        ):
+            found = judged(name, check)
+            assert {result.dtype for result in found} == {"float32"}
+            assert verdict in verdicts(found) or (name, check) == ("SingleOnlyAndWrong", "purity")
+    others = judged("SingleOnly", "dtypes")
+    assert {r.dtype for r in others} == {"float64", "bfloat16", "float16"}
+    assert verdicts(others) == {Verdict.SKIPPED}
+    (asked,) = judged("SingleOnly", "reverse", dtypes=("float64",))
+    assert (asked.dtype, asked.verdict) == ("float64", Verdict.ERROR)
+    assert verdicts(judged("RaisesForDouble", "reverse")) == {Verdict.ERROR}
+
+
 @pytest.mark.parametrize(
     "attribute, check, culprit",
     [

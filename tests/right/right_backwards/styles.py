@@ -381,3 +381,20 @@ def weighted_by_place(x: Tensor) -> Tensor:
 def divided_by_count(x: Tensor) -> Tensor:
     """What each element adds to the mean."""
     return x / x.shape[0]
+
+
+class SinglePrecisionKernel(torch.autograd.Function):
+    """Written for float32 and for nothing else, as kernels are."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        if x.dtype is not torch.float32:
+            raise TypeError(f"expected float32, got {x.dtype}")
+        ctx.save_for_backward(x)
+        return torch.sin(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return grad_output * torch.cos(x)
