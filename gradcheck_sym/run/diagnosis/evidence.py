@@ -34,7 +34,7 @@ class Sample:
     failing: Mask  # the same shape: the numbers that are wrong
     agreeing: Mask  # the same shape: the numbers that are right; neither where nobody knows
     lossy: Mask  # failing numbers that evaluating the formula as written misses, or may, by as much
-    others: Values  # the true gradients by the other inputs: input -> (lanes, *its shape)
+    others: Values  # the true gradients by others that are wrong, too: input -> (lanes, *its shape)
     before: Values  # what the function was called with before: the values of the point before
     first: Values  # and of the very first point of these sizes, in each lane
     gradient: Gradient | None = None  # None for values: they have no cotangents

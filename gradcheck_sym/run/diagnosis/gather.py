@@ -201,15 +201,16 @@ def _slack(trial: Trial, columns: slice) -> Floats:
 
 
 def _others(name: str | None, trial: Trial) -> dict[str, Floats]:
-    """The true gradients by the other inputs."""
+    """The true gradients by the other inputs that have a wrong one as well."""
     derivation = trial.derivation
     if name is None:
         return {}
     found = _evaluated(derivation.joint, trial.rows)
+    off = trial.shares[1] > 1
     return {
         other: found[:, part].reshape(len(found), *derivation.shapes[other])
         for other, part in derivation.columns().items()
-        if other != name
+        if other != name and off[:, part].any()
     }
 
 
