@@ -19,9 +19,11 @@ def accepted(subject: Subject) -> Subject:
     """The same spec in the widest dtype that is not refused.
 
     Refused is a dtype in which the forward raises whatever it is given, and speaks of the dtype or
-    asserts something. Where all are, or it cannot be told, the subject as it is: its checks tell.
+    asserts something. Where all are, or the author or the run states one, the subject as it is.
     """
-    if not (subject.spec.use or subject.options.implementations):
+    own = any(entry.dtype for entry in subject.spec.inputs)
+    users = subject.spec.use or subject.options.implementations
+    if own or subject.options.dtypes is not None or not users:
         return subject
     try:
         with left_alone():

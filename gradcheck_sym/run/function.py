@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, final
@@ -387,6 +387,16 @@ def _in_columns(
     return found
 
 
+def _ends(space: Space, names: Collection[str]) -> dict[str, tuple[float, float]]:
+    """The smallest and the largest number of each domain that is stated."""
+    stated = {entry.name: entry.domain.intervals for entry in space.inputs if entry.domain}
+    return {
+        name: (min(part.low for part in parts), max(part.high for part in parts))
+        for name, parts in stated.items()
+        if name in names
+    }
+
+
 def _assembled(
     function: Function, derivation: Derivation, batch: Batch, fed: Floats, claims: Claims
 ) -> Trial:
@@ -413,6 +423,7 @@ def _assembled(
         missing=frozenset(missing),
         refused=claims.refused & missing,
         bounded=function.bounded,
+        ends=_ends(function.space, derivation.shapes),
         by_hand=by_hand,
         composed=not (by_hand or function.implementation.single),
         setting=function.setting,

@@ -112,7 +112,7 @@ class Gaps:
             lost < loss.radius and least <= tolerated(loss.radius, bound),
             not np.isfinite(claim)
             and (vague or not bound < dtype.max)
-            and trial.derivation.polar(row, dtype)[column],
+            and trial.derivation.polar(row, dtype, trial.ends)[column],
         )
 
     def _lost_by(self, loss: Loss) -> float:

@@ -75,6 +75,7 @@ class Trial:
     missing: frozenset[str] = frozenset()  # inputs that autograd gave no gradient
     refused: frozenset[str] = frozenset()  # those of them that the graph leads to
     bounded: bool = True  # the author states where the inputs lie
+    ends: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of stated domains
     by_hand: bool = False  # a user's own code: of what leaves the range in it, it can take care
     composed: bool = False  # of several of torch's operators, none of which knows of the others
     setting: str = ""  # what was special about the run, such as "x transposed"

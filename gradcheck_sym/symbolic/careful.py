@@ -7,7 +7,7 @@ other evaluation.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, final
@@ -237,15 +237,22 @@ class Careful:
             or (step.op in ("const", "pi", "e") and not balls.held(step, dtype.precision))
         ]
 
-    def polar(self, row: Sequence[float], dtype: Format) -> list[bool]:
+    def polar(
+        self, row: Sequence[float], dtype: Format, within: Mapping[str, tuple[float, float]]
+    ) -> list[bool]:
         """Whether each output may have a pole among inputs that are each off by a rounding.
 
         Along the branches taken. What is right of such inputs is an infinity, or no number.
+        within: the ends of what inputs may be, by their flat names; none is beyond.
         """
         with ctx.workprec(4 * dtype.precision + 4 * balls.SPARE):
             base = Run.exact(self.program, row)
-            unit = arb(1, 2.0**-dtype.precision)
-            known = {at: base.balls[at] * unit for at in self._movable(row, dtype)}
+            unit, known = arb(1, 2.0**-dtype.precision), {}
+            for at, step in enumerate(self.program.code):
+                if step.op == "input":
+                    ball = base.balls[at] * unit
+                    low, high = within.get(str(step.data), (-math.inf, math.inf))
+                    known[at] = max(ball.lower(), arb(low)).union(min(ball.upper(), arb(high)))
             run = Run.decided(self.program, row, base.decisions, known)
             return [not run.balls[at].is_finite() for at in self.program.outputs]
 

@@ -264,9 +264,15 @@ class Derivation:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
         return self._batched(partial(swings, groups=self._groups(precision)), rows, precision)
 
-    def polar(self, row: Sequence[float], dtype: Format) -> list[bool]:
-        """Which of value and gradient may have a pole among inputs each off by a rounding."""
-        return Careful(self.joint, self.values).polar(row, dtype)
+    def polar(
+        self, row: Sequence[float], dtype: Format, ends: Mapping[str, tuple[float, float]]
+    ) -> list[bool]:
+        """Which of value and gradient may have a pole among inputs each off by a rounding.
+
+        ends: the smallest and largest number that an input may be, where these are stated.
+        """
+        within = {flat: pair for name, pair in ends.items() for flat in self.flat_names(name)}
+        return Careful(self.joint, self.values).polar(row, dtype, within)
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating value and gradient as written, in the dtype, may lose at a point."""

@@ -347,4 +347,12 @@ def test_a_pole_within_a_rounding_of_the_inputs(
     formula: str, x: float, y: float, found: bool, derived: Any
 ) -> None:
     """Of the inputs alone, each off by its own rounding; what evaluating loses does not count."""
-    assert derived(formula, XY).polar([x, y, 1.0], FLOAT64) == [found] * 3
+    assert derived(formula, XY).polar([x, y, 1.0], FLOAT64, {}) == [found] * 3
+
+
+def test_no_pole_beyond_the_ends_of_a_domain(derived: Any) -> None:
+    """log(1 + eps - x) has one within a rounding of 1, which x in [0, 1] does not reach."""
+    derivation, row = derived("log(1 + 1e-20 - x)"), [1.0, 1.0]
+    assert derivation.polar(row, FLOAT64, {}) == [True] * 2
+    assert derivation.polar(row, FLOAT64, {"x": (0.0, 1.0)}) == [False] * 2
+    assert derivation.polar(row, FLOAT64, {"x": (0.0, 2.0)}) == [True] * 2
