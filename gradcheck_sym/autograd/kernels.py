@@ -77,15 +77,6 @@ _OWN = frozenset(("aten", "prim", "prims"))  # torch's namespaces of operations
 _OF_MODULUS = frozenset(("abs", "sgn"))
 _REDUCING = frozenset(("index_reduce", "scatter_reduce"))  # the fifth argument says how
 
-# What moves numbers, or is their variance or the largest of them: the result does not jump.
-_CONTINUOUS = frozenset(
-    """_conj_physical _unsafe_view amax amin cat clone complex conj_physical constant_pad_nd detach
-    diag_embed diagonal_backward flip gather index index_put index_select masked_fill neg repeat
-    roll select_backward select_scatter slice_backward slice_scatter stack tril triu
-    var var_mean where""".split()
-)
-_JUMPING = frozenset(("atan2", "floor_divide"))  # of those that are elementary or plain
-
 # Multiplications of some kind: where no operand is 0 and the result is, it is not, but rounded.
 _UNDERFLOWING = frozenset("div erfc exp exp2 mul pow reciprocal sigmoid square".split())
 
@@ -123,14 +114,16 @@ def _selects(arguments: Sequence[Any]) -> bool:
 
 @cache
 def _known(function: Any) -> tuple[Kind, str]:
+    schema = function._schema
     name = base_name(function)
     if name in _FACTORIES:
         return Kind.FACTORY, name
     if name in _CASTS:
         return Kind.CAST, name
-    if name in _EXACT or _is_view(function):
+    aliases = (result.alias_info for result in schema.returns)
+    if name in _EXACT or any(alias is not None and not alias.is_write for alias in aliases):
         return Kind.EXACT, name
-    if name in _ELEMENTARY and not _cuts_off(function):
+    if name in _ELEMENTARY and not schema.overload_name.endswith("_mode"):  # a quotient cut off
         return Kind.ELEMENTARY, name
     if name.startswith(_NORMWISE) and name not in _COMPONENTWISE:
         return Kind.NORMWISE, name
@@ -144,27 +137,6 @@ def is_seen_through(function: Any, arguments: Sequence[Any]) -> bool:
     kind, name = kind_of(function, arguments), base_name(function)
     inside = kind in (Kind.STABLE, Kind.NORMWISE) and name not in _PLAIN | _PRODUCTS
     return not inside or written_out(function) is not None
-
-
-def is_continuous(function: Any, arguments: Sequence[Any]) -> bool:
-    """Whether no result jumps anywhere near numbers at which all is finite, as far as is known.
-
-    What a fused function does is told by what it is written out as.
-    """
-    kind, name = kind_of(function, arguments), base_name(function)
-    plain = kind is Kind.ELEMENTARY or name in _PLAIN | _PRODUCTS | _CASTS | _CONTINUOUS
-    jumps = name in _JUMPING or _cuts_off(function)
-    return (plain or _is_view(function)) and not jumps
-
-
-def _cuts_off(function: Any) -> bool:
-    """Whether it is a quotient without its digits behind the point."""
-    return bool(function._schema.overload_name.endswith("_mode"))
-
-
-def _is_view(function: Any) -> bool:
-    aliases = (result.alias_info for result in function._schema.returns)
-    return any(alias is not None and not alias.is_write for alias in aliases)
 
 
 def base_name(function: Any) -> str:

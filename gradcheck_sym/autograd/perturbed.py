@@ -18,7 +18,6 @@ from gradcheck_sym.autograd.kernels import (
     axes_together,
     coarseness,
     divides_by_a_matrix,
-    is_continuous,
     kind_of,
     may_underflow,
     tensors,
@@ -52,7 +51,6 @@ class Perturbed(EagerMode):
         self._lenient = lenient
         self.outcomes: list[bytes] = []  # of comparisons, in order
         self.narrowest: torch.dtype | None = None  # in which anything was moved
-        self.is_continuous = True  # nothing was done whose result may jump where it is moved
         self._seed = seed
         self._begun = False
         self._inside = False  # a fused operation that is written out
@@ -70,7 +68,6 @@ class Perturbed(EagerMode):
             self._constants |= {_storage(tensor): tensor for tensor in tensors(result)}
             return result
         result = self._computed(func, kind, args, kwargs)
-        self.is_continuous &= all(map(_is_of_numbers, tensors(result)))
         for tensor in written(func, args, kwargs):  # a buffer that is filled is no constant
             self._constants.pop(_storage(tensor), None)
         if not self._inside:
@@ -87,11 +84,10 @@ class Perturbed(EagerMode):
         return _storage(tensor) in self._constants
 
     def _computed(self, func: Any, kind: Kind, args: Any, kwargs: Any) -> Any:
-        if kind is Kind.STABLE and (parts := written_out(func)) is not None:
-            return self._through(parts, func, args, kwargs)
-        self.is_continuous &= is_continuous(func, args)
         if kind is Kind.EXACT:
             return func(*args, **kwargs)
+        if kind is Kind.STABLE and (parts := written_out(func)) is not None:
+            return self._through(parts, func, args, kwargs)
         if self._seed is None:
             return func(*args, **kwargs)
         literals = self._literals(args) if kind is Kind.ELEMENTARY else args
@@ -153,10 +149,7 @@ class Perturbed(EagerMode):
             result = NotImplemented
         finally:
             self._inside = outer
-        if result is not NotImplemented:
-            return result
-        self.is_continuous = False  # for all that is known
-        return func(*args, **kwargs)
+        return func(*args, **kwargs) if result is NotImplemented else result
 
     def _given(self, func: Any, kind: Kind, args: Any, salt: int, kwargs: Any) -> Any:
         """The arguments moved as far as a stable algorithm may be wrong about them."""
@@ -255,10 +248,6 @@ def _storage(tensor: Tensor) -> int:
         return id(tensor)
     address: int = tensor.untyped_storage()._cdata
     return address
-
-
-def _is_of_numbers(result: Tensor) -> bool:
-    return result.is_floating_point() or result.is_complex()
 
 
 def _bytes(outcome: Tensor) -> bytes:

@@ -45,7 +45,6 @@ class Spread:
     gradients: Mapping[str, Array | None]  # (lanes, *shape of the input); None: autograd gave none
     runs: int
     flipped: bool  # a comparison came out otherwise in some run
-    is_continuous: bool  # nothing can jump: runs without a deviation tell that there is none
     narrowest: str  # of the dtypes in which something was rounded; "" where nothing was
     plain: Claims  # what was claimed while nothing was moved, and all was watched
 
@@ -93,15 +92,7 @@ def spreads(
         narrowest = str(seen.narrowest or "").removeprefix("torch.")
         widest = _wider(widest, _numbers(plain), _numbers(again), _numbers(moved))
         gradients = {name: widest.get(name) for name in plain.gradients}
-        yield Spread(
-            widest[""],
-            MappingProxyType(gradients),
-            run + 1,
-            flipped,
-            seen.is_continuous,
-            narrowest,
-            plain,
-        )
+        yield Spread(widest[""], MappingProxyType(gradients), run + 1, flipped, narrowest, plain)
 
 
 def _run(

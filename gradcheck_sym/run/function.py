@@ -190,15 +190,13 @@ class Function:
     def _explained(self, trial: Trial, lanes: list[int], errors: Floats, bits: int) -> Mask:
         """The same, found out by perturbed runs: the more of them, the fewer are in doubt."""
         explained = errors <= 0
-        beyond = np.zeros(len(lanes), dtype=np.bool_)
         most = self.patience.runs
         for runs in (*_FIRST, most) if most else ():
-            open_ = ~explained.all(axis=1) & (~beyond | (runs == most))
-            left = np.flatnonzero(open_)
-            if left.size:
-                some = [lanes[k] for k in left]
-                found, beyond[left] = self._rounded(trial, some, errors[left], runs, bits)
-                explained[left] |= found
+            left = np.flatnonzero(~explained.all(axis=1))
+            if not left.size:
+                break
+            some = [lanes[k] for k in left]
+            explained[left] |= self._rounded(trial, some, errors[left], runs, bits)
         return explained & ~self._standing_out(trial, lanes, errors, explained)
 
     def _standing_out(
@@ -218,35 +216,28 @@ class Function:
 
     def _rounded(
         self, trial: Trial, lanes: list[int], errors: Floats, runs: int, bits: int
-    ) -> tuple[Mask, Mask]:
-        """Which errors, (lanes, outputs), so many perturbed runs explain, and where none will.
-
-        The second is of whole points: where all that is left is beyond what the deviations so far
-        let expect of any rounding, and nothing jumps. Runs end when it is so at all points.
-        """
+    ) -> Mask:
+        """Which errors, (lanes, outputs), so many perturbed runs explain."""
         values = {name: array[lanes] for name, array in trial.values.items()}
         derivation = trial.derivation
         mode = "each" if len(lanes) <= _SINGLY else self.together
         fed = trial.cotangents[lanes]
         explained = errors <= 0
-        beyond: Mask = np.zeros(len(lanes), dtype=np.bool_)
         for found in spreads(
             self.implementation, values, derivation.wrt, fed, self.dtype.name, mode, runs
         ):
             moved = _in_columns(derivation, len(lanes), found.values, found.gradients)
             if self._too_narrow(found.narrowest, bits):
-                return explained, beyond
+                return explained
             with np.errstate(over="ignore"):
                 explained |= errors <= reach() * moved
-                open_ = ~explained & ~(errors > reach(found.runs) * moved)
-            beyond = np.asarray(~open_.any(axis=1) & found.is_continuous)
-            if beyond.all():
-                break
-        if runs < self.patience.runs or explained.all():
-            return explained, beyond
+            if explained.all():
+                return explained
+        if runs < self.patience.runs:
+            return explained
         plain = _in_columns(derivation, len(lanes), found.plain.values, found.plain.gradients)
         left = np.where(explained, 0.0, errors)
-        return explained | self._jumping(trial, lanes, left, plain), beyond
+        return np.asarray(explained | self._jumping(trial, lanes, left, plain))
 
     def narrowest(self, trial: Trial) -> Format:
         """The narrowest dtype in which a user's own code is seen to round at some points."""

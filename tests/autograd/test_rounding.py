@@ -391,30 +391,3 @@ def test_forward_mode_is_perturbed_like_anything_else() -> None:
     *_, last = spreads(tangent, values, (), None, "float64")
     assert (last.values < 1e-13).all()
     assert (last.values > 0).all()
-
-
-@pytest.mark.parametrize(
-    "function, is_continuous",
-    [
-        (expanded, True),
-        (lambda x: torch.softmax(x, 0) @ x, True),
-        (lambda x: F.gelu(x, approximate="tanh") + F.layer_norm(x, [2]), True),
-        (lambda x: torch.cat([x, x[:1]]).float().double(), True),
-        (lambda x: torch.where(x > 1, x, -x), False),
-        (torch.floor, False),
-        (lambda x: x.clone().floor_(), False),
-        (torch.relu, False),  # its slope jumps
-        (torch.abs, False),
-        (lambda x: x.sort().values, False),
-        (lambda x: x * x.long(), False),
-        (lambda x: x * float(x.sum().item() > 1), False),
-        (lambda x: torch.atan2(x, x - 1), False),
-        (lambda x: torch.div(x, 0.3, rounding_mode="floor"), False),
-    ],
-)
-def test_what_may_jump(function: Callable[[Tensor], Tensor], is_continuous: bool) -> None:
-    """One run without a deviation tells of all others only where nothing decides."""
-    values = {"x": np.array([[1.5, 0.5]])}
-    implementation = Implementation(lambda tensors: function(tensors["x"]), "user", "own")
-    found = next(spreads(implementation, values, ("x",), None, "float64", runs=1))
-    assert found.is_continuous is is_continuous
