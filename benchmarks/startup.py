@@ -16,6 +16,8 @@ from statistics import median
 
 from rows import Row
 
+from gradcheck_sym.spec.reader import read
+
 ROOT = Path(__file__).parents[1]
 # What any program takes that differentiates as the main job does: torch imports more of itself
 # (its symbolic shapes, its decompositions, its compiler) when a first backward, a first jvp and a
@@ -32,7 +34,7 @@ PAIRS = 7  # of slow processes
 QUICK_PAIRS = 21  # of fast ones, whose times vary more
 JOB_RATIO = 1.3  # the main job's cold start, against importing torch and SymPy
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"  # ours would be compiled anew in each run
-DOOR_SECONDS = 0.150  # what help, list and validate may add to a bare interpreter
+DOOR_SECONDS = 0.150  # what help, and list and validate for each hundred specs, may add
 
 
 def measure() -> list[Row]:
@@ -44,16 +46,22 @@ def measure() -> list[Row]:
     derivatives = [sys.executable, "-c", _FIRST_DERIVATIVES]
     figures = _against(job, derivatives, PAIRS)
     beside = Row("the main job / torch's first derivatives", *figures, target=None, unit="s")
-    doors = (["--help"], ["list", "specs"], ["validate", "specs"])
-    return [main_job, beside, *map(_door, doors)]
+    hundreds = len(read([str(ROOT / "specs")])) / 100
+    doors = [
+        _door(["--help"]),
+        *(_door([word, "specs"], hundreds) for word in ("list", "validate")),
+    ]
+    return [main_job, beside, *doors]
 
 
-def _door(words: Sequence[str]) -> Row:
+def _door(words: Sequence[str], hundreds: float | None = None) -> Row:
+    """What a door adds to a bare interpreter, for each hundred specs that it reads."""
     door = [sys.executable, "-m", "gradcheck_sym", *words]
     bare = [sys.executable, "-c", "pass"]
     ours, theirs, _ = _against(door, bare, QUICK_PAIRS)
     name = f"{' '.join(words)}, seconds beyond a bare interpreter"
-    return Row(name, ours, theirs, ours - theirs, DOOR_SECONDS, "s")
+    name += ", a hundred specs" if hundreds else ""
+    return Row(name, ours, theirs, (ours - theirs) / (hundreds or 1), DOOR_SECONDS, "s")
 
 
 def _against(ours: Sequence[str], theirs: Sequence[str], pairs: int) -> tuple[float, float, float]:
