@@ -20,7 +20,7 @@ from gradcheck_sym.symbolic.adjoints import Adjoints
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import Run
 from gradcheck_sym.symbolic.places import Place, place_of
-from gradcheck_sym.symbolic.program import Program, depending
+from gradcheck_sym.symbolic.program import CONDITIONS, Program, depending
 
 _HIGHEST_PRECISION = 4096  # bits; beyond, a truth that is still vague is given up as undecided
 _DISTANCE_PRECISION = 128  # bits of the difference of two numbers that agree in most of 53
@@ -254,7 +254,8 @@ class Careful:
                     low, high = within.get(str(step.data), (-math.inf, math.inf))
                     known[at] = max(ball.lower(), arb(low)).union(min(ball.upper(), arb(high)))
             run = Run.decided(self.program, row, base.decisions, known)
-            return [not run.balls[at].is_finite() for at in self.program.outputs]
+        reached = depending(self.program, _poles(self.program, run))
+        return [at in reached and not run.balls[at].is_finite() for at in self.program.outputs]
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating each output as it is written may lose, at a point that is settled."""
@@ -286,6 +287,17 @@ class Careful:
             sharp = Run.exact(self.program, row)
         with ctx.workprec(dtype.precision):
             return sharp, Run.lossy(self.program, row, sharp.decisions, dtype)
+
+
+def _poles(program: Program, run: Run) -> set[int]:
+    """The instructions that are not finite where an argument may be 0, and all of them are."""
+    found = set()
+    for index, step in enumerate(program.code):
+        if step.op not in CONDITIONS and not run.balls[index].is_finite():
+            args = [run.balls[arg] for arg in step.args if program.code[arg].op not in CONDITIONS]
+            if all(arg.is_finite() for arg in args) and any(arg.contains(0) for arg in args):
+                found.add(index)
+    return found
 
 
 def _truth(ball: Ball, dtype: Format) -> Truth | None:
