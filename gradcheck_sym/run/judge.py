@@ -292,9 +292,10 @@ class _Judging:
         if (reason := self._undecided(lane)) is not None:
             return self._without_gradient(lane, reason)
         rulings = self._rulings(lane)
-        if reasons := [ruling.dropped for ruling in rulings.values() if ruling.dropped]:
-            self.dropped[reasons[0]] += 1
         off = self._without_open(lane, [at for at, each in rulings.items() if _counts(each)])
+        reasons = [ruling.dropped for ruling in rulings.values() if ruling.dropped]
+        if reasons and not off:
+            self.dropped[reasons[0]] += 1
         is_wrong = any(rulings[column].verdict is Verdict.WRONG for column in off)
         if is_wrong and (found := self._at_threshold(lane)) is not None:
             self.dropped.update(found.dropped)
