@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_sym.autograd.kernels import base_name
+from gradcheck_sym.autograd.ledger import frozen
 from gradcheck_sym.autograd.noise import rounds
 
 Floats = npt.NDArray[np.float64]
@@ -49,7 +50,7 @@ def without_error(
     if any(operand is None for operand in operands):
         return None
     with np.errstate(all="ignore"):
-        found = _TESTS[base_name(function)](_wide(result), *operands)
+        found = _TESTS[base_name(function)](frozen(result.resolve_neg()), *operands)
     return None if found is None else np.broadcast_to(found, result.shape)
 
 
@@ -180,11 +181,6 @@ def _number(argument: Any) -> Any:
         return argument
     if isinstance(argument, Tensor):
         exact = _is_real(argument) or argument.dtype is torch.bool
-        return _wide(argument) if exact else None
+        return frozen(argument.resolve_neg()) if exact else None
     fits = isinstance(argument, float) or (isinstance(argument, int) and abs(argument) <= 2**53)
     return np.asarray(float(argument)) if fits else None
-
-
-def _wide(tensor: Tensor) -> Floats:
-    plain: Floats = tensor.detach().resolve_neg().to("cpu", torch.float64, copy=True).numpy()
-    return plain

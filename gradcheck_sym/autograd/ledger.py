@@ -252,7 +252,7 @@ def _unknown(shape: torch.Size) -> Tensor:
 
 def frozen(tensor: Tensor) -> Array:
     """A read-only copy in float64, exact for every dtype that is checked."""
-    array: Array = tensor.detach().to(torch.float64, copy=True).numpy()
+    array: Array = tensor.detach().to("cpu", torch.float64, copy=True).numpy()
     array.setflags(write=False)
     return array
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from gradcheck_sym.autograd.dispatch import EagerMode
 from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.kernels import base_name
-from gradcheck_sym.autograd.ledger import Array, Job
+from gradcheck_sym.autograd.ledger import Array, Job, frozen
 
 Operands = Mapping[str, Any]
 _Pair = tuple[Any, Any]  # what is compared, and what with
@@ -109,8 +109,7 @@ def _signature(func: Any) -> tuple[tuple[str, ...], Mapping[str, Any]]:
 
 def _array(number: Any) -> Array:
     if isinstance(number, Tensor):
-        array: Array = number.detach().to("cpu", torch.float64, copy=True).numpy()
-        return array
+        return frozen(number)
     return np.asarray(number, dtype=np.float64)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gradcheck_sym.autograd.state import left_alone
 from gradcheck_sym.autograd.support import Feature
+from gradcheck_sym.run.choice import has_open_dtype
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
@@ -21,11 +22,11 @@ def accepted(subject: Subject) -> Subject:
     Refused is a dtype in which the forward raises whatever it is given, and speaks of the dtype or
     asserts something. Where all are, or the author or the run states one, the subject as it is.
     """
-    own = any(entry.dtype for entry in subject.spec.inputs)
-    users = subject.spec.use or subject.options.implementations
-    if own or subject.options.dtypes is not None or not users:
+    if subject.options.dtypes is not None or not has_open_dtype(subject.spec):
         return subject
     try:
+        if subject.implementation.kind != "user":
+            return subject
         with left_alone():
             every = (replace(subject, dtype=format_of(name)) for name in DTYPES)
             return next((each for each in every if not _is_refused(each)), subject)

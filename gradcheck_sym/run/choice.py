@@ -29,7 +29,7 @@ def _has_slope(spec: Spec) -> bool:
     return _has_gradient(spec) and not detached
 
 
-def _has_open_dtype(spec: Spec) -> bool:
+def has_open_dtype(spec: Spec) -> bool:
     """Whether it may be checked in any dtype: no input is of one of its own."""
     return spec.expr is not None and all(entry.dtype is None for entry in spec.inputs)
 
@@ -51,7 +51,7 @@ APPLIES: Mapping[str, Callable[[Spec], bool]] = MappingProxyType(
         "second_order": _has_slope,
         "finite_difference": _has_slope,
         "layouts": _has_gradient,
-        "dtypes": _has_open_dtype,
+        "dtypes": has_open_dtype,
         "requires_grad_subsets": _has_gradient,
         "purity": _has_gradient,
         "vmap": _has_gradient,

@@ -284,18 +284,17 @@ def _diagnosed(asked: Question, faults: Sequence[Finding]) -> Diagnosis:
     again = asking((item.function, item.trial) for item in asked.evidence)
     known = asked.subject.told
     key = asked.accused, asked.entry
-    gone = None
     if all(found.fault.nearest is not None for found in wrong):
         members = [_members(trial, wrong) for trial in trials]
         evidence = evidence_of(spec, asked.entry, trials, members=members)
         told = at_kinks(evidence)
     else:
         evidence = evidence_of(spec, asked.entry, trials, again=again)
-        gone = fleeting(wrong)
-        told = gone or diagnose_like(evidence, known.get(key))
+        if gone := fleeting(wrong):  # in what settings it showed is chance
+            known.setdefault(key, gone)
+            return gone.diagnosis
+        told = diagnose_like(evidence, known.get(key))
     known.setdefault(key, told)
-    if gone is not None:  # in what settings it showed is chance
-        return gone.diagnosis
     found, alone = told.diagnosis, in_settings(evidence)
     if alone is None or found.code is Pattern.ONE_SETTING or alone.sentence in found.sentence:
         return found

@@ -23,6 +23,7 @@ from gradcheck_sym.autograd.layouts import (
     widening,
 )
 from gradcheck_sym.autograd.ledger import Claims
+from gradcheck_sym.run.choice import has_open_dtype
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Floats, Function, Request
 from gradcheck_sym.run.room import has_room
@@ -70,8 +71,7 @@ def wrong_in_other_dtypes(
     Only what is wrong: what else there is to tell of a dtype, the check of all dtypes tells.
     """
     asked = subject.options.point is not None or subject.options.dtypes is not None
-    stated = any(entry.dtype for entry in subject.spec.inputs)
-    if subject.implementation.kind != "user" or asked or stated:
+    if subject.implementation.kind != "user" or asked or not has_open_dtype(subject.spec):
         return
     for dtype in dtypes:
         wrong = () if dtype == subject.dtype.name else _wrong_in(dtype, subject, seen, judged)

@@ -317,20 +317,20 @@ class Function:
         that one, too, where no bounded domain is stated and no number comes out.
         """
         usual = format_of(_WIDEST if trial.smooth else _USUAL)
+        is_narrow = self.dtype.exponent_max < usual.exponent_max
+        is_number = np.isfinite(trial.claimed[lane, column])
+        if not is_narrow and (is_number or trial.bounded or not trial.smooth):
+            return ""
         alone = trial.take([lane])
         wrt, fed = alone.derivation.wrt, alone.cotangents
-        if self.dtype.exponent_max < usual.exponent_max:
+        if is_narrow:
             asked = Request(self.implementation, alone.values, wrt, fed, usual.name, "each")
             wider = _assembled(self, alone.derivation, alone.batch, fed, self.claimant(asked))
             ruling = wider.summed(self.shared).ruling
             if wider.problems or ruling(0, column).verdict is Verdict.WRONG:
                 return ""
-            ending = _NARROWER.format(usual.name)
-        elif trial.smooth and not trial.bounded and not np.isfinite(trial.claimed[lane, column]):
-            ending = ""
-        else:
-            return ""
         said = on_the_way(self.implementation, alone.values, wrt, fed, self.dtype.name)
+        ending = _NARROWER.format(usual.name) if is_narrow else ""
         return _LEAVES.format(said, self.dtype.name) + ending if said else ""
 
     def _recalled(self, trial: Trial, lane: int) -> Floats:

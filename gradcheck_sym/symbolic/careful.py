@@ -260,11 +260,11 @@ class Careful:
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating each output as it is written may lose, at a point that is settled."""
         sharp, lossy = self._as_written(row, dtype)
-        endless = lossy
+        radii = digits = self._gaps(sharp, lossy, dtype)
         if lossy.overflow:
             with ctx.workprec(dtype.precision):
                 endless = Run.lossy(self.program, row, sharp.decisions, dtype, endless=True)
-        radii, digits = (self._gaps(sharp, run, dtype) for run in (lossy, endless))
+            digits = self._gaps(sharp, endless, dtype)
         return [
             Loss(radius, lossy.overflow, min(radius, own))
             for radius, own in zip(radii, digits, strict=True)
