@@ -214,6 +214,12 @@ class Trial:
         with np.errstate(invalid="ignore", over="ignore"):
             return np.asarray(np.abs(self.claimed - self.truths))
 
+    @property
+    def vague(self) -> npt.NDArray[np.bool_]:
+        """Numbers that may be what is claimed, as far as shows without care: (lanes, outputs)."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self._enclosed.error >= self.errors)
+
     @cached_property
     def estimates(self) -> Floats:
         """The errors in ulps as far as shows without care: what cancels has more than it seems."""

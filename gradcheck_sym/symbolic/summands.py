@@ -70,15 +70,14 @@ class _Formula:
         for place, term in enumerate(self.terms):
             others = sum(self.terms[:place] + self.terms[place + 1 :], sympy.S.Zero)
             if others != 0:
-                yield Variant(
-                    f"the term {self._said(term)} of the derivative", True, self._with(others)
-                )
+                words = f"the term {self._said(term)} of the derivative"
+                yield Variant(words, True, self._with(others), words)
             whole = "" if others == 0 else f" {self._said(term)}"
             for factor in _factors(term):
                 words = f"the factor {self._said(factor)} of the derivative"
                 if whole:
                     words = f"the factor {self._said(factor)} of the term{whole} of the derivative"
-                yield Variant(words, False, self._with(others + term / factor))
+                yield Variant(words, False, self._with(others + term / factor), words)
 
     def _said(self, formula: sympy.Expr) -> str:
         """A formula in the spec's names: without the index of the element."""

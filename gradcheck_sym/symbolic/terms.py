@@ -17,7 +17,7 @@ from typing import final
 from gradcheck_sym.spec import tree
 from gradcheck_sym.spec.parser import parse
 from gradcheck_sym.spec.records import Expression, Spec
-from gradcheck_sym.spec.rewrite import exchanged, occurrences
+from gradcheck_sym.spec.rewrite import Path, exchanged, occurrences
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.spec.unparse import unparse
 from gradcheck_sym.symbolic.by_sympy import expression_of
@@ -66,7 +66,12 @@ class _Place:
     said: str
     spec: Spec
     let: str | None  # the let that it stands in; None: expr
-    at: tuple[int, ...]
+    at: Path
+
+    @property
+    def key(self) -> str:
+        """Tells it from every other part, which may read the same."""
+        return f"{self.let} {self.at}"
 
     def with_part(self, new: Node) -> Spec:
         """The spec with another part there."""
@@ -85,7 +90,7 @@ def _of_parts(spec: Spec, derivation: Derivation, dims: Mapping[str, int]) -> It
         whole = place.let is None and not place.at  # without it nothing is left
         held = None if whole else _derived(place.with_part(_constant(place.node)), derivation, dims)
         if held is not None:
-            yield Variant(f"the dependence through {place.said}", True, held)
+            yield Variant(f"the dependence through {place.said}", True, held, place.key)
         inner = _argument(place.node, _moving(spec))
         if inner is not None:
             straight = tree.Binary(
@@ -94,7 +99,7 @@ def _of_parts(spec: Spec, derivation: Derivation, dims: Mapping[str, int]) -> It
             slopeless = _derived(place.with_part(straight), derivation, dims)
             if slopeless is not None:
                 words = f"the slope of {_text(place.node)} by {_text(inner)}"
-                yield Variant(words, False, slopeless)
+                yield Variant(words, False, slopeless, place.key)
             yield from _mistaken(place, inner, derivation, dims)
 
 
@@ -113,7 +118,7 @@ def _mistaken(
     if found is not None:
         words = f"the slope of {_text(place.node)}, {_BY_VALUE[function]} of its value y,"
         flaw = f"is taken of {_text(inner)} instead"
-        yield Variant(words, False, found, flaw=flaw)
+        yield Variant(words, False, found, place.key, flaw)
 
 
 # the slopes that backwards compute from the saved value
@@ -167,12 +172,31 @@ def _flows(node: Node, moving: frozenset[str]) -> bool:
     return isinstance(node, kinds) and not conditional and bool(tree.names(node) & moving)
 
 
-def _said(root: Node, at: tuple[int, ...], node: Node) -> str:
-    """A part in words; a name with what it stands in, since it may stand at several places."""
-    if not at or not isinstance(node, tree.Name):
+def _said(root: Node, at: Path, node: Node) -> str:
+    """A part in words, with what it stands in where it stands at several places; names always."""
+    parts = dict(occurrences(root))
+    alike = [place for place, each in parts.items() if each == node]
+    if not at or (len(alike) == 1 and not isinstance(node, tree.Name)):
         return _text(node)
-    around = dict(occurrences(root))[at[:-1]]
-    return f"{node.name} in {_text(around)}"
+    around = _around(parts, at)
+    beside = [place for place in alike if _around(parts, place) == around]
+    which = f"the {_ordinal(beside.index(at))} " if len(beside) > 1 else ""
+    return f"{which}{_text(node)} in {_text(parts[around])}"
+
+
+def _around(parts: Mapping[Path, Node], at: Path) -> Path:
+    """The smallest part that a part stands in and that is there only once."""
+    for end in reversed(range(len(at))):
+        if sum(parts[at[:end]] == each for each in parts.values()) == 1:
+            return at[:end]
+    return ()
+
+
+def _ordinal(place: int) -> str:
+    return _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"
+
+
+_ORDINALS = "first second third fourth".split()
 
 
 def _text(node: Node) -> str:
@@ -192,7 +216,7 @@ def _constant(node: Node) -> Node:
     return tree.Call("detach", (node,))
 
 
-def _with(value: Expression, at: tuple[int, ...], new: Node) -> Expression:
+def _with(value: Expression, at: Path, new: Node) -> Expression:
     return replace(value, tree=exchanged(value.tree, at, new))
 
 
@@ -220,7 +244,7 @@ def _of_scalars(derivation: Derivation) -> Iterator[Variant]:
     several = sorted(groups.values(), key=lambda group: -group[-1])
     for group in several[:_MOST_GROUPS]:
         words = f"the dependence through {_scalar_text(code, group[0])}"
-        yield Variant(words, True, _held(derivation, frozenset(group)), hidden=True)
+        yield Variant(words, True, _held(derivation, frozenset(group)))
 
 
 _STILL = frozenset("input const pi e inf lt le gt ge eq ne and or not detach".split())

@@ -16,5 +16,10 @@ class Variant:
     part: str  # in words: "the dependence through exp(x)", "the slope of sin(2*x) by 2*x"
     summand: bool  # True: the part is added to the rest; False: it is a factor of it
     gradient: Program  # the value, then the gradient, over the inputs of the joint program
-    hidden: bool = False  # it is none of the author's parts: at other sizes it has another name
+    key: str = ""  # what the part is known by at any size; "" where it has another form at each
     flaw: str = ""  # what is wrong with the part, where it is not left out
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it is none of the author's parts."""
+        return not self.key

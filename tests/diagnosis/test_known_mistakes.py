@@ -54,6 +54,11 @@ class Mistake:
     given: Mapping[str, Any] = field(default_factory=dict)  # to the fixture `diagnosed`
 
 
+def slope(x: Tensor) -> Tensor:
+    """Of tanh."""
+    return 1 - x.tanh() ** 2
+
+
 def cached_slope() -> Callable[..., Tensor]:
     """A Function that keeps the slope of the first call of each shape."""
     cache: dict[torch.Size, Tensor] = {}
@@ -524,6 +529,41 @@ MISTAKES = {
         sine(lambda g, x: g * (x.cos() + x**4 * 1e-2)),
         "growing-error",
         "the error grows with |x|, from nothing at 0, as |x|**4",
+    ),
+    "series_in_the_middle": Mistake(
+        SIN,
+        sine(lambda g, x: g * torch.where(x.abs() < 0.5, 1 - x**2 / 2, x.cos())),
+        "growing-error",
+        "the error grows with |x|, from nothing at 0, as |x|**4; up to |x| = 0.5 and not beyond",
+        {"special": near_zero},
+    ),
+    "asymptote_too_early": Mistake(
+        X + "expr: tanh(x)",
+        function(torch.tanh, lambda g, x: g * torch.where(x > 2, 4 * (-2 * x).exp(), slope(x))),
+        "growing-error",
+        "the error grows towards x = 0, from nothing; down to |x| = 2 and not below",
+        {"low": 0.0, "high": 30.0},
+    ),
+    "one_of_two_occurrences": Mistake(
+        X + "expr: x*tan(exp(x))/exp(x)",
+        function(
+            lambda x: x * x.exp().tan() / x.exp(),
+            lambda g, x: g * (x.exp().tan() / x.exp() + x * (1 + x.exp().tan() ** 2)),
+        ),
+        TERM,
+        "the dependence through exp(x) in x*tan(exp(x))/exp(x) is missing",
+    ),
+    "zero_in_some_sizes": Mistake(
+        X + "expr: tanh(x)",
+        function(torch.tanh, lambda g, x: g * slope(x) if len(x) < 3 else 0 * g),
+        "zero-gradient",
+        "zero at all 120 failing points, only for n > 2",
+    ),
+    "few_bits_somewhere": Mistake(
+        X + "expr: logsumexp(x, 0)",
+        function(lambda x: x.logsumexp(0), lambda g, x: g * x.softmax(0).half().to(x.dtype)),
+        "beyond-threshold",
+        "wrong only where the spread of x > 0; near to the truth, off by 0.016 % in the middle",
     ),
     "odd_sizes": Mistake(
         SIN,

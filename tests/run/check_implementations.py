@@ -178,6 +178,29 @@ class Product(torch.autograd.Function):
         return fed * y, fed * x
 
 
+class ProductOfOneTangent(torch.autograd.Function):
+    """x*y, whose jvp looks at y's tangent only where x has none."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return x * y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        x, y = ctx.saved_tensors
+        return fed * y, fed * x
+
+    @staticmethod
+    def jvp(ctx: Any, x_moved: Tensor | None, y_moved: Tensor) -> Tensor:  # type: ignore[override]
+        x, y = ctx.saved_tensors
+        return x * y_moved if x_moved is None else x_moved * y
+
+
 def at_one_number(x: Tensor) -> Tensor:
     """x**3, with twice the slope at 2.6875 and nowhere else."""
     right = x**3

@@ -82,6 +82,13 @@ def test_each_finds_its_fault(attribute: str, check: str, culprit: str, judged: 
     assert {r.culprit for r in found if r.verdict is Verdict.WRONG} == {culprit}
 
 
+def test_a_tangent_that_is_left_out_is_named(judged: Judged) -> None:
+    """Of a jvp that adds what it must for one input and not for another."""
+    told = {r.diagnosis for r in judged("ProductOfOneTangent", "forward_mode") if r.diagnosis}
+    assert told
+    assert all("what the tangent of y adds is missing at all" in words for words in told)
+
+
 @pytest.mark.parametrize(
     "check",
     ["second_order", "layouts", "purity", "dtypes", "forward_mode", "vmap"],

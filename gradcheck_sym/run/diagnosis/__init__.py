@@ -15,7 +15,8 @@ from gradcheck_sym.run.diagnosis.growing import growing
 from gradcheck_sym.run.diagnosis.lost import beside_nan, no_gradient, not_finite, written_to
 from gradcheck_sym.run.diagnosis.regions import in_settings, none, region, vanishing
 from gradcheck_sym.run.diagnosis.rescaled import rescaled
-from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
+from gradcheck_sym.run.diagnosis.tangents import tangents
+from gradcheck_sym.verdict.diagnosis import UNKNOWN, Diagnosis, Pattern
 
 __all__ = ["Told", "at_kinks", "diagnose", "diagnose_like", "in_settings", "where_alone"]
 
@@ -33,6 +34,7 @@ _GUESSES: tuple[_Guesses, ...] = (
     conjugates.conjugates,
     fed.straight_through,
     fed.cotangents,
+    tangents,
     arrays.exchanged,
     arrays.transposed,
     arrays.sums,
@@ -126,7 +128,7 @@ def _by_guessing(evidence: Evidence, tried: Sequence[_Guesses]) -> Told:
     for guesses in tried:
         for guess in guesses(thinned):
             found = fit(thinned, guess)
-            if found is not None and found.everywhere:
+            if found is not None and found.everywhere and not (guess.loose and best):
                 words = f"{guess.words}{_extent(found, evidence)}"
                 return Told(Diagnosis(guess.code, words), guesses)
             if found is not None and best is None:
@@ -136,11 +138,12 @@ def _by_guessing(evidence: Evidence, tried: Sequence[_Guesses]) -> Told:
         where = region(evidence, _shows_nothing(guess))
         words = f"{guess.words}{_extent(found, evidence)}{_and(where)}"
         return Told(Diagnosis(guess.code, words), guesses)
-    if (where := region(evidence, vanishing)) is not None:
-        return Told(where_alone(where))
-    return Told(
-        growing(thinned) or digits.near(thinned) or Diagnosis(Pattern.UNKNOWN, "unknown pattern")
-    )
+    where, close = region(evidence, vanishing), digits.near(thinned)
+    if where is None:
+        return Told(growing(thinned) or close or UNKNOWN)
+    alone = where_alone(where)
+    how = "" if close is None else f"; {close.sentence}"
+    return Told(replace(alone, sentence=f"{alone.sentence}{how}"))
 
 
 def where_alone(where: Diagnosis) -> Diagnosis:

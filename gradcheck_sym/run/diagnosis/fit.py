@@ -32,6 +32,7 @@ class Guess:
     code: Pattern
     words: str  # "2 times the truth"
     predicted: Prediction
+    loose: bool = False  # its prediction is chosen anew at each size
 
 
 @final

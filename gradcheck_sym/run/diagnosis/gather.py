@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck_sym.run.beyond import beyond
 from gradcheck_sym.run.diagnosis.evidence import (
     Alternative,
     Evidence,
@@ -175,9 +176,11 @@ def _columns(name: str | None, derivation: Derivation) -> tuple[slice, tuple[int
 def _ruled(trial: Trial, columns: slice, truth: Floats, claim: Floats) -> tuple[Mask, Mask]:
     """Which numbers are wrong, and which are right; neither where nobody knows or claims."""
     known = np.isfinite(truth)
-    for lane in trial.problems:
-        known[lane] = False
+    known[list(trial.problems)] = False
     right = trial.shares[1][:, columns] <= 1
+    known &= right | ~trial.vague[:, columns]
+    off = np.flatnonzero((known & ~right).any(axis=1)).tolist()
+    known[list(beyond(trial, off, columns))] = False
     return known & ~right, known & right
 
 
@@ -317,8 +320,7 @@ class _Alternatives:
         derivation = replace(whole, wrt=(self.name,), joint=_only(whole, self.name))
         for found in variants(alone, derivation, trial.dims):
             gradient = _gradient(found.gradient, derivation, self.name)
-            key = "" if found.hidden else found.part
-            yield Alternative(found.part, key, found.flaw, found.summand, gradient)
+            yield Alternative(found.part, found.key, found.flaw, found.summand, gradient)
 
 
 def _only(derivation: Derivation, name: str) -> Program:

@@ -8,6 +8,7 @@ from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Sample
 from gradcheck_sym.run.diagnosis.features import Feature, features
 from gradcheck_sym.run.diagnosis.fit import tells
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
+from gradcheck_sym.verdict.names import simplest
 
 _MANY = 32  # wrong numbers; fewer are easily in order
 _IN_ORDER = 0.97  # rank correlation of an error with the size of an input
@@ -18,6 +19,9 @@ _SAID = {
     1: "the error grows with |{}|, from nothing at 0",
     -1: "the error grows towards {} = 0, from nothing",
 }
+_ENDS = {1: "; up to |{}| = {:.15g} and not beyond", -1: "; down to |{}| = {:.15g} and not below"}
+_LEAST_SHARE = 0.02  # of the right numbers; fewer are strays
+_SCATTER = 0.2  # of the logarithm of an error about a power
 _WHOLE = 0.1  # by which an exponent may miss a whole number
 
 
@@ -34,8 +38,29 @@ def growing(evidence: Evidence) -> Diagnosis | None:
             ordered = sign * _in_order(sizes, errors) >= _IN_ORDER
             if ordered and sign * _in_order(sizes, shares) >= _NOT_AS_TRUTH:
                 rate = _rate(words, sizes[plain > 0], errors[plain > 0], sign)
-                return Diagnosis(Pattern.GROWING, f"{said.format(words)}{rate}")
+                at = _end(evidence, feature, sizes, sign)
+                end = "" if at is None else _ENDS[sign].format(words, at)
+                return Diagnosis(Pattern.GROWING, f"{said.format(words)}{rate}{end}")
     return None
+
+
+def _end(evidence: Evidence, feature: Feature, sizes: Floats, sign: int) -> float | None:
+    """The size beyond which, behind the largest errors, numbers agree; None where none do."""
+    right = np.concatenate([_right_sizes(sample, feature) for sample in evidence.samples])
+    last = sizes.max() if sign > 0 else sizes.min()
+    beyond = right[sign * right > sign * last]
+    if len(beyond) < _MANY or len(beyond) < _LEAST_SHARE * len(right):
+        return None
+    return simplest(*sorted((float(last), float(sign * (sign * beyond).min()))))
+
+
+def _right_sizes(sample: Sample, feature: Feature) -> Floats:
+    """Of right numbers that are not 0: the input's size."""
+    found = feature(sample)
+    if found is None:
+        return np.zeros(0)
+    telling = sample.agreeing & (np.abs(sample.truth) > sample.slack)
+    return np.asarray(np.broadcast_to(np.abs(found), sample.claim.shape)[telling])
 
 
 def _sizes_and_errors(sample: Sample, feature: Feature) -> Floats:
@@ -63,10 +88,9 @@ def _rate(words: str, sizes: Floats, errors: Floats, sign: int) -> str:
     if len(sizes) < _MANY // 2:
         return ""
     smaller = (errors <= np.median(errors)) & (sizes > 0)
-    power = float(np.polyfit(np.log(sizes[smaller]), np.log(errors[smaller]), 1)[0])
-    whole = round(power)
-    return (
-        f", as |{words}|**{whole}"
-        if whole * sign > (sign > 0) and abs(power - whole) <= _WHOLE
-        else ""
-    )
+    across, along = np.log(sizes[smaller]), np.log(errors[smaller])
+    power, start = np.polyfit(across, along, 1)
+    scatter = float(np.abs(along - start - power * across).max())
+    whole = round(float(power))
+    is_power = scatter <= _SCATTER and abs(power - whole) <= _WHOLE
+    return f", as |{words}|**{whole}" if is_power and whole * sign > (sign > 0) else ""

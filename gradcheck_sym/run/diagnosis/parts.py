@@ -11,7 +11,15 @@ from typing import final
 import numpy as np
 
 from gradcheck_sym.run.diagnosis.evidence import Alternative, Evidence, Floats, Sample
-from gradcheck_sym.run.diagnosis.fit import Guess, agreed, fit, matches, tells, unchanged
+from gradcheck_sym.run.diagnosis.fit import (
+    Guess,
+    Prediction,
+    agreed,
+    fit,
+    matches,
+    tells,
+    unchanged,
+)
 from gradcheck_sym.run.diagnosis.plain import spread
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.names import ratio_name
@@ -41,17 +49,29 @@ def _guesses(
     if not found.summand:
         code = Pattern.OTHER_POINT if found.flaw else Pattern.MISSING_FACTOR
         words = f"{found.part} {found.flaw or 'is missing'}"
-        yield Guess(code, words, _Without(found, every))
+        yield Guess(code, words, _Without(found, every), not found.key)
         return
-    part = _part(found, sample)
-    if part is None:
-        return
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        factors = ((sample.claim - sample.truth) / part)[tells(sample)]
-    off = agreed(factors, _LOOSER * spread(evidence))
-    if off is not None:
-        code, words, counted = _said(off, _LOOSER * spread(evidence))
-        yield Guess(code, f"{found.part} {words}", _Without(found, every, counted))
+    alone = replace(evidence, samples=(sample,))
+    counts = factor_of(alone, lambda each: _part(found, each))
+    if counts is not None:
+        code, words, counted = counts
+        yield Guess(code, f"{found.part} {words}", _Without(found, every, counted), not found.key)
+
+
+def factor_of(evidence: Evidence, part: Prediction) -> tuple[Pattern, str, float] | None:
+    """How often a summand counts: what that is called, in words, and the number.
+
+    None where it counts differently from number to number.
+    """
+    found = [np.zeros(0)]
+    for sample in evidence.samples:
+        added = part(sample)
+        if added is not None:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                found.append(((sample.claim - sample.truth) / added)[tells(sample)])
+    slack = _LOOSER * spread(evidence)
+    off = agreed(np.concatenate(found), slack)
+    return None if off is None else _said(off, slack)
 
 
 def _said(off: float, slack: float) -> tuple[Pattern, str, float]:
