@@ -50,13 +50,20 @@ def elsewhere(
     """A few points at larger sizes, and again in each layout that all tensors there can have.
 
     made: the function at some sizes. suspected: at which of those that are visited it looks wrong.
+    Sizes that the function itself refuses are none of those that its derivatives are judged at.
     """
     if subject.implementation.kind != "user" or subject.options.point is not None:
         return
     for dims in (*suspected(subject), *larger_sizes_of_derived(subject), *_large(subject)):
         *_, item = sampled(subject, made(dims), _SAMPLE, (dims,))
-        yield item
+        if not item.trial.problems or _takes(subject, dims):
+            yield item
     yield from in_layouts(item)
+
+
+def _takes(subject: Subject, dims: Dims) -> bool:
+    *_, plain = sampled(subject, subject.function, _SAMPLE, (dims,))
+    return not plain.trial.is_refused
 
 
 _Seen = Callable[[Subject], Sequence[Evidence]]  # the evidence of a subject

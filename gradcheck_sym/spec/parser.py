@@ -327,8 +327,7 @@ class _Walk:
     def call(self, node: ast.Call) -> Node:
         name = _dotted(node.func)
         if not name:
-            method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            raise self.foreign(node, f"write {method}(…)" if method else "write * to multiply")
+            raise self.foreign(node, _instead_of(node.func))
         find = self.operator if self.dialect == "torch" else self.function
         found = find(name, self.span(node.func))
         arguments = tuple(map(self.argument, node.args))
@@ -451,6 +450,17 @@ def _positional(declared: tuple[Parameter, ...], count: int) -> list[str]:
             return [*taken, *[parameter.name] * (count - len(taken))]
         taken.append(parameter.name)
     return taken[:count]
+
+
+def _instead_of(called: ast.expr) -> str:
+    """What to write where something is called that has no name."""
+    match called:
+        case ast.Attribute(attr=method):
+            return f"write {method}(…)"
+        case ast.Call():
+            return "give what is made here a name in its module, and name that in use"
+        case _:
+            return "write * to multiply"
 
 
 def _dotted(node: ast.expr) -> str:

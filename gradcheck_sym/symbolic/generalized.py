@@ -7,6 +7,8 @@ towards and away from what separates a claim from the hull so far. In a convex o
 function that direction leads to the limit that reaches farthest towards the claim, so that the
 hull grows until it holds the claim or the claim is proved to be outside.
 
+Where several values share an element, a backward may take a member of each for itself.
+
 Where the value jumps there is no generalized gradient. The limits of the gradient on both sides
 are what they are, and whoever gives an element of their hull has done what is sensible. NaN is
 outside if the value exists at the point; whatever else is given there is left undecided.
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, final
 
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic import directions, words
+from gradcheck_sym.symbolic.apart import apart
 from gradcheck_sym.symbolic.blocks import blocks
 from gradcheck_sym.symbolic.careful import Careful
 from gradcheck_sym.symbolic.combinations import combined
@@ -48,7 +51,8 @@ def generalized(derivation: Derivation, row: Sequence[float], dtype: Format) -> 
     """The generalized gradient at one point; row holds the joint program's inputs, exact."""
     moving = derivation.moving()
     approach = Approach(derivation.joint, derivation.values, moving, row, dtype, derivation.still)
-    return Generalized(approach)
+    fed = range(len(derivation.forward.inputs), len(derivation.joint.inputs))
+    return Generalized(approach, fed)
 
 
 @final
@@ -58,11 +62,12 @@ class Generalized:
     Columns count the gradient's elements from 0.
     """
 
-    __slots__ = ("_approach", "_faces")
+    __slots__ = ("_approach", "_faces", "_fed")
 
-    def __init__(self, approach: Approach) -> None:
+    def __init__(self, approach: Approach, fed: Sequence[int]) -> None:
         found = blocks(approach.program, approach.values, approach.moving)
         self._approach = approach
+        self._fed = fed if len(fed) == approach.values else ()  # places of the cotangents
         self._faces = faces(approach, found)
 
     @property
@@ -180,10 +185,18 @@ class Generalized:
             return Membership(
                 where.outcome, words.which(face, inside, claimed, where), where.nearest
             )
+        if where.outcome is Outcome.OUTSIDE and self._is_member_of_each(face, inside, claimed):
+            return Membership(Outcome.MEMBER, "a member for each value alone", tuple(values))
         text = words.range_of(face, inside)
         if doubt := _doubt(face, where, certain, allowed):
             return Membership(Outcome.UNKNOWN, f"{doubt}; {text}", where.nearest)
         return Membership(Outcome.OUTSIDE, text, where.nearest)
+
+    def _is_member_of_each(self, face: Face, inside: list[int], claim: Claim) -> bool:
+        """Whether a claim is the sum of a member for each of several values."""
+        points = apart(face, self._fed) if self._fed else []
+        found = contained(_projected(points, inside), claim) if points else None
+        return found is not None and found.outcome is Outcome.MEMBER
 
     def named(self, name: str) -> list[Limit | None]:
         """The member of that name, one slope per column; None where there is none.

@@ -85,8 +85,8 @@ def rule(gap: Gap, largest: float) -> Ruling:
     if gap.overflow == "arithmetic":
         return Ruling(Verdict.UNDECIDED, dropped="overflow")
     if gap.overflow and ruling.verdict is Verdict.WRONG and not math.isfinite(gap.claim):
-        reason = f"{ruling.reason}: {gap.overflow} overflows in the formula as written, too"
-        return Ruling(Verdict.INACCURATE, reason)
+        why = _LOST.get(gap.overflow, f"{gap.overflow} overflows in the formula as written, too")
+        return Ruling(Verdict.INACCURATE, f"{ruling.reason}: {why}")
     return ruling
 
 

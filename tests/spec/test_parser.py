@@ -427,6 +427,7 @@ def test_each_mistake_with_operators_has_its_sentence(text, message):
         ("x // y", "write floor(x/y)"),
         ("lambda: x", "choose another name, such as lam"),
         ("2(x)", "write * to multiply"),
+        ("exp(2)(x)", "give what is made here a name in its module, and name that in use"),
         ("+".join("x" * 102), "break it up with let"),
         ("x.t", "did you mean 'T'?"),
         ("x if y else 1", "write where(condition, x, y)"),

@@ -371,3 +371,23 @@ def test_slopes_meet_where_there_is_a_gradient_after_all(
     """All limits are one, and the value tends to that at the point."""
     found = around(expr, point, shapes)
     assert found.is_single(range(len(point))) is single
+
+
+PARTED = "[maximum(x, 0), maximum(-x, 0)]"
+
+
+@pytest.mark.parametrize(
+    "expr, fed, claim, outcome",
+    [
+        (PARTED, [1.0, -1.0], 0.0, Outcome.MEMBER),  # the slope 0 of both; their sum has 1 alone
+        (PARTED, [1.0, -1.0], 2.0, Outcome.MEMBER),
+        (PARTED, [1.0, -1.0], 2.25, Outcome.OUTSIDE),
+        (PARTED, [1.0, 0.0], -1.0, Outcome.OUTSIDE),
+        ("maximum(x, 0) - maximum(-x, 0)", [1.0], 0.0, Outcome.OUTSIDE),  # one value, which is x
+    ],
+)
+def test_each_of_several_values_has_a_member_of_its_own(
+    around: Any, expr: str, fed: list[float], claim: float, outcome: Outcome
+) -> None:
+    """A backward of one value knows nothing of what is taken for another."""
+    assert judge(around(expr, [0.0], None, fed), [claim]).outcome is outcome

@@ -157,10 +157,15 @@ def _each_alone(subject: Subject) -> Iterator[Evidence]:
 
 
 def _widely(subject: Subject) -> Iterator[Evidence]:
-    """The subsets where vectors are full, then with tensors that lie elsewhere in memory."""
+    """The subsets where vectors are full, then with tensors that lie elsewhere in memory.
+
+    Sizes that are refused whatever requires a gradient need not be taken.
+    """
     if subject.options.point is not None:
         return
     for item in _in_subsets(subject, _FEW, wide_sizes(subject)):
+        if item.trial.is_refused and subject.function.again(item.trial).is_refused:
+            continue
         yield item
         if not item.trial.problems:
             yield from in_layouts(item)

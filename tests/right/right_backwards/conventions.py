@@ -126,3 +126,23 @@ class SignStraightThrough(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return grad_output * (x.abs() <= 1)
+
+
+class ConcatenatedRelu(torch.autograd.Function):
+    """Both parts have the slope 0 at 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.cat([x.clamp_min(0), (-x).clamp_min(0)])
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        up, down = grad_output.chunk(2)
+        return up * (x > 0) - down * (x < 0)
+
+
+def extremes(x: Tensor) -> Tensor:
+    """The first of those that tie has the slope of either."""
+    return torch.stack([x.min(dim=0).values, x.max(dim=0).values])
