@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
+_ROOM = 8.0  # times the largest input: what a few sums of inputs come to before they are divided
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -133,10 +135,19 @@ class Gaps:
         return dtype.flushed and bool(small.any())
 
     def _crowded(self, lane: int, column: int) -> bool:
-        """Whether an infinite claim about a gradient may come of the order of multiplications."""
+        """Whether an infinite claim about a gradient may come of the order of multiplications.
+
+        About a value, whether it may come of adding before dividing, as (|x| + x)/2 does, next to
+        the end of a range that nobody stated; one operator of torch is asked for all of the range.
+        """
         trial = self.trial
-        if column < trial.derivation.values or np.isfinite(trial.claimed[lane, column]):
+        if np.isfinite(trial.claimed[lane, column]):
             return False
+        if column < trial.derivation.values:
+            given = trial.values.values()
+            largest = max(float(np.abs(each[lane]).max(initial=0.0)) for each in given)
+            several = trial.by_hand or trial.composed
+            return several and not trial.bounded and _ROOM * largest >= trial.dtype.max
         row = trial.rows[lane].tolist()
         return trial.derivation.crowded(row, trial.dtype, bounded=trial.bounded)
 

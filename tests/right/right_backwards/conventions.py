@@ -146,3 +146,17 @@ class ConcatenatedRelu(torch.autograd.Function):
 def extremes(x: Tensor) -> Tensor:
     """The first of those that tie has the slope of either."""
     return torch.stack([x.min(dim=0).values, x.max(dim=0).values])
+
+
+class ReluByMean(torch.autograd.Function):
+    """Adds before it divides: not for the largest numbers, which nobody asked it for."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return (x.abs() + x) / 2
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * (x.sign() + 1) / 2
