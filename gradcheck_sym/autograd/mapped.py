@@ -34,6 +34,7 @@ class Way:
     after: bool = False  # the map is differentiated, not the gradient mapped
     lanes: int | None = None  # of the batch; None: any number
     nested: bool = False  # a map of maps, differentiated
+    inner: frozenset[str] = frozenset()  # all that the second of two maps maps over; no gradient
     batched: bool = False  # grad_outputs alone are mapped over, as for a Jacobian
 
 
@@ -137,7 +138,9 @@ def _enter(ledger: Ledger, job: Job, way: Way, lanes: Sequence[int]) -> None:
         return
     axes = {name: way.axes.get(name, 0) for name in job.inputs}
     shared = way.shared | job.fixed
-    if way.nested or way.batched:
+    if way.inner:
+        results, gradients = _many_for_each(job, way.inner)
+    elif way.nested or way.batched:
         results, gradients = (_map_of_maps if way.nested else _jacobian)(job)
     else:
         results, gradients = (through_map if way.after else _within)(job, axes, shared)
@@ -188,6 +191,24 @@ def _map_of_maps(job: Job) -> Found:
     return result.detach().flatten(0, 1), {
         k: gradient.flatten(0, 1) for k, gradient in found.items()
     }
+
+
+def _many_for_each(job: Job, inner: Collection[str]) -> Found:
+    """The results of a map over some inputs in a map over all, where the others come in pairs."""
+    rows = {
+        name: batch.detach().reshape(-1, 2, *batch.shape[1:])
+        for name, batch in job.inputs.items()
+        if name not in job.fixed
+    }
+    common = {name: job.inputs[name][0].detach() for name in job.fixed}
+    within = {name: rows.pop(name) for name in inner}
+
+    def one(held: Tensors, own: Tensors) -> Tensor:
+        result: Tensor = torch.func.vmap(lambda each: job.call({**common, **held, **each}))(own)
+        return result
+
+    outer: Tensor = torch.func.vmap(one)({k: pairs[:, 0] for k, pairs in rows.items()}, within)
+    return outer.flatten(0, 1), {}
 
 
 def _jacobian(job: Job) -> Found:

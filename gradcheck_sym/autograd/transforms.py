@@ -193,6 +193,21 @@ def tangent_of(implementation: Implementation, wrt: tuple[str, ...]) -> Implemen
     )
 
 
+def jvp_of(implementation: Implementation, wrt: tuple[str, ...]) -> Implementation:
+    """The same as tangent_of, by torch.func.jvp, which a map takes."""
+
+    def call(tensors: Mapping[str, Tensor]) -> Tensor:
+        value = _by_position(implementation, wrt, tensors)
+        primals, tangents = (
+            tuple(tensors[called(name)] for name in wrt) for called in (str, tangent_name)
+        )
+        return _along(value, primals, tangents)
+
+    return replace(
+        implementation, call=call, description=f"tangent of {implementation.description}"
+    )
+
+
 def second_tangent_of(implementation: Implementation, wrt: tuple[str, ...]) -> Implementation:
     """How the Jacobian times tangents of `wrt` changes along second tangents: forward over forward.
 

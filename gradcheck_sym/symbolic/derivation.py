@@ -425,7 +425,7 @@ def derive(spec: Spec, dims: Mapping[str, int]) -> Derivation:
     shapes = {entry.name: entry.sizes(dims) for entry in spec.inputs}
     arrays = {name: input_array(builder, name, shape) for name, shape in shapes.items()}
     mathematical = _lowered(spec, arrays, dims, builder)
-    paired = is_complex(mathematical) if mathematical.size else _complex_elsewhere(spec, dims)
+    paired = is_complex(mathematical) or _complex_elsewhere(spec, dims, mathematical)
     value = unpacked(mathematical) if paired else mathematical
     outputs = list(value.reshape(-1))
     names = [flat for name, shape in shapes.items() for flat in flat_names(name, shape)]
@@ -458,8 +458,13 @@ def forward_of(spec: Spec, dims: Mapping[str, int]) -> Program:
     return finish(names, list(value.reshape(-1)))
 
 
-def _complex_elsewhere(spec: Spec, dims: Mapping[str, int]) -> bool:
-    """Whether a value without elements is complex where no size is 0: its kind, not its numbers."""
+def _complex_elsewhere(spec: Spec, dims: Mapping[str, int], value: Array) -> bool:
+    """Whether a value of no elements, or made of none, is complex where no size is 0.
+
+    It is a matter of kind, which numbers have, and an empty sum has no numbers.
+    """
+    if value.size and 0 not in dims.values():
+        return False
     larger = {name: max(size, 1) for name, size in dims.items()}
     builder = Builder()
     arrays = {e.name: input_array(builder, e.name, e.sizes(larger)) for e in spec.inputs}

@@ -50,6 +50,19 @@ def test_every_way_gives_what_single_runs_give(way: Way) -> None:
             np.testing.assert_allclose(found.gradients[name], alone.gradients[name], rtol=1e-13)
 
 
+def test_many_of_one_input_for_each_of_many_points() -> None:
+    """What the inner map does not map over comes in pairs."""
+    judged = Implementation(product, "user", "own")
+    way = Way("many", nested=True, inner=frozenset("w"))
+    pairs = {
+        name: array[:4] if name == "w" else array[[0, 0, 1, 1]] for name, array in VALUES.items()
+    }
+    found = vmapped(judged, pairs, (), FED[:4], "float64", way)
+    assert not found.problems
+    alone = reverse(judged, pairs, (), FED[:4], "float64")
+    np.testing.assert_allclose(found.values, alone.values, rtol=1e-14)
+
+
 def test_points_that_raise_alone_are_left_out() -> None:
     """A matrix without an inverse takes none from the others of its batch."""
     judged = Implementation(lambda tensors: torch.linalg.inv(tensors["a"]), "torch", "inv")

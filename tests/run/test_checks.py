@@ -171,6 +171,19 @@ def test_the_only_way_in_which_it_shows_is_told(judged: Judged) -> None:
     assert verdicts(judged("TooFew", "reverse")) == {Verdict.WRONG}  # in one long vector
 
 
+def test_many_tangents_at_each_of_many_points(results_of: Any) -> None:
+    """As jacfwd in a map: torch's rule for systems of equations takes the factors of others."""
+    text = """
+    inputs: {A: {shape: [2, 2], domain: "[2, 3]"}}
+    expr: log(det(A + eye(2)))
+    torch: torch.linalg.slogdet(A + torch.eye(2))[1]
+    """
+    (found,) = (r for r in results_of(text, checks=("vmap",)) if r.verdict is Verdict.WRONG)
+    assert found.input is None
+    assert found.worst is not None
+    assert found.worst.setting == "many tangents at each of many points"
+
+
 def test_a_wrong_rule_for_vmap_is_no_wrong_backward(results_of: Any) -> None:
     """Many points are run at once by vmap, whose rule for select_scatter doubles a slope.
 

@@ -254,6 +254,13 @@ def test_arrays(expr: str, of_complex: Any) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=1e-14)
 
 
+def test_a_sum_of_nothing_is_as_complex_as_one_of_something(of_complex: Any) -> None:
+    """So that it has the parts of torch's empty sum, and a spec holds at all sizes."""
+    spec = of_complex("sum(conj(z)*z)", {"z": ("n",)})
+    assert derive(spec, {"n": 0}).out_shape == derive(spec, {"n": 1}).out_shape == (2,)
+    assert derive(of_complex("sum(abs(z))", {"z": ("n",)}), {"n": 0}).out_shape == ()
+
+
 @pytest.mark.parametrize(
     "expr, point, place",
     [

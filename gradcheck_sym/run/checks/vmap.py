@@ -11,7 +11,9 @@ import numpy as np
 from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.mapped import AFTER, USUAL, Way, vmapped, ways
 from gradcheck_sym.autograd.support import Feature
+from gradcheck_sym.autograd.transforms import jvp_of
 from gradcheck_sym.run.conclude import conclude_each
+from gradcheck_sym.run.derived import tangent_at
 from gradcheck_sym.run.elsewhere import WIDE, at_middle, wrong_in_other_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Function, Request
@@ -20,9 +22,13 @@ from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import kept
-from gradcheck_sym.verdict.records import Result
+from gradcheck_sym.spec.checks import tangent_name
+from gradcheck_sym.symbolic.program import ProgramError
+from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=16, bulk=32)
+_OF_TANGENT = Sample(edges=0, bulk=4)
+_NEAR = 1e-3  # of two ways to one number
 _FEW = 5  # points that are mapped over in each unusual way: no size that inputs often have
 _EXCUSES = frozenset({Feature.VMAP, Feature.LAYOUT, Feature.OTHER})
 
@@ -44,8 +50,12 @@ def vmap(subject: Subject) -> Iterator[Result]:
     pinned = exampled(subject, lambda dims: mapped)
     others = _at_other_sizes(subject, mapped)
     evidence = [*pinned, *usual, *others, *_unusual(subject, usual[-1].trial)]
-    yield from _judged(subject, evidence)
+    told = [*_judged(subject, evidence)]
+    yield from told
     yield from wrong_in_other_dtypes(subject, at_middle(_usual), _judged, WIDE)
+    if all(result.verdict not in (Verdict.WRONG, Verdict.ERROR) for result in told):
+        tangents = _judge(subject, [None], [*_along(subject, usual[-1].trial)])
+        yield from (result for result in tangents if result.verdict is Verdict.WRONG)
 
 
 def _at_other_sizes(subject: Subject, mapped: Function) -> Iterator[Evidence]:
@@ -70,8 +80,44 @@ def _usual(subject: Subject) -> Callable[[Dims], Function]:
     return lambda dims: _mapped(subject.function, USUAL)
 
 
+def _along(subject: Subject, usual: Trial) -> Iterator[Evidence]:
+    """Two tangents at each of two points, all at once, as torch.func.jacfwd in a map takes them.
+
+    Nothing where that raises, or gives what one tangent at a time gives.
+    """
+    try:
+        tangent = tangent_at(subject.function_at(usual.dims), usual.dims)
+        *_, item = sampled(subject, tangent, _OF_TANGENT, (usual.dims,))
+    except ProgramError:
+        return
+    names = frozenset(tangent_name(name) for name in subject.graded)
+    pairs = [lane // 2 * 2 for lane in range(len(item.trial.claimed) // 2 * 2)]
+    values = {
+        name: array[: len(pairs)] if name in names else array[pairs]
+        for name, array in item.trial.values.items()
+    }
+    origins = tuple(item.trial.origins[lane] for lane in pairs)
+    batch = Batch(usual.dims, usual.dtype.name, values, origins)
+    mapped = _mapped(
+        replace(tangent, implementation=jvp_of(subject.implementation, subject.graded)),
+        Way("many tangents at each of many points", nested=True, inner=names),
+    )
+    fed = item.trial.cotangents[: len(pairs)]
+    alone, together = (made.trial(batch, "each", fed) for made in (tangent, mapped))
+    near = np.isclose(together.claimed, alone.claimed, rtol=_NEAR, equal_nan=True)
+    if not together.problems and not alone.problems and not near.all():
+        yield Evidence(mapped, together)
+
+
 def _judged(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:
-    entries = (None, *subject.graded)
+    return _judge(subject, (None, *subject.graded), evidence)
+
+
+def _judge(
+    subject: Subject, entries: Sequence[str | None], evidence: Sequence[Evidence]
+) -> Iterator[Result]:
+    if not evidence:
+        return iter(())
     return conclude_each(
         subject, "vmap", entries, evidence, _EXCUSES, "the vmap rule", digits=False
     )
