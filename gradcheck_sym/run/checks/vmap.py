@@ -62,9 +62,10 @@ def _at_other_sizes(subject: Subject, mapped: Function) -> Iterator[Evidence]:
 def _square(subject: Subject, mapped: Function) -> Iterator[Evidence]:
     """The unusual ways where all sizes are one: who mistakes an axis is not told by its size."""
     dims = subject.spec.dims
-    size = max((dim.low for dim in dims), default=0)
-    size = max(size, min(_SQUARE, *(dim.high for dim in dims)))
-    if len(dims) > 1 and size > 1 and all(dim.low <= size <= dim.high for dim in dims):
+    if len(dims) < 2:
+        return
+    size = max(max(dim.low for dim in dims), min(_SQUARE, *(dim.high for dim in dims)))
+    if size > 1 and all(dim.low <= size <= dim.high for dim in dims):
         few = Sample(edges=0, bulk=_FEW)
         for item in sampled(subject, mapped, few, ({dim.name: size for dim in dims},)):
             yield from _unusual(subject, item.trial)
@@ -124,7 +125,8 @@ def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
 
 def _is_drowned(trial: Trial, name: str) -> bool:
     """Whether a shared input's gradient is no number: some other lane's slope, times 0, is none."""
-    return not np.isfinite(trial.claimed[:, trial.derivation.columns()[name]]).all()
+    columns = trial.derivation.columns().get(name)
+    return columns is not None and not bool(np.isfinite(trial.claimed[:, columns]).all())
 
 
 def _batch(usual: Trial, few: Sequence[int], shared: Collection[str]) -> Batch:
