@@ -83,7 +83,8 @@ def vmapped(
 
     Inputs without gradient that are the same at all lanes are not mapped over; those that the way
     says are shared must be. Where the map of a shared input is differentiated, its gradient is
-    that of all lanes together, and no lane claims it. What is raised is a problem of all lanes,
+    that of all lanes together: at each lane it is claimed for a grad_output that is 0 at all
+    others. What is raised is a problem of all lanes,
     unless some raise alone, as at a matrix without an inverse: the others are mapped without them.
     Where an input is not used, there are zeros.
     """
@@ -143,7 +144,7 @@ def _enter(ledger: Ledger, job: Job, way: Way, lanes: Sequence[int]) -> None:
     elif way.nested or way.batched:
         results, gradients = (_map_of_maps if way.nested else _jacobian)(job)
     else:
-        results, gradients = (through_map if way.after else _within)(job, axes, shared)
+        results, gradients = (_through_map if way.after else _within)(job, axes, shared)
     for place, lane in enumerate(lanes):
         ledger.value(lane, results[place].detach())
         for name, gradient in gradients.items():
@@ -167,6 +168,25 @@ def through_map(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> F
         result: Tensor = torch.func.vmap(lambda own: job.call({**common, **own}), (along,))(mapped)
         found = _pulled(result, leaves, job.cotangents)
     return result.detach(), {k: gradient.movedim(along[k], 0) for k, gradient in found.items()}
+
+
+def _through_map(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found:
+    """The same, and the gradients of shared inputs: at each lane, of what is fed there alone."""
+    results, gradients = through_map(job, axes, shared)
+    mapped, common, along = _placed(job, axes, shared)
+    graded = {name: common[name] for name in job.wrt if name in common}
+    if not graded or not mapped:
+        return results, gradients
+    with torch.enable_grad():
+        leaves = {name: tensor.requires_grad_() for name, tensor in graded.items()}
+        result: Tensor = torch.func.vmap(lambda own: job.call({**common, **own}), (along,))(mapped)
+        fed = torch.ones_like(result) if job.cotangents is None else job.cotangents
+        alone = [torch.zeros_like(fed) for _ in range(job.lanes)]
+        for lane, part in enumerate(alone):
+            part[lane] = fed[lane]
+        found = [_pulled(result, leaves, part, retain=True) for part in alone]
+    together = {name: torch.stack([each[name] for each in found]) for name in leaves}
+    return results, {**gradients, **together}
 
 
 def _map_of_maps(job: Job) -> Found:
@@ -232,13 +252,18 @@ def _vjp(job: Job, inputs: Tensors) -> tuple[Tensor, Callable[[Tensor], tuple[An
 
 
 def _pulled(
-    result: Tensor, leaves: Mapping[str, Tensor], cotangents: Tensor | None
+    result: Tensor,
+    leaves: Mapping[str, Tensor],
+    cotangents: Tensor | None,
+    *,
+    retain: bool = False,
 ) -> dict[str, Tensor]:
     """The gradients of one backward; zeros where an input is not used."""
     found: tuple[Tensor | None, ...] = (None,) * len(leaves)
     if leaves and result.requires_grad:
         fed = torch.ones_like(result) if cotangents is None else cotangents
-        found = torch.autograd.grad(result, list(leaves.values()), fed, allow_unused=True)
+        wrt = list(leaves.values())
+        found = torch.autograd.grad(result, wrt, fed, retain_graph=retain, allow_unused=True)
     return {
         name: torch.zeros_like(leaf) if gradient is None else gradient
         for (name, leaf), gradient in zip(leaves.items(), found, strict=True)

@@ -12,21 +12,24 @@ from typing import Any, final
 
 from gradcheck_sym.autograd.support import Feature
 from gradcheck_sym.run.evidence import Columns, Evidence, Finding, Pardon, Question
+from gradcheck_sym.run.function import backward
 from gradcheck_sym.run.judge import Judgement
 from gradcheck_sym.run.outline import Part, outline
 from gradcheck_sym.run.patience import ALL, QUICKLY
 from gradcheck_sym.run.smallest import elements, smallest
 from gradcheck_sym.run.subject import Subject
-from gradcheck_sym.run.trial import Trial
+from gradcheck_sym.run.trial import Fault, Trial
 from gradcheck_sym.run.witness import accuse, measure
 from gradcheck_sym.symbolic.derivation import Derivation
 from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
 from gradcheck_sym.verdict.pictures import Outline
 from gradcheck_sym.verdict.records import Case, Measured, Result, Verdict
+from gradcheck_sym.verdict.ruling import Ruling
 
 _PICTURED = frozenset({"forward", "reverse"})  # checks whose errors are always shown
 _MANY = 10_000  # points, as where every number of a dtype was visited: worth a picture, too
+_ACCURATE = 0.25  # of what is allowed
 LEAST_SHARE = 0.1  # of the points must be decided; below, a check says too little to pass
 
 
@@ -75,13 +78,43 @@ def conclude(asked: Question) -> Result:
         verdict = Verdict.SKIPPED if smooth else Verdict.ERROR  # not every spec has regular points
         return replace(counted, verdict=verdict, message=f"nothing was decided{_told(dropped)}")
     faults = [
-        Finding(item.evidence, fault)
-        for item in judged
-        for fault in item.made.faults
-        if asked.digits or fault.ruling.verdict is not Verdict.INACCURATE
+        Finding(item.evidence, fault) for item in judged for fault in _told_faults(asked, item)
     ]
     told = _told_of(asked, counted, faults) if faults else _passing(counted, judged)
     return replace(told, outline=_outline(asked, judged, told))
+
+
+def _told_faults(asked: Question, item: _Judged) -> Sequence[Fault]:
+    """The faults that a check tells of: of lost digits, where another does, only what is news.
+
+    That is where they are lost in a special way of running a user's own code.
+    """
+    faults, trial = item.made.faults, item.evidence.trial
+    lost = [fault for fault in faults if fault.ruling.verdict is Verdict.INACCURATE]
+    if asked.digits or not lost:
+        return faults
+    kept = [fault for fault in faults if fault not in lost]
+    users = asked.subject.implementation.kind == "user"
+    if users and trial.setting:
+        said = Ruling(Verdict.INACCURATE, f"digits are lost so alone: {trial.setting}")
+        kept += [
+            replace(fault, ruling=said) for fault in _lost_so_alone(item.evidence, asked, lost)
+        ]
+    return kept
+
+
+def _lost_so_alone(evidence: Evidence, asked: Question, lost: Sequence[Fault]) -> Sequence[Fault]:
+    """The faults, if where nothing is special far less than what is allowed is lost at all points.
+
+    So that neither sums in another order nor vectors of functions explain them.
+    """
+    as_usual = replace(evidence.function, claimant=backward, setting="", together="each")
+    usual = as_usual.again(evidence.trial)
+    columns = asked.columns(usual.derivation)
+    shares = usual.exact_shares(range(len(usual.claimed)))
+    if usual.problems or (shares[:, columns] > _ACCURATE).any():
+        return ()
+    return [fault for fault in lost if shares[fault.lane, fault.column] <= _ACCURATE]
 
 
 def _outline(asked: Question, judged: Sequence[_Judged], told: Result) -> Outline | None:

@@ -71,23 +71,34 @@ _Judged = Callable[[Subject, Sequence[Evidence]], Iterator[Result]]  # what a ch
 
 
 def wrong_in_other_dtypes(
-    subject: Subject, seen: _Seen, judged: _Judged, dtypes: Sequence[str] = DTYPES
+    subject: Subject,
+    seen: _Seen,
+    judged: _Judged,
+    dtypes: Sequence[str] = DTYPES,
+    *,
+    digits: bool = False,
 ) -> Iterator[Result]:
     """Results of a few points in the first other dtype in which something is wrong.
 
     Only what is wrong: what else there is to tell of a dtype, the check of all dtypes tells.
+    digits: whether lost ones are told of all the same, where nothing is wrong in any dtype; what
+    is judged leaves out what the others tell.
     """
     asked = subject.options.point is not None or subject.options.dtypes is not None
     if subject.implementation.kind != "user" or asked or not has_open_dtype(subject.spec):
         return
+    lost: Sequence[Result] = ()
     for dtype in dtypes:
-        wrong = () if dtype == subject.dtype.name else _wrong_in(dtype, subject, seen, judged)
+        found = () if dtype == subject.dtype.name else _faults_in(dtype, subject, seen, judged)
+        wrong = [result for result in found if result.verdict is Verdict.WRONG]
         yield from wrong
         if wrong:
             return
+        lost = lost or [result for result in found if result.verdict is Verdict.INACCURATE]
+    yield from lost if digits else ()
 
 
-def _wrong_in(dtype: str, subject: Subject, seen: _Seen, judged: _Judged) -> Sequence[Result]:
+def _faults_in(dtype: str, subject: Subject, seen: _Seen, judged: _Judged) -> Sequence[Result]:
     other = replace(subject, dtype=format_of(dtype), told={}, shrunk_to={})
     try:
         evidence = seen(other)
@@ -96,9 +107,9 @@ def _wrong_in(dtype: str, subject: Subject, seen: _Seen, judged: _Judged) -> Seq
     refused = all(item.trial.is_refused for item in evidence)
     if refused or not has_room(other, evidence):
         return ()
-    if not any(item.function.is_wrong(item.trial) for item in evidence):  # nothing to tell of
+    if not any(item.function.is_faulty(item.trial) for item in evidence):  # nothing to tell of
         return ()
-    return [result for result in judged(other, evidence) if result.verdict is Verdict.WRONG]
+    return list(judged(other, evidence))
 
 
 def at_middle(

@@ -166,6 +166,10 @@ class Function:
         """Whether anything at all is wrong at a trial's points."""
         return bool(trial.problems) or self.judge(trial, trial.every_column).is_wrong
 
+    def is_faulty(self, trial: Trial) -> bool:
+        """Whether anything is wrong at a trial's points, or has lost digits."""
+        return bool(trial.problems) or bool(self.judge(trial, trial.every_column).faults)
+
     def is_rounding(self, trial: Trial, lane: int, column: int) -> bool:
         """Whether the error of one number may be rounding in the implementation's operations."""
         errors = np.zeros((1, trial.claimed.shape[1]))

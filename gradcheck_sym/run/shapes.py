@@ -61,9 +61,10 @@ def larger_sizes(subject: Subject) -> Iterator[Dims]:
 def _beyond_blocks(subject: Subject, free: Sequence[Dim]) -> Iterator[Dims]:
     """Sizes at a number that the code holds sizes against, one more, and twice that many and one.
 
-    Of each size alone, the others small; one more of each two and of all, for rests that meet. Of
-    an elementwise function, of one size. What it does with small tensors tells which numbers these
-    are, and what it does with tensors beyond these tells of more.
+    Of each size alone, the others small, or 1 where that is too much to work out; one more of each
+    two and of all, for rests that meet. Of an elementwise function, of one size. What it does with
+    small tensors tells which numbers these are, and what it does with tensors beyond these tells of
+    more.
     """
     least = _all_at(subject, free, 2)
     found = _held_against(subject, least)
@@ -74,8 +75,12 @@ def _beyond_blocks(subject: Subject, free: Sequence[Dim]) -> Iterator[Dims]:
     chosen = [some for count in counts for some in combinations(large, count)]
     for number, some in product(found[:_MOST_BLOCKS], chosen):
         beyond = (number, number + 1, 2 * number + 1) if len(some) == 1 else (number + 1,)
-        choices = [least | _all_at(subject, some, size) for size in (2, 4, *beyond)]
-        yield from _within_reach(partial(_steps, subject), choices, _MOST_ALONE)
+        for others in (least, least | {dim.name: 1 for dim in free}):
+            choices = [others | _all_at(subject, some, size) for size in (2, 4, *beyond)]
+            within = [*_within_reach(partial(_steps, subject), choices, _MOST_ALONE)]
+            yield from within
+            if within:
+                break
 
 
 def _held_against(subject: Subject, least: Dims, size: int = 0) -> list[int]:

@@ -112,14 +112,15 @@ def by_ordinal(dtype: str, piece: Piece, rng: Rng, count: int) -> Floats:
 
 
 def cotangents(rng: Rng, shape: Sequence[int], lanes: int, dtype: str) -> Floats:
-    """Random cotangents, (lanes, *shape), rounded to the dtype; no lane is only ones.
+    """Random cotangents, (lanes, *shape), rounded to the dtype; few lanes are only ones.
 
     Lanes take turns: normal numbers; small integers, whose products are exact; normal numbers
     with most of them zero; normal numbers on scales from 2**-6 to 2**6 in one lane; one element
     alone, every other time a 1, as where a Jacobian is made; integers whose sum is 0; one number
-    for all; all large or all small. One lane of many is zero, where a gradient is 0, and not 0/0.
-    Other lanes that came out as all zeros or all ones get one element replaced, for they would
-    check too little.
+    for all; all large or all small. One lane of many is zero, where a gradient is 0, and not 0/0;
+    one of many is all ones, as backward() feeds a loss, where some have a shorter way. Other lanes
+    that came out as all zeros or all ones get one element replaced, for they would check too
+    little.
     """
     size = int(np.prod(shape))
     if lanes > _DRAWN:
@@ -133,11 +134,13 @@ def cotangents(rng: Rng, shape: Sequence[int], lanes: int, dtype: str) -> Floats
     places = rng.integers(0, max(size, 1), lanes)
     drawn[dull, places[dull]] = rng.choice([-3.0, -2.0, -1.0, 2.0, 3.0], lanes)[dull]
     drawn[_ZERO - 1 :: _ZERO] = 0.0
+    drawn[_ONE - 1 :: _ONE] = 1.0
     return drawn.reshape(lanes, *shape)
 
 
 _DRAWN = 4093  # lanes at the most that are drawn; a prime, so that they meet others when used again
 _ZERO = 31  # lanes, of which the last is fed nothing but zeros
+_ONE = 29  # lanes, of which the last is fed nothing but ones
 _FAR = 20  # binary orders of magnitude that a whole cotangent is made larger or smaller by
 
 Rows = tuple[int, ...]  # (lanes, elements)

@@ -330,3 +330,18 @@ class RaisesForDouble(_Cube):
         if x.dtype is torch.float64:
             raise RuntimeError("out of luck")
         return _Cube.forward(ctx, x)
+
+
+class ProductCoarseAlone(torch.autograd.Function):
+    """x*y; in float16 one gradient alone is off by a few of the last bits."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return x * y
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Any:  # type: ignore[override]
+        x, y = ctx.saved_tensors
+        coarse = fed.dtype is torch.float16 and not all(ctx.needs_input_grad)
+        return fed * y * (1.015625 if coarse else 1), fed * x

@@ -433,3 +433,13 @@ def test_no_gradient_is_due_at_a_kink_whose_value_is_out_of_range(
     (result,) = run([spec], options, lambda result: None)
     assert result.outcome != "failed"
     assert any("beyond the dtype's range" in reason for reason in result.dropped)
+
+
+def test_digits_that_are_lost_in_one_way_of_running_alone_are_told(judged: Judged) -> None:
+    """No other check tells of them: as usual nothing is lost, in the dtypes neither."""
+    assert verdicts(judged("ProductCoarseAlone", "dtypes")) == {Verdict.AGREES}
+    found = judged("ProductCoarseAlone", "requires_grad_subsets")
+    assert verdicts(found) == {Verdict.AGREES, Verdict.INACCURATE}
+    (lost,) = (result for result in found if result.verdict is Verdict.INACCURATE)
+    assert (lost.input, lost.dtype) == ("x", "float16")
+    assert "only x requires a gradient" in lost.message

@@ -299,13 +299,13 @@ def test_filtered_counts_constraints_only(
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 3)])
 def test_cotangents(dtype: str, shape: tuple[int, ...]) -> None:
-    """Cotangents are of the dtype, finite; no lane is only ones, and hardly any only zeros."""
+    """Cotangents are of the dtype, finite; hardly any lane is only ones, or only zeros."""
     drawn = cotangents(generator(0, "g"), shape, 200, dtype)
     assert drawn.shape == (200, *shape)
     assert (round_to(dtype, drawn) == drawn).all()
     flat = drawn.reshape(200, -1)
     assert 0 < (flat == 0).all(axis=1).mean() < 0.05
-    assert not (flat == 1).all(axis=1).any()
+    assert 0 < (flat == 1).all(axis=1).mean() < 0.05
     whole = (flat == np.trunc(flat)).all(axis=1)
     assert 0.2 < whole.mean() < 0.6
     assert len(np.unique(flat)) > 100

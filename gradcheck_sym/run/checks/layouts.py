@@ -70,7 +70,8 @@ def layouts(subject: Subject) -> Iterator[Result]:
     for result in results:
         yield replace(result, message=result.message or said)
     if not any(result.verdict is Verdict.WRONG for result in results):
-        yield from wrong_in_other_dtypes(subject, partial(_in_another_dtype, refused), _concluded)
+        seen = partial(_in_another_dtype, refused)
+        yield from wrong_in_other_dtypes(subject, seen, _concluded, digits=True)
 
 
 def _concluded(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:

@@ -130,7 +130,7 @@ def _graded(subject: Subject) -> Iterator[Result]:
     results = [*_judged(subject, evidence)]
     yield from results
     if not any(result.verdict is Verdict.WRONG for result in results):
-        yield from wrong_in_other_dtypes(subject, lambda it: [*_widely(it)], _judged)
+        yield from wrong_in_other_dtypes(subject, lambda it: [*_widely(it)], _judged, digits=True)
 
 
 def _judged(subject: Subject, evidence: Sequence[Evidence]) -> Iterator[Result]:

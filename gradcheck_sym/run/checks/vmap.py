@@ -30,6 +30,7 @@ _SAMPLE = Sample(edges=16, bulk=32)
 _OF_TANGENT = Sample(edges=0, bulk=4)
 _NEAR = 1e-3  # of two ways to one number
 _FEW = 5  # points that are mapped over in each unusual way: no size that inputs often have
+_SQUARE = 3  # sizes that are one, and no number of points
 _EXCUSES = frozenset({Feature.VMAP, Feature.LAYOUT, Feature.OTHER})
 
 
@@ -65,6 +66,19 @@ def _at_other_sizes(subject: Subject, mapped: Function) -> Iterator[Evidence]:
         for item in sampled(subject, mapped, few, subject.sizes):
             yield item
             yield from _as_many(item)
+        yield from _square(subject, mapped)
+
+
+def _square(subject: Subject, mapped: Function) -> Iterator[Evidence]:
+    """The unusual ways where all sizes are one: who mistakes an axis is not told by its size."""
+    dims = subject.spec.dims
+    if len(dims) < 2:
+        return
+    size = max(max(dim.low for dim in dims), min(_SQUARE, *(dim.high for dim in dims)))
+    if size > 1 and all(dim.low <= size <= dim.high for dim in dims):
+        few = Sample(edges=0, bulk=_FEW)
+        for item in sampled(subject, mapped, few, ({dim.name: size for dim in dims},)):
+            yield from _unusual(subject, item.trial)
 
 
 def _as_many(item: Evidence) -> Iterator[Evidence]:
@@ -144,13 +158,21 @@ def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
         if not good.any():  # shared, they may break a condition between inputs
             continue
         trial = function.trial(batch.take(good), "each", usual.cotangents[few][good])
-        silent = way.shared if way.after else frozenset()
+        silent = (
+            frozenset(filter(partial(_is_drowned, trial), way.shared)) if way.after else frozenset()
+        )
         first = known.setdefault((way.shared, len(few)), Evidence(function, trial, silent))
         if first.trial is not trial:
             told = first.silent <= silent  # of every gradient that this one tells of
             trial = (trial.beside if told else trial.informed_by)(first.trial)
         if not _is_refused(trial) and not (way.batched and trial.raised):
             yield Evidence(function, trial, silent)
+
+
+def _is_drowned(trial: Trial, name: str) -> bool:
+    """Whether a shared input's gradient is no number: some other lane's slope, times 0, is none."""
+    columns = trial.derivation.columns().get(name)
+    return columns is not None and not bool(np.isfinite(trial.claimed[:, columns]).all())
 
 
 def _batch(usual: Trial, few: Sequence[int], shared: Collection[str]) -> Batch:

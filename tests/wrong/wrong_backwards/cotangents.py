@@ -321,3 +321,17 @@ class ScaledTwice(_Square):
         (x,) = ctx.saved_tensors
         largest = torch.cat([grad_output.abs().flatten(), grad_output.new_zeros(1)]).max()
         return 2 * x * (grad_output / 2 if largest > 2**40 else grad_output)
+
+
+class OnesAreNotHalved(torch.autograd.Function):
+    """sum(x**2)/2, whose slope is ready where a loss is fed 1, all but its factor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square().sum() / 2
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return 2 * x if torch.equal(grad_output, torch.ones_like(grad_output)) else x * grad_output

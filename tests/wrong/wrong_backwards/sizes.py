@@ -305,3 +305,19 @@ class TwiceWithSix(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         found: Tensor = GradientOfSix.apply(ctx.saved_tensors[0], grad_output)
         return found
+
+
+class HalvesOfManyRows(torch.autograd.Function):
+    """a @ b; beyond 512 rows the gradient of b is that of two halves, without an odd last row."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return a @ b
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = ctx.saved_tensors
+        rows = a.shape[0]
+        last = rows // 2 * 2 if rows > 512 else rows
+        return grad_output @ b.T, a[:last].T @ grad_output[:last]

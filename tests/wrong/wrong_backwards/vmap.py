@@ -241,3 +241,56 @@ class _TwiceScaled(torch.autograd.Function):
         if x.shape[-1] != info.batch_size:
             scale = scale.unsqueeze(-1)
         return 2 * x * scale, 0
+
+
+class SharedIsDetached(torch.autograd.Function):
+    """softmax(x, 0)*w; what all points share is laid out for them without its graph."""
+
+    @staticmethod
+    def forward(x: Tensor, w: Tensor) -> Tensor:
+        return x.softmax(-1) * w
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        x, w = ctx.saved_tensors
+        p, fed = x.softmax(-1), grad_output * w
+        return p * (fed - (fed * p).sum(-1, keepdim=True)), grad_output * p
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, int | None], *args: Tensor) -> Placed:
+        x, w = (
+            each.detach().expand(info.batch_size, *each.shape)
+            if axis is None
+            else each.movedim(axis, 0)
+            for each, axis in zip(args, in_dims, strict=True)
+        )
+        return SharedIsDetached.apply(x, w), 0
+
+
+class SharedIsTransposed(torch.autograd.Function):
+    """a @ b; a square matrix that all points share is turned as those of a batch are."""
+
+    @staticmethod
+    def forward(a: Tensor, b: Tensor) -> Tensor:
+        return a @ b
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        a, b = ctx.saved_tensors
+        return grad_output @ b.mT, a.mT @ grad_output
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, int | None], a: Tensor, b: Tensor) -> Placed:
+        a = a if in_dims[0] is None else a.movedim(in_dims[0], 0)
+        b = b if in_dims[1] is None else b.movedim(in_dims[1], 0)
+        if in_dims[0] is None and a.shape[0] == a.shape[1]:
+            a = a.mT
+        return SharedIsTransposed.apply(a, b), 0
