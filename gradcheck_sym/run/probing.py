@@ -17,7 +17,9 @@ from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import kept, ordinary, pieces
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
-_BEYOND = (1.0, 1.25, 2.0)  # of the way from an ordinary point: at a change, and on its other side
+# Of the way from an ordinary point: at a change, and on its other side; next to it, too, where the
+# last digit decides no more, for a change back may follow soon.
+_BEYOND = (1.0, 1 + 2.0**-20, 1.25, 2.0)
 _MOST = 48  # changes that are looked at
 _RUNS = 1000  # of the implementation, at most
 _RUNS_DERIVED = 400  # of a function derived of it, which runs it more than once

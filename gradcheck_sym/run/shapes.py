@@ -19,6 +19,7 @@ Dims = Mapping[str, int]
 _LARGER = (5, 8, 33, 130, 1030)  # around the widths of vectors and the sizes of blocks
 _BETWEEN = (6, 7, 64, 256)  # of a user's own code: next to no power of 2; blocks without a rest
 _SMALL = 33  # up to here each size is tried where differences can tell
+_MOST_STATED = 256  # sizes of a stated range, each of which is tried so
 _LARGE = (100, 127, 200, 255, 500, 512, 1000, 1024, 2000, 5000)  # and some beside powers of 2
 _MOST_NUMBERS = 10_000  # of all inputs there
 _MOST_TRIED = 60_000  # operations of a program there, which is made where differences tell so
@@ -131,9 +132,14 @@ def small_sizes(subject: Subject) -> Iterator[Dims]:
 
 
 def sizes_alone(subject: Subject) -> Iterator[Dims]:
-    """The same, then each size alone, the others small, and large ones within reach."""
+    """The same, then each size alone, the others small, and large ones within reach.
+
+    Of a stated range every size, for each is legal.
+    """
     yield from small_sizes(subject)
     free = _free(subject)
+    if not subject.elementwise:
+        yield from _stated_alone(subject)
     if not free or subject.elementwise:
         return
     least = _all_at(subject, free, 2)
@@ -142,6 +148,18 @@ def sizes_alone(subject: Subject) -> Iterator[Dims]:
     choices = [_all_at(subject, free, size) for size in (2, 4, *_LARGE)]
     within = _within_reach(partial(_steps, subject), choices, _MOST_TRIED)
     yield from (dims for dims in within if _numbers(subject, dims) <= _MOST_NUMBERS)
+
+
+def _stated_alone(subject: Subject) -> Iterator[Dims]:
+    """Each size of a stated range, the others small, beyond those that every check visits."""
+    visited = [*map(dict, subject.sizes)]
+    small = {dim.name: min(max(dim.low, 2), dim.high) for dim in subject.spec.dims}
+    for dim in subject.spec.dims:
+        last = min(dim.high, dim.low + _MOST_STATED) if dim.declared else -1
+        for size in range(dim.low, last + 1):
+            dims = small | {dim.name: size}
+            if dims not in visited and _numbers(subject, dims) <= _MOST_NUMBERS:
+                yield dims
 
 
 def _numbers(subject: Subject, dims: Dims) -> int:
