@@ -131,7 +131,16 @@ def reached(
 
 
 def _flat(part: Tensor | None, leaf: Tensor) -> Tensor:
-    return torch.zeros_like(leaf).flatten() if part is None else dense(part).flatten()
+    """One gradient, flat. Where the leaf has gaps, so has what is fed to that gradient's backward.
+
+    What goes into a backward of a backward else always lies in one piece.
+    """
+    if part is None:
+        return torch.zeros_like(leaf).flatten()
+    whole = dense(part)
+    if not leaf.is_contiguous():
+        whole = torch.stack([whole, torch.zeros_like(whole)], dim=-1).select(-1, 0)
+    return whole.flatten()
 
 
 def _tracked(tensor: Tensor) -> Tensor:

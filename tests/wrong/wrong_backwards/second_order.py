@@ -417,3 +417,32 @@ class TanhOfSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> Any:
         return _TanhSlope.apply(*ctx.saved_tensors, grad_output)
+
+
+class _SineKernel(torch.autograd.Function):
+    """grad_output times cos(x); its own backward reads what it gets as if it had no gaps."""
+
+    @staticmethod
+    def forward(ctx: Any, grad_output: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(grad_output, x)
+        return grad_output * x.cos()
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        grad_output, x = ctx.saved_tensors
+        read = fed.as_strided(fed.shape, torch.empty(fed.shape).stride())
+        return read * x.cos(), -read * grad_output * x.sin()
+
+
+class GapsBeforeTheKernel(torch.autograd.Function):
+    """sin(x), whose second backward asks for memory in one piece and does not say so."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return _SineKernel.apply(grad_output, x)

@@ -321,3 +321,21 @@ class HalvesOfManyRows(torch.autograd.Function):
         rows = a.shape[0]
         last = rows // 2 * 2 if rows > 512 else rows
         return grad_output @ b.T, a[:last].T @ grad_output[:last]
+
+
+class HalfABlockLeft(torch.autograd.Function):
+    """softmax of rows; where half a block of 16 is left, its last element is not summed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        p = x.softmax(1)
+        ctx.save_for_backward(p)
+        return p
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (p,) = ctx.saved_tensors
+        weighed = p * grad_output
+        columns = p.shape[1]
+        summed = columns - 1 if columns > 32 and columns % 16 == 8 else columns
+        return p * (grad_output - weighed[:, :summed].sum(1, keepdim=True))

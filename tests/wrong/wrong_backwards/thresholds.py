@@ -162,3 +162,19 @@ class CloseTakenForEqual(torch.autograd.Function):
             middle = ((x + y) / 2).exp()
             return grad_output * middle, -grad_output * middle
         return grad_output * x.exp(), -grad_output * y.exp()
+
+
+class OneCellOfATable(torch.autograd.Function):
+    """atan by cells of 1/4096; the slope of one of them was mistyped."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.atan()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        cell = torch.floor((x + 4) * 4096).long()
+        slope = 1 / (1 + x * x)
+        return grad_output * torch.where(cell == 21345, 1.009 * slope, slope)
