@@ -165,7 +165,7 @@ def through_map(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> F
     mapped, common, along = _placed(job, axes, shared)
     with torch.enable_grad():
         leaves = {name: mapped[name].requires_grad_() for name in job.wrt if name in mapped}
-        result: Tensor = torch.func.vmap(lambda own: job.call({**common, **own}), (along,))(mapped)
+        result = _mapped(job, mapped, common, along)
         found = _pulled(result, leaves, job.cotangents)
     return result.detach(), {k: gradient.movedim(along[k], 0) for k, gradient in found.items()}
 
@@ -179,7 +179,7 @@ def _through_map(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> 
         return results, gradients
     with torch.enable_grad():
         leaves = {name: tensor.requires_grad_() for name, tensor in graded.items()}
-        result: Tensor = torch.func.vmap(lambda own: job.call({**common, **own}), (along,))(mapped)
+        result = _mapped(job, mapped, common, along)
         fed = torch.ones_like(result) if job.cotangents is None else job.cotangents
         alone = [torch.zeros_like(fed) for _ in range(job.lanes)]
         for lane, part in enumerate(alone):
@@ -282,6 +282,12 @@ def _within(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found
     with uncompiled():
         found: Found = torch.func.vmap(one, (along, fed_along))(mapped, job.cotangents)
     return found
+
+
+def _mapped(job: Job, mapped: Tensors, common: Tensors, along: Mapping[str, int]) -> Tensor:
+    """The results of one map of the forward."""
+    result: Tensor = torch.func.vmap(lambda own: job.call({**common, **own}), (along,))(mapped)
+    return result
 
 
 def _placed(

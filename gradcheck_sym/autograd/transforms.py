@@ -206,11 +206,7 @@ def jvp_of(implementation: Implementation, wrt: tuple[str, ...]) -> Implementati
     """The same as tangent_of, by torch.func.jvp, which a map takes."""
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
-        value = _by_position(implementation, wrt, tensors)
-        primals, tangents = (
-            tuple(tensors[called(name)] for name in wrt) for called in (str, tangent_name)
-        )
-        return _along(value, primals, tangents)
+        return _along_own(_by_position(implementation, wrt, tensors), wrt, tensors)
 
     return replace(
         implementation, call=call, description=f"tangent of {implementation.description}"
@@ -260,10 +256,7 @@ def functional_tangent_of(
             parts = torch.func.vjp(value, *leaves)[1](cotangent)
             return torch.cat([_flat(part, leaf) for part, leaf in zip(parts, leaves, strict=True)])
 
-        primals, tangents = (
-            tuple(tensors[called(name)] for name in moving) for called in (str, tangent_name)
-        )
-        return _along(gradient, primals, tangents)
+        return _along_own(gradient, moving, tensors)
 
     return replace(
         implementation, call=call, description=f"tangent of {implementation.description}"
@@ -276,6 +269,16 @@ def _by_position(
     """The function of the inputs `wrt` in their order, the other tensors but tangents as given."""
     rest = {name: tensor for name, tensor in tensors.items() if not is_tangent(name)}
     return lambda *moved: implementation.call({**rest, **dict(zip(wrt, moved, strict=True))})
+
+
+def _along_own(
+    function: Callable[..., Tensor], names: tuple[str, ...], tensors: Mapping[str, Tensor]
+) -> Tensor:
+    """How a function of some inputs changes along the tangents of these."""
+    primals, tangents = (
+        tuple(tensors[called(name)] for name in names) for called in (str, tangent_name)
+    )
+    return _along(function, primals, tangents)
 
 
 def _along(

@@ -93,7 +93,7 @@ def _told_faults(asked: Question, item: _Judged) -> Sequence[Fault]:
     lost = [fault for fault in faults if fault.ruling.verdict is Verdict.INACCURATE]
     if asked.digits or not lost:
         return faults
-    kept = [fault for fault in faults if fault not in lost]
+    kept = [fault for fault in faults if fault.ruling.verdict is not Verdict.INACCURATE]
     users = asked.subject.implementation.kind == "user"
     if users and trial.setting:
         said = Ruling(Verdict.INACCURATE, f"digits are lost so alone: {trial.setting}")

@@ -153,7 +153,7 @@ def sizes_alone(subject: Subject) -> Iterator[Dims]:
 def _stated_alone(subject: Subject) -> Iterator[Dims]:
     """Each size of a stated range, the others small, beyond those that every check visits."""
     visited = [*map(dict, subject.sizes)]
-    small = {dim.name: min(max(dim.low, 2), dim.high) for dim in subject.spec.dims}
+    small = {dim.name: dim.small for dim in subject.spec.dims}
     for dim in subject.spec.dims:
         last = min(dim.high, dim.low + _MOST_STATED) if dim.declared else -1
         for size in range(dim.low, last + 1):
@@ -223,7 +223,7 @@ def wide_sizes(subject: Subject, size: int = _WIDE) -> tuple[Dims, ...]:
     None where that is out of range, or makes many numbers: whatever fails there is worked out.
     size: how large that one is, where its range does not end before.
     """
-    small = {dim.name: min(max(dim.low, 2), dim.high) for dim in subject.spec.dims}
+    small = {dim.name: dim.small for dim in subject.spec.dims}
     found = [
         small | {dim.name: wide}
         for dim in subject.spec.dims

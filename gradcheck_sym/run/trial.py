@@ -215,7 +215,7 @@ class Trial:
             return np.asarray(np.abs(self.claimed - self.truths))
 
     @property
-    def vague(self) -> npt.NDArray[np.bool_]:
+    def unrefuted(self) -> npt.NDArray[np.bool_]:
         """Numbers that may be what is claimed, as far as shows without care: (lanes, outputs)."""
         with np.errstate(invalid="ignore"):
             return np.asarray(self._enclosed.error >= self.errors)

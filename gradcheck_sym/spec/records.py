@@ -91,6 +91,11 @@ class Dim:
     high: int
     declared: bool  # False: the default range, not the author's
 
+    @property
+    def small(self) -> int:
+        """A small size in its range, and more than one where it can be."""
+        return min(max(self.low, 2), self.high)
+
 
 @final
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from gradcheck_sym.spec import tree
-from gradcheck_sym.spec.records import Dim, Input, Spec
+from gradcheck_sym.spec.records import Input, Spec
 from gradcheck_sym.spec.tree import Node
 from gradcheck_sym.spec.unparse import unparse
 from gradcheck_sym.symbolic.by_sympy import symbolic
@@ -44,7 +44,7 @@ def slope(spec: Spec, name: str, elementwise: bool = False) -> Slope | None:
     where each dim is 2, or as near as its range allows; of an elementwise function it is that of
     any element, without indices.
     """
-    dims = {dim.name: 1 if elementwise else _size(dim) for dim in spec.dims}
+    dims = {dim.name: 1 if elementwise else dim.small for dim in spec.dims}
     builder = Builder()
     inputs = {entry.name: entry for entry in spec.inputs}
     arrays = {key: input_array(builder, key, entry.sizes(dims)) for key, entry in inputs.items()}
@@ -93,10 +93,6 @@ def _element(name: str, place: Sequence[int], *, paired: bool) -> Node:
     if places:
         whole = tree.Index(whole, tuple(tree.Number(Fraction(at)) for at in places))
     return tree.Call(("real", "imag")[place[-1]], (whole,)) if paired else whole
-
-
-def _size(dim: Dim) -> int:
-    return min(max(dim.low, 2), dim.high)
 
 
 def _shortest(translation: _Translation, value: Scalar, by: Scalar) -> Node | None:

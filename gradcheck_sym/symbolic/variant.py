@@ -18,8 +18,3 @@ class Variant:
     gradient: Program  # the value, then the gradient, over the inputs of the joint program
     key: str = ""  # what the part is known by at any size; "" where it has another form at each
     flaw: str = ""  # what is wrong with the part, where it is not left out
-
-    @property
-    def hidden(self) -> bool:
-        """Whether it is none of the author's parts."""
-        return not self.key

@@ -62,10 +62,10 @@ def test_parts_of_a_formula(parts: Parts) -> None:
     assert [(one.part, one.summand, one.flaw, slope) for one, slope in own] == [
         (part, summand, flaw, [pytest.approx(FED * slope)]) for part, summand, flaw, slope in wanted
     ]
-    assert not any(one.hidden for one, _ in own)
+    assert all(one.key for one, _ in own)
     rest = [one for one, _ in found[len(wanted) :]]
     assert rest[0].part == "the term x*exp(x)*cos(exp(x)) of the derivative"
-    assert [one.part for one in rest if one.hidden] == [
+    assert [one.part for one in rest if not one.key] == [
         "the dependence through sin(exp(x))",
         "the dependence through exp(x)",
     ]
@@ -93,14 +93,14 @@ def test_lets_come_first_and_constants_not_at_all(parts: Parts) -> None:
     assert said["the dependence through x in where(not x > 0, u, x)"] == [
         pytest.approx(FED * 2 * C * slope)
     ]
-    own = [one.part for one, _ in found if not one.hidden]
+    own = [one.part for one, _ in found if one.key]
     assert not [part for part in own if part.endswith((" c", "k in u*k", "2*c", "not x > 0"))]
 
 
 def test_scalars_inside_of_a_function(parts: Parts) -> None:
     """softmax hides an exponential of each element and their sum."""
     found = parts("inputs: {x: {shape: [2], domain: real}}\nexpr: softmax(x, 0)", X, C, FED, 3.0)
-    hidden = {one.part: gradient for one, gradient in found if one.hidden}
+    hidden = {one.part: gradient for one, gradient in found if not one.key}
     p, q = (exp(x) / (exp(X) + exp(C)) for x in (X, C))
     assert hidden == {
         "the dependence through exp(x[0]) + exp(x[1])": pytest.approx([FED * p, 3.0 * q]),
@@ -124,5 +124,5 @@ def test_long_parts_are_shortened(parts: Parts) -> None:
     found: Any = parts(f"inputs: {{x: {{domain: real}}}}\nexpr: exp({long})", X, FED)
     assert found[0][0].part == f"the slope of exp({long})"[:73] + f"… by {long[:60]}…"
     assert "a sum inside the formula" in {
-        one.part.removeprefix("the dependence through ") for one, _ in found if one.hidden
+        one.part.removeprefix("the dependence through ") for one, _ in found if not one.key
     }

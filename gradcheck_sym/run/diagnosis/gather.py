@@ -178,7 +178,7 @@ def _ruled(trial: Trial, columns: slice, truth: Floats, claim: Floats) -> tuple[
     known = np.isfinite(truth)
     known[list(trial.problems)] = False
     right = trial.shares[1][:, columns] <= 1
-    known &= right | ~trial.vague[:, columns]
+    known &= right | ~trial.unrefuted[:, columns]
     off = np.flatnonzero((known & ~right).any(axis=1)).tolist()
     known[list(beyond(trial, off, columns))] = False
     return known & ~right, known & right
