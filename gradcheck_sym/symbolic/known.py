@@ -27,7 +27,7 @@ from gradcheck_sym.symbolic import pieces
 from gradcheck_sym.symbolic.pieces import ARITHMETIC, NUMBERS, Form
 from gradcheck_sym.symbolic.program import Instruction
 
-_SCHEMA = 1
+_SCHEMA = 2
 _MOST = 20_000  # entries of a file; some thousand are what a large suite of specs needs
 _RULES = (Path(__file__).with_name("by_sympy.py"), pieces.__file__, functions.__file__)
 
@@ -66,13 +66,16 @@ def remembering(folder: Path | None) -> Iterator[None]:
 @final
 @dataclass
 class _Store:
-    """A file of slopes, by the digest of what they are slopes of."""
+    """A file of slopes, by the digest of what they are slopes of.
+
+    Each is a text of its own, which takes a tenth of the memory until somebody asks for it.
+    """
 
     path: Path
-    fresh: dict[str, Any] = field(default_factory=dict)  # found in this run, as JSON
+    fresh: dict[str, str] = field(default_factory=dict)  # found in this run
 
     @cached_property
-    def entries(self) -> dict[str, Any]:
+    def entries(self) -> dict[str, str]:
         """What the file holds; nothing where it is not one of ours."""
         return _read(self.path)
 
@@ -80,12 +83,13 @@ class _Store:
         """The slope that is kept, if it can be one."""
         told = self.entries.get(_digest(form, slot))
         with suppress(ValueError, TypeError, LookupError, AttributeError):
-            return None if told is None else _checked(told, sum(s.op == "slot" for s in form))
+            slots = sum(step.op == "slot" for step in form)
+            return None if told is None else _checked(json.loads(told), slots)
         return None
 
     def keep(self, form: Form, slot: int, found: Form) -> None:
         """Remembers a slope for good."""
-        self.fresh[_digest(form, slot)] = [_told(step) for step in found]
+        self.fresh[_digest(form, slot)] = json.dumps([_told(step) for step in found])
 
     def save(self) -> None:
         """Adds what is new to what the file holds by now; all of it at once, or nothing."""
@@ -115,7 +119,7 @@ def _version() -> str:
     return seen.hexdigest()[:16]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, str]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         slopes = found["slopes"] if found["schema"] == _SCHEMA else {}
