@@ -14,7 +14,6 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from gradcheck_sym.autograd.compiler import uncompiled
 from gradcheck_sym.autograd.implementation import RAISED, Implementation
 from gradcheck_sym.autograd.ledger import Array, Claims, FormError, Job, Ledger, changed, job_of
 from gradcheck_sym.autograd.state import undisturbed
@@ -233,11 +232,10 @@ def _many_for_each(job: Job, inner: Collection[str]) -> Found:
 
 def _jacobian(job: Job) -> Found:
     """All grad_outputs at once through one graph, at the first lane, as jacrev does it."""
-    with uncompiled():
-        result, pull = _vjp(job, {name: batch[0].detach() for name, batch in job.inputs.items()})
-        results = result.detach().expand(job.lanes, *result.shape)
-        fed = torch.ones_like(results) if job.cotangents is None else job.cotangents
-        (found,) = torch.func.vmap(pull)(fed)
+    result, pull = _vjp(job, {name: batch[0].detach() for name, batch in job.inputs.items()})
+    results = result.detach().expand(job.lanes, *result.shape)
+    fed = torch.ones_like(results) if job.cotangents is None else job.cotangents
+    (found,) = torch.func.vmap(pull)(fed)
     return results, found
 
 
@@ -279,8 +277,7 @@ def _within(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found
         return result, pull(torch.ones_like(result) if fed is None else fed)[0]
 
     fed_along = None if job.cotangents is None else 0
-    with uncompiled():
-        found: Found = torch.func.vmap(one, (along, fed_along))(mapped, job.cotangents)
+    found: Found = torch.func.vmap(one, (along, fed_along))(mapped, job.cotangents)
     return found
 
 

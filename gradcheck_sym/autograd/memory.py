@@ -23,8 +23,32 @@ def overlap(left: Tensor, right: Tensor) -> bool:
     """
     if any(tensor.layout is not torch.strided or not tensor.numel() for tensor in (left, right)):
         return False
-    one, other = _bytes(left), _bytes(right)
-    return bool(np.isin(one, other).any())
+    (start, end), (other_start, other_end) = _extent(left), _extent(right)
+    if end <= other_start or other_end <= start:
+        return False
+    if _gapless(left) and _gapless(right):
+        return True
+    return bool(np.isin(_bytes(left), _bytes(right)).any())
+
+
+def _extent(tensor: Tensor) -> tuple[int, int]:
+    """The addresses of a tensor's first byte, and of the one behind its last."""
+    steps = (
+        (size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )
+    start = tensor.data_ptr()
+    return start, start + (sum(steps) + 1) * tensor.element_size()
+
+
+def _gapless(tensor: Tensor) -> bool:
+    """Whether every byte of a tensor's extent is one of its own."""
+    reach = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1:
+            if stride > reach:
+                return False
+            reach += (size - 1) * stride
+    return True
 
 
 def _bytes(tensor: Tensor) -> NDArray[np.int64]:

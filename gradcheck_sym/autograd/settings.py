@@ -6,6 +6,7 @@ random numbers are not here: contexts and generators keep those (see `state`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -34,8 +35,13 @@ def _deterministic() -> tuple[bool, bool]:
     )
 
 
-def _set_deterministic(value: tuple[bool, bool]) -> None:
-    torch.use_deterministic_algorithms(value[0], warn_only=value[1])
+def set_deterministic(value: tuple[bool, bool]) -> None:
+    """Whether torch takes deterministic algorithms alone, and whether it only warns of others."""
+    enabled, warns = value
+    if "torch._inductor" in sys.modules:
+        torch.use_deterministic_algorithms(enabled, warn_only=warns)
+    else:  # that would import the compiler to tell it
+        torch.set_deterministic_debug_mode(("warn" if warns else "error") if enabled else "default")
 
 
 def _anomaly() -> tuple[bool, bool]:
@@ -92,7 +98,7 @@ SETTINGS = (
     Setting("the default dtype", torch.get_default_dtype, torch.set_default_dtype),
     Setting("the default device", _device, _set_device),
     Setting("the number of threads", torch.get_num_threads, torch.set_num_threads),
-    Setting("the use of deterministic algorithms", _deterministic, _set_deterministic),
+    Setting("the use of deterministic algorithms", _deterministic, set_deterministic),
     Setting("anomaly detection", _anomaly, _set_anomaly),
     Setting("autocast", _autocast, _set_autocast),
     Setting(

@@ -21,6 +21,7 @@ from gradcheck_sym.autograd.counters import reachable
 from gradcheck_sym.autograd.graphs import Answer, Gradients, Point, alike, copied, same
 from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
+from gradcheck_sym.autograd.settings import set_deterministic
 from gradcheck_sym.autograd.state import undisturbed
 
 # --- random numbers -----------------------------------------------------------------------
@@ -82,7 +83,7 @@ _THREADS = 7
 # In words -> how it is set, until `undisturbed` ends. Where algorithms are to be deterministic,
 # torch.empty is full of NaN.
 _OTHERWISE: Mapping[str, Callable[[], Any]] = {
-    "with deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
+    "with deterministic algorithms": lambda: set_deterministic((True, False)),
     "with another number of threads": lambda: torch.set_num_threads(
         _THREADS if torch.get_num_threads() == 1 else 1
     ),

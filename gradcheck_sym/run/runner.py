@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from gradcheck_sym.autograd.compiler import uncompiled
 from gradcheck_sym.autograd.implementation import ImplementationError, told
 from gradcheck_sym.autograd.state import left_alone, single_threaded
+from gradcheck_sym.run import memory
 from gradcheck_sym.run.accepted import accepted
 from gradcheck_sym.run.checks import CHECKS
 from gradcheck_sym.run.choice import checks_of, dtypes_of
@@ -57,13 +59,14 @@ def run_spec(spec: Spec, options: Options, begin: OnCheck = lambda *_: None) -> 
 
     `begin` is told of each check before it is carried out.
     """
-    with single_threaded():
+    with single_threaded(), uncompiled():
         for subject in subjects(spec, options):
             judged_in = subject
             for check in checks_of(spec, options):
                 begin(check, judged_in.dtype.name)
                 judged_in, results = _run_accepted(judged_in, check)
                 yield from results
+    memory.give_back()
 
 
 def subjects(spec: Spec, options: Options) -> tuple[Subject, ...]:
@@ -104,7 +107,8 @@ def _run_accepted(subject: Subject, check: str) -> tuple[Subject, list[Result]]:
 
 def run_one(prepared: Sequence[Subject], check: str) -> tuple[Result, ...]:
     """The results of one check in all dtypes, for whoever judges a spec check by check."""
-    with single_threaded(), remembering(prepared[0].options.memory if prepared else None):
+    folder = prepared[0].options.memory if prepared else None
+    with single_threaded(), uncompiled(), remembering(folder):
         return tuple(result for subject in prepared for result in _run_accepted(subject, check)[1])
 
 

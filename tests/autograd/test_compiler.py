@@ -35,6 +35,67 @@ def test_a_map_of_gradients_imports_no_compiler() -> None:
 
 
 @pytest.mark.slow
+def test_nested_tangents_import_no_compiler() -> None:
+    """Forward over forward goes through torch's functions in Python; nothing is left on them."""
+    found = _run(
+        """
+        import sys, torch
+        from gradcheck_sym.autograd.compiler import uncompiled
+        x = torch.tensor([1.0, 2.0])
+        def slope(a):
+            return torch.func.jvp(lambda b: b * b * b, (a,), (x,))[1]
+        with uncompiled():
+            second = torch.func.jvp(slope, (x,), (x,))[1]
+        print(second.tolist() == [6.0, 48.0], "torch._dynamo" in sys.modules)
+        again = torch.func.jvp(slope, (x,), (x,))[1]
+        print(torch.equal(again, second), "torch._dynamo" in sys.modules)
+        """
+    )
+    assert found == ["True", "False", "True", "True"]
+
+
+@pytest.mark.slow
+def test_determinism_is_set_without_the_compiler() -> None:
+    """As torch.use_deterministic_algorithms does it, in each of its three ways."""
+    found = _run(
+        """
+        import sys, torch
+        from gradcheck_sym.autograd.settings import set_deterministic
+        for value in ((True, False), (True, True), (False, False)):
+            set_deterministic(value)
+            print(torch.are_deterministic_algorithms_enabled(),
+                  torch.is_deterministic_algorithms_warn_only_enabled())
+        print("torch._inductor" in sys.modules)
+        """
+    )
+    assert found == ["True", "False", "True", "True", "False", "False", "False"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "import torch._dynamo.config; it = torch._dynamo",
+        "from torch._dynamo import config; it = torch._dynamo",
+    ],
+)
+def test_whoever_imports_the_compiler_inside_gets_it(wanted: str) -> None:
+    """By whatever words it is asked for."""
+    found = _run(
+        f"""
+        import sys, torch
+        from gradcheck_sym.autograd.compiler import uncompiled
+        with uncompiled():
+            {wanted}
+            it.config.cache_size_limit
+        it = sys.modules["torch._dynamo"]
+        print(it is torch._dynamo, type(it).__name__, bool(it.config.cache_size_limit))
+        """
+    )
+    assert found == ["True", "module", "True"]
+
+
+@pytest.mark.slow
 def test_whoever_needs_the_compiler_gets_it() -> None:
     """Anything else that is asked of it inside the block comes from the real one."""
     found = _run(

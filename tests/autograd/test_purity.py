@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from gradcheck_sym.autograd.implementation import Implementation, implementation
@@ -751,6 +753,30 @@ def test_overlap_is_of_elements() -> None:
     assert overlap(torch.from_numpy(array), torch.from_numpy(array[1:]))
     assert overlap(torch.view_as_complex(buffer.view(6, 2)), buffer[1:2])
     assert overlap(buffer.bfloat16()[1:], buffer.bfloat16()) is False
+
+
+@st.composite
+def _strided(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
+    sizes = draw(st.lists(st.integers(0, 4), max_size=3))
+    strides = [draw(st.integers(0, 6)) for _ in sizes]
+    return sizes, strides, draw(st.integers(0, 6))
+
+
+@given(_strided(), _strided())
+def test_overlap_is_what_counting_the_elements_says(
+    left: tuple[list[int], list[int], int], right: tuple[list[int], list[int], int]
+) -> None:
+    """However two tensors lie in a buffer: with gaps, expanded, with elements that meet."""
+    buffer = torch.zeros(80)
+
+    def places(sizes: list[int], strides: list[int], offset: int) -> set[int]:
+        return {
+            offset + sum(i * stride for i, stride in zip(index, strides, strict=True))
+            for index in itertools.product(*map(range, sizes))
+        }
+
+    one, other = torch.as_strided(buffer, *left), torch.as_strided(buffer, *right)
+    assert overlap(one, other) == bool(places(*left) & places(*right))
 
 
 def test_what_a_graph_holds() -> None:
