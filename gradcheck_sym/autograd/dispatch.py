@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 
@@ -15,6 +18,28 @@ class EagerMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _should_skip_dynamo(cls) -> bool:
         """False: nothing here is compiled, and to skip the compiler imports it first: a second."""
         return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The operation, of tensors that all have memory.
+
+        A tangent of nothing but zeros has none, and kernels that are reached through a mode read
+        it all the same: torch 2.13.0 crashes.
+        """
+        return self.carry_out(func, _with_memory(args), _with_memory(kwargs or {}))
+
+    @abstractmethod
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The operation, and what the mode has to do with it."""
+
+
+def _with_memory(given: Any) -> Any:
+    if isinstance(given, Tensor):
+        return given.clone() if given._is_zerotensor() else given
+    if isinstance(given, (tuple, list)):
+        return type(given)(map(_with_memory, given))
+    if isinstance(given, dict):
+        return {name: _with_memory(part) for name, part in given.items()}
+    return given
 
 
 def unseen() -> AbstractContextManager[object]:

@@ -86,11 +86,9 @@ class _Recorder(EagerMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.called: set[str] = set()
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Carry out one operator."""
-        given = [*args, *(kwargs or {}).values()]
+        given = [*args, *kwargs.values()]
         if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in tree_leaves(given)):
             self.called.add(func.name())
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)

@@ -81,9 +81,9 @@ class _Counting(EagerMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.largest = 1
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The operation as it is."""
-        made = func(*args, **(kwargs or {}))
+        made = func(*args, **kwargs)
         sizes = (part.numel() for part in tree_leaves(made) if isinstance(part, Tensor))
         self.largest = max(self.largest, *sizes, 1)
         return made

@@ -31,6 +31,8 @@ from gradcheck_sym.spec.records import Expression, Spec
 # A user's code may raise anything; leaving the program is no right of its.
 RAISED = (Exception, SystemExit)
 
+_NEAR = 1e-6  # of two ways to one number
+
 
 class ImplementationError(Exception):
     """The implementation cannot be had, or what it returned is no result."""
@@ -121,14 +123,20 @@ def over_lanes(
     """The function mapped over a leading axis of points; None where torch.func.vmap cannot.
 
     A user's own code is never mapped: what runs must be what its users run. Mapping is tried at
-    the points, (points, *shape) by input name.
+    the points, (points, *shape) by input name, and must give what the first and the last give
+    alone: some of torch's rules mix the points up.
     """
     if judged.kind == "user":
         return None
     mapped: Callable[[Mapping[str, Tensor]], Tensor] = torch.func.vmap(judged.call)
     try:
         with undisturbed(), torch.no_grad():
-            mapped({name: torch.tensor(array) for name, array in points.items()})
+            batch = {name: torch.tensor(array) for name, array in points.items()}
+            results = mapped(batch)
+            for lane in (0, -1):
+                alone = judged.call({name: tensor[lane] for name, tensor in batch.items()})
+                if not torch.allclose(results[lane], alone, rtol=_NEAR, equal_nan=True):
+                    return None
     except RAISED:
         return None
     return mapped

@@ -34,6 +34,7 @@ class Way:
     lanes: int | None = None  # of the batch; None: any number
     nested: bool = False  # a map of maps, differentiated
     inner: frozenset[str] = frozenset()  # all that the second of two maps maps over; no gradient
+    crossed: frozenset[str] = frozenset()  # the same, with a gradient: each of 3 with each of 2
     batched: bool = False  # grad_outputs alone are mapped over, as for a Jacobian
 
 
@@ -65,6 +66,9 @@ def ways(shapes: Mapping[str, Shape]) -> Iterator[Way]:
             yield Way(along, {name: last[name]}, shared, lanes=shape[0] or None)
         yield Way(f"the map of only {name} differentiated", shared=shared, after=True)
     yield Way("one map in another", lanes=4, nested=True)
+    for name in shapes if len(shapes) > 1 else ():
+        over = f"a map over {name} in one over the rest"
+        yield Way(over, lanes=6, nested=True, crossed=frozenset({name}))
     sizes = (shape[0] for shape in shapes.values() if shape and shape[0])
     many = "many grad_outputs at once"
     yield Way(many, shared=frozenset(shapes), lanes=next(sizes, None), batched=True)
@@ -116,9 +120,14 @@ def _enter_regular(ledger: Ledger, job: Job, way: Way) -> None:
             raise
         inputs = {name: batch[left] for name, batch in job.inputs.items()}
         fed = None if job.cotangents is None else job.cotangents[left]
-        _enter(ledger, replace(job, inputs=inputs, cotangents=fed), way, left)
+        _enter(ledger, replace(job, inputs=inputs, cotangents=fed), _of_any_number(way), left)
         for lane, error in refused.items():
             ledger.raised(lane, error)
+
+
+def _of_any_number(way: Way) -> Way:
+    """The way; the usual one where it takes all of its points, or none."""
+    return USUAL if way.crossed else way
 
 
 def _refused(job: Job) -> dict[int, BaseException]:
@@ -140,6 +149,8 @@ def _enter(ledger: Ledger, job: Job, way: Way, lanes: Sequence[int]) -> None:
     shared = way.shared | job.fixed
     if way.inner:
         results, gradients = _many_for_each(job, way.inner)
+    elif way.crossed:
+        results, gradients = _each_with_each(job, way.crossed)
     elif way.nested or way.batched:
         results, gradients = (_map_of_maps if way.nested else _jacobian)(job)
     else:
@@ -228,6 +239,43 @@ def _many_for_each(job: Job, inner: Collection[str]) -> Found:
 
     outer: Tensor = torch.func.vmap(one)({k: pairs[:, 0] for k, pairs in rows.items()}, within)
     return outer.flatten(0, 1), {}
+
+
+def _each_with_each(job: Job, inner: Collection[str]) -> Found:
+    """torch.func.vjp in a map over some inputs, in a map over the others.
+
+    The inner map has the same inputs in each row of the outer one, and what they are mapped with
+    is the same along a row.
+    """
+    sizes = (2, job.lanes // 2)
+    rows = {
+        name: batch.detach().reshape(*sizes, *batch.shape[1:])
+        for name, batch in job.inputs.items()
+        if name not in job.fixed
+    }
+    common = {name: job.inputs[name][0].detach() for name in job.fixed}
+    within = {name: rows.pop(name)[0] for name in inner}
+    held = {name: pairs[:, 0] for name, pairs in rows.items()}
+    fed = (
+        None
+        if job.cotangents is None
+        else job.cotangents.reshape(*sizes, *job.cotangents.shape[1:])
+    )
+    along = (0, None if fed is None else 0)
+
+    def row(outer: Tensors, fed: Tensor | None) -> Found:
+        def one(own: Tensors, fed: Tensor | None) -> Found:
+            result, pull = _vjp(job, {**common, **outer, **own})
+            return result, pull(torch.ones_like(result) if fed is None else fed)[0]
+
+        found: Found = torch.func.vmap(one, along)(within, fed)
+        return found
+
+    with uncompiled():
+        results, gradients = torch.func.vmap(row, along)(held, fed)
+    return results.flatten(0, 1), {
+        name: gradient.flatten(0, 1) for name, gradient in gradients.items()
+    }
 
 
 def _jacobian(job: Job) -> Found:

@@ -109,9 +109,8 @@ class _Watch(EagerMode):
         self.first = ""
         self.overflows = False  # what the first one gives is too large, and nothing else
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The operation as it is."""
-        kwargs = kwargs or {}
         seen = tensors(args, kwargs)
         if not (self._looks and all(map(_has_numbers, seen))):
             return func(*args, **kwargs)

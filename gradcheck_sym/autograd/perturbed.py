@@ -56,9 +56,8 @@ class Perturbed(EagerMode):
         self._inside = False  # a fused operation that is written out
         self._constants: dict[int, Tensor] = {}  # by storage; kept, or its address is used again
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The operation; where it rounds, with other errors."""
-        kwargs = kwargs or {}
         given = tensors(args, kwargs)
         if not self._begun or any(tensor.is_meta for tensor in given):
             return func(*args, **kwargs)  # forward mode looks at shapes, where there are no numbers

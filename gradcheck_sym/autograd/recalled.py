@@ -135,7 +135,7 @@ class _Watch(EagerMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.hidden = False
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The operation as it is."""
         self.hidden |= not is_seen_through(func, args)
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)

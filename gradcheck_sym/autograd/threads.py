@@ -49,9 +49,9 @@ class _Makers(EagerMode):
         self.places = {_place(tensor) for tensor in lent}
         self._alive: list[Any] = []  # so that nothing else comes to lie there
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The operation as it is."""
-        made = func(*args, **(kwargs or {}))
+        made = func(*args, **kwargs)
         self._alive.append(made)
         self.places |= {_place(part) for part in tree_leaves(made) if isinstance(part, Tensor)}
         return made

@@ -68,9 +68,8 @@ class _Watching(EagerMode):
         self._comparisons: list[Comparison] = []
         self._leaves = False
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The operation as it is."""
-        kwargs = kwargs or {}
         name = base_name(func)
         self._operations.append(name)
         self._literals.append(tuple(float(a) for a in args if isinstance(a, (int, float))))

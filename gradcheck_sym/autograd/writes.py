@@ -34,9 +34,8 @@ class _Watching(EagerMode):
         self.found: set[str] = set()
         self._lent = {name: (tensor, tensor.detach().clone()) for name, tensor in lent.items()}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The operation as it is."""
-        kwargs = kwargs or {}
         result = func(*args, **kwargs)
         for target in written(func, args, kwargs):
             for name, (now, before) in self._lent.items():

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +16,7 @@ from gradcheck_sym.autograd.implementation import (
     ImplementationError,
     implementation,
     imported,
+    over_lanes,
     permitted,
 )
 from gradcheck_sym.spec import tree
@@ -225,3 +227,12 @@ def test_importing_leaves_torchs_state(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert torch.get_default_dtype() is torch.float32
     assert torch.is_grad_enabled()
     assert torch.equal(generator, torch.get_rng_state())
+
+
+def test_a_rule_that_mixes_the_points_up_is_not_mapped(spec_of: Make) -> None:
+    """torch 2.13.0 rolls the points where each is one number."""
+    points = {"x": np.array([1.0, 2.0, 3.0])}
+    rolled = implementation(spec_of({"x": ()}, expr="x", torch="torch.roll(x, 1)"))
+    squared = implementation(spec_of({"x": ()}, expr="x**2", torch="torch.square(x)"))
+    assert over_lanes(rolled, points) is None
+    assert over_lanes(squared, points) is not None

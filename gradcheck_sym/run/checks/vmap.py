@@ -149,22 +149,29 @@ def _claimed(way: Way, asked: Request) -> Claims:
 
 
 def _unusual(subject: Subject, usual: Trial) -> Iterator[Evidence]:
-    """A few points of a trial in each other way."""
+    """A few points of a trial in each other way.
+
+    What torch makes of its own operators where two maps are over an input each is the fault of no
+    user who composes them.
+    """
     free = {entry.name for entry in subject.function.space.free}
     shapes = {name: array.shape[1:] for name, array in usual.values.items() if name in free}
-    known: dict[tuple[frozenset[str], int], Evidence] = {}  # the first way with these points
+    known: dict[tuple[object, ...], Evidence] = {}  # the first way with these points
     for way in ways(shapes):
-        function = _mapped(subject.function, way)
-        few = range(min(way.lanes or _FEW, len(usual.claimed)))
-        batch = _batch(usual, few, way.shared)
-        good, _ = kept(function.space, batch)
-        if not good.any():  # shared, they may break a condition between inputs
+        if way.crossed and subject.implementation.kind == "user":
             continue
+        function = _mapped(subject.function, way)
+        few = _few(usual, way)
+        batch = _crossed(usual, few, way) if way.crossed else _batch(usual, few, way.shared)
+        good, _ = kept(function.space, batch)
+        if not (good.all() if way.crossed else good.any()):
+            continue  # shared, or with those of another point, they may break a condition
         trial = function.trial(batch.take(good), "each", usual.cotangents[few][good])
         silent = (
             frozenset(filter(partial(_is_drowned, trial), way.shared)) if way.after else frozenset()
         )
-        first = known.setdefault((way.shared, len(few)), Evidence(function, trial, silent))
+        points = way.shared, way.crossed, len(few)
+        first = known.setdefault(points, Evidence(function, trial, silent))
         if first.trial is not trial:
             told = first.silent <= silent  # of every gradient that this one tells of
             trial = (trial.beside if told else trial.informed_by)(first.trial)
@@ -176,6 +183,23 @@ def _is_drowned(trial: Trial, name: str) -> bool:
     """Whether a shared input's gradient is no number: some other lane's slope, times 0, is none."""
     columns = trial.derivation.columns().get(name)
     return columns is not None and not bool(np.isfinite(trial.claimed[:, columns]).all())
+
+
+def _few(usual: Trial, way: Way) -> list[int]:
+    """Some of the points of a trial; where all of a number are wanted, some of them again."""
+    count = len(usual.claimed)
+    if way.crossed:
+        return [lane % count for lane in range(way.lanes or _FEW)]
+    return list(range(min(way.lanes or _FEW, count)))
+
+
+def _crossed(usual: Trial, few: list[int], way: Way) -> Batch:
+    """Some inputs of each of three points with the rest of each of two."""
+    inner, outer = few[:3] * 2, [few[lane // 3] for lane in range(6)]
+    values = {
+        name: array[inner if name in way.crossed else outer] for name, array in usual.values.items()
+    }
+    return Batch(usual.dims, usual.dtype.name, values, tuple(usual.origins[k] for k in outer))
 
 
 def _batch(usual: Trial, few: Sequence[int], shared: Collection[str]) -> Batch:
