@@ -167,3 +167,21 @@ class RootMeanSquareInSingle(torch.autograd.Function):
         single, inverse = ctx.saved_tensors
         y, fed = single * inverse, grad_output.float()
         return (inverse * (fed - y * (fed * y).mean(-1, keepdim=True))).to(grad_output.dtype)
+
+
+class NormOfPositivePart(torch.autograd.Function):
+    """By squares, which leave the range at either end, also beside an element at its kink."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        part = x.clamp(min=0)
+        norm = part.square().sum(-1).sqrt()
+        ctx.save_for_backward(part, norm)
+        return norm
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        part, norm = ctx.saved_tensors
+        divisor = torch.where(norm == 0, 1, norm)
+        return grad_output.unsqueeze(-1) * part / divisor.unsqueeze(-1)
