@@ -185,3 +185,21 @@ class NormOfPositivePart(torch.autograd.Function):
         part, norm = ctx.saved_tensors
         divisor = torch.where(norm == 0, 1, norm)
         return grad_output.unsqueeze(-1) * part / divisor.unsqueeze(-1)
+
+
+class SwishInSingle(torch.autograd.Function):
+    """In float32 whatever comes, where exp(103) is infinite."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        single = x.float()
+        return (single / (1 + torch.exp(-single))).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        single = ctx.saved_tensors[0].float()
+        s = torch.sigmoid(single)
+        slope = s + single * s * torch.sigmoid(-single)
+        return (grad_output.float() * slope).to(grad_output.dtype)
