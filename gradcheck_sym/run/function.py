@@ -232,7 +232,9 @@ class Function:
             self.implementation, values, derivation.wrt, fed, self.dtype.name, mode, runs
         ):
             moved = _in_columns(derivation, len(lanes), found.values, found.gradients)
-            if self._too_narrow(found.narrowest, bits):
+            # What was cast to it is data; a constant that was born in it is another formula.
+            seen = found.narrowest == found.cast
+            if self._too_narrow(found.narrowest, min(bits, _SINGLE) if seen else bits):
                 return explained
             with np.errstate(over="ignore"):
                 explained |= errors <= reach() * moved

@@ -203,3 +203,37 @@ class SwishInSingle(torch.autograd.Function):
         s = torch.sigmoid(single)
         slope = s + single * s * torch.sigmoid(-single)
         return (grad_output.float() * slope).to(grad_output.dtype)
+
+
+class SquaredReluInSingle(torch.autograd.Function):
+    """In float32 whatever comes, also beside an element at its kink."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        part = x.float().clamp(min=0)
+        ctx.save_for_backward(part)
+        return (part * part).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (part,) = ctx.saved_tensors
+        return (2 * part * grad_output.float()).to(grad_output.dtype)
+
+
+class LogOfSumInSingle(torch.autograd.Function):
+    """In float32 whatever comes, where the small do not move the large."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        single = x.float()
+        y = torch.logsumexp(single, -1)
+        ctx.save_for_backward(single, y)
+        return y.to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        single, y = ctx.saved_tensors
+        shares = torch.exp(single - y.unsqueeze(-1))
+        return (grad_output.float().unsqueeze(-1) * shares).to(grad_output.dtype)
