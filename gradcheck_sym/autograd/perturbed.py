@@ -51,6 +51,7 @@ class Perturbed(EagerMode):
         self._lenient = lenient
         self.outcomes: list[bytes] = []  # of comparisons, in order
         self.narrowest: torch.dtype | None = None  # in which anything was moved
+        self.cast: torch.dtype | None = None  # the narrowest to which wider numbers were cast
         self._seed = seed
         self._begun = False
         self._inside = False  # a fused operation that is written out
@@ -169,6 +170,8 @@ class Perturbed(EagerMode):
         """Moved where the numbers did not fit the dtype; what became 0 was a smaller number."""
         if out.dtype.is_complex or source.dtype.is_complex or out.is_meta:
             return out
+        if source.is_floating_point() and _narrows(out, source.dtype):
+            self.cast = out.dtype if self.cast is None or _narrows(out, self.cast) else self.cast
         fits = out.double() == source.double()
         if fits.all():
             return out
@@ -233,6 +236,11 @@ def _without_noise(func: Any, args: Any, kwargs: Any, result: Any) -> Any:
     lost = change.amax(axes, keepdim=True) > _DIGITLESS * size.amax(axes, keepdim=True)
     solution = torch.where(lost, math.nan, solution)
     return type(result)([solution, *result[1:]]) if several else solution
+
+
+def _narrows(out: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a floating tensor has fewer digits than a dtype."""
+    return out.is_floating_point() and _roundoff(out.dtype) > _roundoff(dtype)
 
 
 def _roundoff(dtype: torch.dtype) -> float:

@@ -46,6 +46,7 @@ class Spread:
     runs: int
     flipped: bool  # a comparison came out otherwise in some run
     narrowest: str  # of the dtypes in which something was rounded; "" where nothing was
+    cast: str  # the narrowest dtype to which wider numbers were cast; "" where none were
     plain: Claims  # what was claimed while nothing was moved, and all was watched
 
 
@@ -89,10 +90,14 @@ def spreads(
     for run in range(runs):
         moved, seen = _run(run, implementation, *request, plain.mode)
         flipped |= seen.outcomes != marks.outcomes
-        narrowest = str(seen.narrowest or "").removeprefix("torch.")
+        narrowest, cast = (
+            str(dtype or "").removeprefix("torch.") for dtype in (seen.narrowest, seen.cast)
+        )
         widest = _wider(widest, _numbers(plain), _numbers(again), _numbers(moved))
         gradients = {name: widest.get(name) for name in plain.gradients}
-        yield Spread(widest[""], MappingProxyType(gradients), run + 1, flipped, narrowest, plain)
+        yield Spread(
+            widest[""], MappingProxyType(gradients), run + 1, flipped, narrowest, cast, plain
+        )
 
 
 def _run(

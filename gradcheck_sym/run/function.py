@@ -74,6 +74,7 @@ _JUMPS = 4  # points whose neighbours are looked at, of those asked about at onc
 _SINGLY = 4  # points that are run one by one before batching pays
 _TINY = "numbers are so small that others on the way underflow, or their reciprocals overflow"
 _USUAL, _WIDEST = "float32", "float64"
+_ENDS = "it is computed in {0}, and ends with the range of that"
 _LEAVES, _NARROWER = "on the way {} leaves the range of {}", "; in {} the same is right"
 
 
@@ -231,7 +232,9 @@ class Function:
             self.implementation, values, derivation.wrt, fed, self.dtype.name, mode, runs
         ):
             moved = _in_columns(derivation, len(lanes), found.values, found.gradients)
-            if self._too_narrow(found.narrowest, bits):
+            # What was cast to it is data; a constant that was born in it is another formula.
+            seen = found.narrowest == found.cast
+            if self._too_narrow(found.narrowest, min(bits, _SINGLE) if seen else bits):
                 return explained
             with np.errstate(over="ignore"):
                 explained |= errors <= reach() * moved
@@ -281,7 +284,9 @@ class Function:
                 return f"in the backward {said} is beyond the dtype's range"
             if self._is_by_tiny(trial, lane):
                 return _TINY
-        return self._narrowed(trial, lane, column) if trial.by_hand else ""
+        if not trial.by_hand:
+            return ""
+        return self._narrowed(trial, lane, column) or self._ended(trial, lane, column)
 
     def _is_by_tiny(self, trial: Trial, lane: int) -> bool:
         """Whether what is composed of torch's operators fails because of tiny inputs alone.
@@ -336,6 +341,32 @@ class Function:
         said = on_the_way(self.implementation, alone.values, wrt, fed, self.dtype.name)
         ending = _NARROWER.format(usual.name) if is_narrow else ""
         return _LEAVES.format(said, self.dtype.name) + ending if said else ""
+
+    def _ended(self, trial: Trial, lane: int, column: int) -> str:
+        """Where a claim ends with the range of a narrower dtype, in which it is computed.
+
+        That costs digits, and range with them. What is left of it, an infinity, no number or 0, has
+        to come out of that dtype's own numbers as well, and be right of them. Those that it has no
+        room for are nobody's, where no bounded domain is stated.
+        """
+        claim = trial.claimed[lane, column]
+        if claim and np.isfinite(claim):
+            return ""
+        alone = trial.take([lane])
+        inner = self._inside(alone)
+        if inner.exponent_max >= self.dtype.exponent_max:
+            return ""
+        said = _ENDS.format(inner.name)
+        values = {name: round_to(inner.name, array) for name, array in alone.values.items()}
+        fed = round_to(inner.name, alone.cotangents)
+        if not all(np.isfinite(array).all() for array in (fed, *values.values())):
+            return "" if trial.bounded else said
+        narrow = replace(self, space=replace(self.space, dtype=inner.name))
+        there = narrow.trial(Batch(trial.dims, inner.name, values, ("search",)), "each", fed)
+        same = np.array_equal(there.claimed[0, column], claim, equal_nan=True)
+        if not same or there.problems:
+            return ""
+        return "" if narrow.judge(there, slice(column, column + 1)).is_wrong else said
 
     def _recalled(self, trial: Trial, lane: int) -> Floats:
         """What rounding of what the forward kept may move each number by at a point.

@@ -127,6 +127,17 @@ class Gaps:
         excused |= self.trial.composed or not self.trial.bounded
         return loss.radius if excused else loss.digits
 
+    def _as_written(self, lane: int) -> Sequence[Loss]:
+        """What evaluating every number of a point as written may lose."""
+        if lane not in self._lost:
+            row = self.trial.rows[lane].tolist()
+            self._lost[lane] = self.trial.derivation.losses(row, self.trial.dtype)
+        return self._lost[lane]
+
+    def tolerated_as_written(self, lane: int, column: int, bound: float) -> float:
+        """The error up to which the formula as written may lose digits, sound up to a bound."""
+        return tolerated(self._lost_by(self._as_written(lane)[column]), bound)
+
     def _subnormal(self, lane: int) -> bool:
         """Whether an input is below the normal range, which hardware may be set to take for 0."""
         values, dtype = self.trial.values, self.trial.dtype
@@ -177,9 +188,7 @@ class Gaps:
         """
         derivation, dtype = self.trial.derivation, self.trial.dtype
         row = self.trial.rows[lane].tolist()
-        if lane not in self._lost:
-            self._lost[lane] = derivation.losses(row, dtype)
-        written = self._lost[lane][column]
+        written = self._as_written(lane)[column]
         if math.isfinite(error) and error <= tolerated(self._lost_by(written), bound):
             return written
         if said := self._left(lane, column):
@@ -204,7 +213,7 @@ class Gaps:
         if claim and math.isfinite(claim):
             return ""
         alone, row = column < trial.derivation.values, trial.rows[lane].tolist()
-        if not (alone or self._lost[lane][column].overflow):
+        if not (alone or self._as_written(lane)[column].overflow):
             return ""
         if (lane, alone) not in self._leaving:
             found = trial.derivation.leaving(row, trial.dtype, alone=alone)

@@ -16,6 +16,8 @@ from gradcheck_sym.symbolic.places import Place
 from gradcheck_sym.verdict.records import Verdict
 from gradcheck_sym.verdict.ruling import Ruling
 
+_OUTGROWN = "the value is beyond the dtype's range"
+
 JUDGED = frozenset({Place.KINK, Place.SINGULAR, Place.JUMP, Place.REGULAR})
 
 
@@ -52,6 +54,8 @@ def at_kink(
         return Found(unknown="the value jumps")  # there is no slope that anybody could give
     own = kink.judged(mine)
     if own.outcome is Outcome.OUTSIDE:
+        if _is_outgrown(trial, lane):
+            return Found(unknown=_OUTGROWN)
         return kink.outside(mine, own, rounding)
     if own.outcome is Outcome.UNKNOWN:
         return Found(unknown=own.words)
@@ -101,7 +105,7 @@ def _quirk(trial: Trial, lane: int, columns: slice) -> str:
         if not trial.cotangents[lane].all():
             return "an infinite slope is fed 0"
         if _is_outgrown(trial, lane):
-            return "the value is beyond the dtype's range"
+            return _OUTGROWN
     if trial.settled(lane).place is not Place.SINGULAR:
         return ""
     given = np.concatenate([array[lane].reshape(-1) for array in trial.values.values()])
@@ -111,7 +115,10 @@ def _quirk(trial: Trial, lane: int, columns: slice) -> str:
 
 
 def _is_outgrown(trial: Trial, lane: int) -> bool:
-    """Whether the forward has an infinity where the truth is finite; a NaN may be its mistake."""
+    """Whether the forward has an infinity where the truth is finite.
+
+    What is wrong with the gradient may be its mistake: a NaN, and the 0 that x/norm(x) becomes.
+    """
     values = trial.claimed[lane, : trial.derivation.values].tolist()
     truths = trial.settled(lane).values
     return any(
@@ -203,14 +210,17 @@ class _Kink:
         first = self.trial.derivation.values
         smooth = [column for column in gaps if column - first in self.around.regular]
         bounds = self.allowed(smooth, self.around.sensitivities())
-        errors = np.zeros((1, self.trial.claimed.shape[1]))
+        lost, errors = [], np.zeros((1, self.trial.claimed.shape[1]))
         for column, bound in zip(smooth, bounds, strict=True):
             gap = gaps[column][0]
-            errors[0, column] = gap if gap > bound else 0.0
+            if bound < gap <= self.trial.tolerated_as_written(self.lane, column, bound):
+                lost.append(column)
+            elif gap > bound:
+                errors[0, column] = gap
         if not errors.any() or not np.isfinite(errors).all():
-            return []
+            return lost
         rounds = rounding(self.trial, [self.lane], errors)[0]
-        return [column for column in smooth if errors[0, column] and rounds[column]]
+        return lost + [column for column in smooth if errors[0, column] and rounds[column]]
 
     def _gaps(self, columns: Sequence[int], found: Membership) -> dict[int, tuple[float, float]]:
         """How far each claim is from the member next to it, and that member."""

@@ -471,6 +471,10 @@ class Trial:
         """How far one claim is from the truth, and how far it may be; worked out once."""
         return self._gaps.of(lane, column)
 
+    def tolerated_as_written(self, lane: int, column: int, bound: float) -> float:
+        """The error up to which the formula as written may lose digits, sound up to a bound."""
+        return self._gaps.tolerated_as_written(lane, column, bound)
+
     @property
     def gaps(self) -> Mapping[tuple[int, int], Gap]:
         """Those that were worked out already, by lane and column."""

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gradcheck_sym.symbolic.derivation import Derivation
 
 _ROUNDS = 8  # of looking towards what separates a claim from the hull, and one more per element
+_AT_ONCE = 8  # directions that are looked along before it is asked whether the claim is inside
 _LAST_LOOK = 32  # generic directions, with their opposites, before a claim is called outside
 _MOST_SENSITIVE = 64  # limits of one block whose sensitivity is worked out
 
@@ -245,18 +246,29 @@ def _search(face: Face, inside: Sequence[int], claim: Claim) -> tuple[Contained,
     for _ in range(_ROUNDS + face.size):
         if where.outcome is Outcome.MEMBER:
             return where, True
-        grown = face.look(wider[0](face, inside, claim, where))
+        grown = _grows(face, inside, claim, wider[0](face, inside, claim, where))
         while len(wider) > 1 and not grown:
             wider.pop(0)
             if wider[0] is _everywhere and _is_beyond(face, inside, claim):
                 return where, True
-            grown = face.look(wider[0](face, inside, claim, where))
+            grown = _grows(face, inside, claim, wider[0](face, inside, claim, where))
         if not grown:
             break
         if wider[0] is _everywhere:
             wider = [_towards]  # from what was found there
         where = contained(_projected(face.points, inside), claim)
     return where, face.curved_one_way()
+
+
+def _grows(face: Face, inside: Sequence[int], claim: Claim, wanted: Sequence[Direction]) -> bool:
+    """Whether limits that are new are found along directions, until the claim is inside."""
+    grown = False
+    for place in range(0, len(wanted), _AT_ONCE):
+        if face.look(wanted[place : place + _AT_ONCE]):
+            grown = True
+            if contained(_projected(face.points, inside), claim).outcome is Outcome.MEMBER:
+                break
+    return grown
 
 
 def _is_beyond(face: Face, inside: Sequence[int], claim: Claim) -> bool:

@@ -65,7 +65,7 @@ def place_of(
         step = program.code[index]
         finding, used = _visit(step, index, run)
         decides = step.args[:1] if step.op == "select" else step.args
-        if finding[0] is Place.KINK:
+        if finding[0] is Place.KINK or _is_valued_pole(finding, run, index):
             if resting is None and not all(arg in still for arg in decides):
                 resting = at_rest(program, run, still)
             if all(arg in still or (resting and arg in resting) for arg in decides):
@@ -76,6 +76,12 @@ def place_of(
     if worst[0] in (Place.REGULAR, Place.KINK) and not all(run.balls[r].is_finite() for r in roots):
         return Place.UNDECIDED, "the value is not settled"
     return worst
+
+
+def _is_valued_pole(finding: _Finding, run: Run, index: int) -> bool:
+    """Whether an operation has a value where it is singular, as sqrt(0) has."""
+    ball = run.balls[index]
+    return finding[0] is Place.SINGULAR and ball is not None and bool(ball.is_finite())
 
 
 def at_rest(program: Program, run: Run, still: Collection[int]) -> set[int]:

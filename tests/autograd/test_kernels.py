@@ -94,5 +94,19 @@ def test_coarse_kernels() -> None:
     _, absolute = kernels.coarseness(ATEN.erf.default, (near,), near.dtype) or (0.0, 0.0)
     error = (torch.erf(near).double() - torch.erf(near.double())).abs()
     assert 1e-8 < error.max() < absolute
+    found = kernels.coarseness(ATEN.softplus.default, (x, 2.0), x.dtype)
+    assert found is not None
+    exact = x + torch.log1p(torch.exp(-2 * x)) / 2
+    missing = exact - torch.nn.functional.softplus(x, 2.0)
+    assert missing.max() > 1e-10
+    assert (missing <= found[0] * exact + found[1]).all()
+    found = kernels.coarseness(ATEN.softplus_backward.default, (x, x, 2.0, 20.0), x.dtype)
+    assert found is not None
+    missing = x * torch.sigmoid(-2 * x) * (2 * x > 20)
+    assert missing.max() > 1e-9
+    assert (missing <= found[0] * x).all()
+    found = kernels.coarseness(ATEN.softplus.default, (x, 1.0, 5.0), x.dtype)
+    assert found is not None
+    assert torch.as_tensor(found[1]).max() == 0
     assert kernels.coarseness(ATEN.polygamma.default, (2, x), x.dtype) is None
     assert kernels.coarseness(ATEN.erf.default, (x,), x.dtype) is None

@@ -46,6 +46,7 @@ BEYOND = (
     "underflow in the formula as written",
     "loses all of its digits in the formula as written",
     "below the normal range",
+    "ends with the range of that",
 )
 
 Numbers = Sequence[mpf]

@@ -96,7 +96,8 @@ def _ruling(function: Function, slope: _Slope) -> tuple[Verdict | None, str]:
     """The verdict and the culprit, of three witnesses; None where the oracle cannot tell.
 
     Digits that autograd loses in its own operations are no other slope; where they decide between
-    two branches, differences of both see neither.
+    two branches, differences of both see neither. Nor do differences of values that were rounded to
+    a narrower dtype see what an element hardly moves: its values are all the same number.
     """
     trial, lane, column = slope.trial, slope.lane, slope.column
     if trial.truth(lane, column) is None:
@@ -112,15 +113,20 @@ def _ruling(function: Function, slope: _Slope) -> tuple[Verdict | None, str]:
     if ruled is not Verdict.AGREES and function.is_rounding(trial, lane, column):
         return (Verdict.AGREES if confirmed else None), ""
     symbolic = ruled is not Verdict.WRONG
-    if symbolic and _other_function(trial, lane):
+    if symbolic and _other_function(function, trial, lane):
         return Verdict.WRONG, "the forward"
+    if symbolic and function.narrowest(trial.take([lane])).precision < trial.dtype.precision:
+        return None, ""
     return (Verdict.UNDECIDED if symbolic else Verdict.WRONG), culprit(symbolic, confirmed, False)
 
 
-def _other_function(trial: Trial, lane: int) -> bool:
+def _other_function(function: Function, trial: Trial, lane: int) -> bool:
     """Whether the forward computes another value there, so that its slope is another, too."""
-    values = range(trial.derivation.values)
-    return any(trial.ruling(lane, column).verdict is Verdict.WRONG for column in values)
+    return any(
+        trial.ruling(lane, column).verdict is Verdict.WRONG
+        and not function.is_rounding(trial, lane, column)
+        for column in range(trial.derivation.values)
+    )
 
 
 def _suspected(

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class ReluHalfAtZero(torch.autograd.Function):
@@ -160,3 +161,20 @@ class ReluByMean(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return grad_output * (x.sign() + 1) / 2
+
+
+class RootOfPositivePart(torch.autograd.Function):
+    """At 0 the slope from the left, where the function is 0 all along."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        inside = x > 0
+        y = torch.where(inside, x, 0).sqrt()
+        ctx.save_for_backward(inside, y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        inside, y = ctx.saved_tensors
+        return torch.where(inside, grad_output / (2 * torch.where(inside, y, 1)), 0)

@@ -167,3 +167,73 @@ class RootMeanSquareInSingle(torch.autograd.Function):
         single, inverse = ctx.saved_tensors
         y, fed = single * inverse, grad_output.float()
         return (inverse * (fed - y * (fed * y).mean(-1, keepdim=True))).to(grad_output.dtype)
+
+
+class NormOfPositivePart(torch.autograd.Function):
+    """By squares, which leave the range at either end, also beside an element at its kink."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        part = x.clamp(min=0)
+        norm = part.square().sum(-1).sqrt()
+        ctx.save_for_backward(part, norm)
+        return norm
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        part, norm = ctx.saved_tensors
+        divisor = torch.where(norm == 0, 1, norm)
+        return grad_output.unsqueeze(-1) * part / divisor.unsqueeze(-1)
+
+
+class SwishInSingle(torch.autograd.Function):
+    """In float32 whatever comes, where exp(103) is infinite."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        single = x.float()
+        return (single / (1 + torch.exp(-single))).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        single = ctx.saved_tensors[0].float()
+        s = torch.sigmoid(single)
+        slope = s + single * s * torch.sigmoid(-single)
+        return (grad_output.float() * slope).to(grad_output.dtype)
+
+
+class SquaredReluInSingle(torch.autograd.Function):
+    """In float32 whatever comes, also beside an element at its kink."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        part = x.float().clamp(min=0)
+        ctx.save_for_backward(part)
+        return (part * part).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (part,) = ctx.saved_tensors
+        return (2 * part * grad_output.float()).to(grad_output.dtype)
+
+
+class LogOfSumInSingle(torch.autograd.Function):
+    """In float32 whatever comes, where the small do not move the large."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        single = x.float()
+        y = torch.logsumexp(single, -1)
+        ctx.save_for_backward(single, y)
+        return y.to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        single, y = ctx.saved_tensors
+        shares = torch.exp(single - y.unsqueeze(-1))
+        return (grad_output.float().unsqueeze(-1) * shares).to(grad_output.dtype)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class StableSigmoid(torch.autograd.Function):
@@ -164,3 +165,22 @@ class AngleByHypot(torch.autograd.Function):
         y, x = ctx.saved_tensors
         distance = torch.hypot(x, y)
         return grad_output * (x / distance) / distance, -grad_output * (y / distance) / distance
+
+
+class FocalLossOfLogits(torch.autograd.Function):
+    """By torch's softplus, which is x beyond 20: in float64 that lacks digits."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(z, y)
+        t = torch.where(y > 0.5, z, -z)
+        return torch.sigmoid(-t) ** 2 * F.softplus(-t)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
+        z, y = ctx.saved_tensors
+        t = torch.where(y > 0.5, z, -z)
+        missed, met = torch.sigmoid(-t), torch.sigmoid(t)
+        slope = -missed * missed * (2 * met * F.softplus(-t) + missed)
+        return grad_output * torch.where(y > 0.5, slope, -slope), None
