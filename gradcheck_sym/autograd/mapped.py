@@ -271,8 +271,7 @@ def _each_with_each(job: Job, inner: Collection[str]) -> Found:
         found: Found = torch.func.vmap(one, along)(within, fed)
         return found
 
-    with uncompiled():
-        results, gradients = torch.func.vmap(row, along)(held, fed)
+    results, gradients = torch.func.vmap(row, along)(held, fed)
     return results.flatten(0, 1), {
         name: gradient.flatten(0, 1) for name, gradient in gradients.items()
     }

@@ -136,7 +136,7 @@ class Gaps:
 
     def tolerated_as_written(self, lane: int, column: int, bound: float) -> float:
         """The error up to which the formula as written may lose digits, sound up to a bound."""
-        return tolerated(self._lost_by(self._as_written(lane)[column]), bound)
+        return float(tolerated(self._lost_by(self._as_written(lane)[column]), bound))
 
     def _subnormal(self, lane: int) -> bool:
         """Whether an input is below the normal range, which hardware may be set to take for 0."""
