@@ -7,9 +7,11 @@ Python's operators, so that NumPy's object arrays do all the indexing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import final
 
 # What an instruction may do, besides the elementwise functions of the table:
@@ -22,6 +24,7 @@ from typing import final
 #   select(c, a, b)  a where the condition c holds, else b
 #   detach(a)        a, constant to differentiation
 #   polygamma N      the derivative of order N of digamma
+_ADDITIONS = frozenset({"add", "sub"})
 CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
 
 # Beyond this a spec is too large to derive, about 100 MB of handles; large inputs have more room.
@@ -233,10 +236,23 @@ class Program:
     outputs: tuple[int, ...]  # the instructions whose values are the results
 
     def depth(self) -> int:
-        """How many operations the longest path from an input to an output has."""
+        """How many operations the longest path from an input to an output has.
+
+        A sum of n terms counts as one that is added in pairs: log2(n) additions in a row, as the
+        sums of libraries lose no more.
+        """
+        uses = Counter(chain(self.outputs, *(step.args for step in self.code)))
         depths: list[int] = []
+        sums: list[tuple[int, int]] = []  # how deep the deepest term of each is, and of how many
         for step in self.code:
-            depths.append(1 + max((depths[arg] for arg in step.args), default=-1))
+            adds = step.op in _ADDITIONS
+            parts = [
+                sums[arg] if adds and uses[arg] == 1 else (depths[arg], 1) for arg in step.args
+            ]
+            deepest = max((deep for deep, _ in parts), default=-1)
+            terms = sum(count for _, count in parts)
+            depths.append(deepest + ((terms - 1).bit_length() if adds else 1))
+            sums.append((deepest, terms) if adds else (depths[-1], 1))
         return max((depths[at] for at in self.outputs), default=0)
 
 
