@@ -20,6 +20,7 @@ Dims = Mapping[str, int]
 _LARGER = (5, 8, 33, 130, 1030)  # around the widths of vectors and the sizes of blocks
 _BETWEEN = (6, 7, 64, 256)  # of a user's own code: next to no power of 2; blocks without a rest
 _SMALL = 33  # up to here each size is tried where differences can tell
+_SQUARE = (5, 8, 16, 32, 33)  # all alike: paths for square matrices, and dims told by their size
 _MOST_STATED = 256  # sizes of a stated range, each of which is tried so
 _LARGE = (100, 127, 200, 255, 500, 512, 1000, 1024, 2000, 5000)  # and some beside powers of 2
 _MOST_NUMBERS = 10_000  # of all inputs there
@@ -125,10 +126,16 @@ def larger_sizes_of_derived(subject: Subject) -> Iterator[Dims]:
 
 
 def small_sizes(subject: Subject) -> Iterator[Dims]:
-    """Sizes one after the other, all of them alike, beyond those that every check visits."""
+    """Sizes one after the other, each dim's next to the others', and a few all the same.
+
+    Beyond those that every check visits.
+    """
     if free := _free(subject):
         visited = [*map(dict, subject.sizes)]
-        choices = (_all_at(subject, free, size) for size in range(2, _SMALL))
+        choices = [_all_at(subject, free, size) for size in range(2, _SMALL)]
+        if len(free) > 1:
+            least = _all_at(subject, free, 2)
+            choices += [least | {dim.name: size for dim in free} for size in _SQUARE]
         yield from (dims for dims in choices if dims not in visited)
 
 
