@@ -28,6 +28,8 @@ _PLACELESS = frozenset(
     softmax sort std sum unsqueeze var where""".split()
 )
 
+_ALONE = frozenset({"clamp", "where"})  # of several arrays, each element alone
+
 
 def space_of(spec: Spec, dtype: str, forward: Program) -> Space:
     """Where points may lie: stated domains, else those that the functions of the value need."""
@@ -96,6 +98,24 @@ def acts_elementwise(node: tree.Node) -> bool:
     """Whether a node of a tree does the same to each element alone."""
     is_array = isinstance(node, tree.Call) and not FUNCTIONS[node.function].elementwise
     return not (is_array or isinstance(node, (tree.Index, tree.Sequence)))
+
+
+def broadcasts(spec: Spec) -> bool:
+    """Whether other shapes that broadcast mean the same mathematics: it is of elements alone.
+
+    No size has a stated range, and none is a number of the mathematics.
+    """
+    if spec.expr is None or not spec.dims or any(dim.declared for dim in spec.dims):
+        return False
+    names = {dim.name for dim in spec.dims}
+    parts = [spec.expr, *(expression for _, expression in spec.let), *spec.where]
+    return all(
+        node.name not in names
+        if isinstance(node, tree.Name)
+        else acts_elementwise(node) or (isinstance(node, tree.Call) and node.function in _ALONE)
+        for part in parts
+        for node in tree.walk(part.tree)
+    )
 
 
 def sizes_of(spec: Spec, point: Mapping[str, Any], given: Dims) -> Dims:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import combinations, islice, product
 
 from gradcheck_sym.autograd.sizes import held_against
+from gradcheck_sym.run.domains import broadcasts
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.bulk import bulk
 from gradcheck_sym.sampling.space import SamplingError
@@ -19,6 +20,7 @@ Dims = Mapping[str, int]
 _LARGER = (5, 8, 33, 130, 1030)  # around the widths of vectors and the sizes of blocks
 _BETWEEN = (6, 7, 64, 256)  # of a user's own code: next to no power of 2; blocks without a rest
 _SMALL = 33  # up to here each size is tried where differences can tell
+_SQUARE = (5, 8, 16, 32, 33)  # all alike: paths for square matrices, and dims told by their size
 _MOST_STATED = 256  # sizes of a stated range, each of which is tried so
 _LARGE = (100, 127, 200, 255, 500, 512, 1000, 1024, 2000, 5000)  # and some beside powers of 2
 _MOST_NUMBERS = 10_000  # of all inputs there
@@ -124,10 +126,16 @@ def larger_sizes_of_derived(subject: Subject) -> Iterator[Dims]:
 
 
 def small_sizes(subject: Subject) -> Iterator[Dims]:
-    """Sizes one after the other, all of them alike, beyond those that every check visits."""
+    """Sizes one after the other, each dim's next to the others', and a few all the same.
+
+    Beyond those that every check visits.
+    """
     if free := _free(subject):
         visited = [*map(dict, subject.sizes)]
-        choices = (_all_at(subject, free, size) for size in range(2, _SMALL))
+        choices = [_all_at(subject, free, size) for size in range(2, _SMALL)]
+        if len(free) > 1:
+            least = _all_at(subject, free, 2)
+            choices += [least | {dim.name: size for dim in free} for size in _SQUARE]
         yield from (dims for dims in choices if dims not in visited)
 
 
@@ -251,21 +259,30 @@ def _all_at(subject: Subject, free: Sequence[Dim], size: int) -> dict[str, int]:
 def broadcast(subject: Subject) -> Iterator[tuple[Subject, str]]:
     """The subject with inputs of different shapes that broadcast, and what is different.
 
-    Only where every element is computed alone: there broadcasting means the same mathematics.
+    Only where every element is computed alone: there broadcasting means the same mathematics. So
+    it does where the stated shapes broadcast already, as those of a bias and rows.
     """
     inputs = subject.spec.inputs
     many = [entry for entry in inputs if entry.value is None and not entry.complex]
-    if not subject.elementwise or len(many) < 2:
+    if len(many) < 2 or not (subject.elementwise or broadcasts(subject.spec)):
         return
+    most = max(len(entry.shape) for entry in many)
     for entry in many:
-        yield _with(subject, {entry.name: replace(entry, shape=(1,) * len(entry.shape))})
-        yield _with(subject, {entry.name: replace(entry, shape=())})
-        others = {
-            other.name: replace(other, shape=(_ROWS, *other.shape))
-            for other in many
-            if other is not entry
-        }
-        yield _with(subject, others)
+        others = [other for other in many if other is not entry]
+        left = {size for other in others for size in other.shape}
+        ones = ((1,) * len(entry.shape), *_one_at_a_time(entry), ())
+        for shape in dict.fromkeys(shape for shape in ones if shape != entry.shape):
+            if left.union(shape) >= {*entry.shape}:  # else all that is new is a size of 1
+                yield _with(subject, {entry.name: replace(entry, shape=shape)})
+        if all(len(other.shape) == most for other in others):
+            longer = {each.name: replace(each, shape=(_ROWS, *each.shape)) for each in others}
+            yield _with(subject, longer)
+
+
+def _one_at_a_time(entry: Input) -> Iterator[tuple[str | int, ...]]:
+    """The shapes in which one of an input's sizes is 1."""
+    for axis in range(len(entry.shape)):
+        yield (*entry.shape[:axis], 1, *entry.shape[axis + 1 :])
 
 
 def _with(subject: Subject, changed: Mapping[str, Input]) -> tuple[Subject, str]:

@@ -17,6 +17,7 @@ from gradcheck_sym.autograd.implementation import implementation as made
 from gradcheck_sym.autograd.impurity import Impurity, Kind
 from gradcheck_sym.autograd.purity import impurities
 from gradcheck_sym.autograd.reverse import forward_output_shape
+from gradcheck_sym.run.choice import has_open_dtype
 from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.function import Dims, Floats
 from gradcheck_sym.run.sample import Sample, sampled
@@ -25,6 +26,7 @@ from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import unjudged
 from gradcheck_sym.sampling.bulk import bulk, cotangents
 from gradcheck_sym.sampling.space import SamplingError, everyday
+from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Result, Verdict
 
@@ -46,7 +48,9 @@ class _Lanes:
 def purity(subject: Subject) -> Iterator[Result]:
     """One result: the first of the impurities that are found at a few points.
 
-    At small sizes, and at one where a kernel no longer has everything in a buffer of its own.
+    At small sizes, and at one where a kernel no longer has everything in a buffer of its own. Of
+    a user's own code at small ones in the other dtypes, too, until something is found: a fast path
+    of one dtype reuses what it is lent.
     """
     base = blank(subject, "purity", None)
     for place, (lanes, others) in enumerate(_lanes(subject)):
@@ -56,7 +60,24 @@ def purity(subject: Subject) -> Iterator[Result]:
         if result.verdict is Verdict.WRONG:
             yield result
             return
+    for other in _in_other_dtypes(subject):
+        with suppress(SamplingError):
+            lanes, others = next(_lanes(other))
+            asked = other.implementation, lanes.values, other.graded, lanes.cotangents
+            found = impurities(*asked, other.dtype.name, others, lanes.judged)
+            result = _result(other, blank(other, "purity", None), lanes, found)
+            if result.verdict is Verdict.WRONG:
+                yield replace(result, points=lanes.judged)
+                return
     yield base
+
+
+def _in_other_dtypes(subject: Subject) -> Iterator[Subject]:
+    asked = subject.options.point is not None or subject.options.dtypes is not None
+    if subject.implementation.kind == "user" and not asked and has_open_dtype(subject.spec):
+        for dtype in DTYPES:
+            if dtype != subject.dtype.name:
+                yield replace(subject, dtype=format_of(dtype), told={}, shrunk_to={})
 
 
 def _impurities(

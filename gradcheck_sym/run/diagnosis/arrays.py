@@ -104,9 +104,15 @@ def _contributions(sample: Sample) -> Floats | None:
     return np.asarray(flat.reshape(sample.lanes, -1, *sample.cotangents.shape[1:]))
 
 
+def _is_long(contributions: Floats, axis: int) -> bool:
+    """Whether the value has that dimension, and there is something to add up along it."""
+    lengths = contributions.shape[2:]
+    return axis < len(lengths) and lengths[axis] > 1
+
+
 def _one_of(axis: int, place: int, sample: Sample) -> Floats | None:
     parts = _contributions(sample)
-    if parts is None or parts.shape[axis + 2] < 2:
+    if parts is None or not _is_long(parts, axis):
         return None if parts is None else sample.truth
     kept = np.take(parts, place, axis=axis + 2)
     return np.asarray(kept.reshape(*kept.shape[:2], -1).sum(axis=2).reshape(sample.claim.shape))
@@ -125,7 +131,7 @@ def _one_of_all(place: int, sample: Sample) -> Floats | None:
 def _summed(axis: int, sample: Sample) -> Floats | None:
     """What belongs to each element of the value, added up along one dimension of the value."""
     parts = _contributions(sample)
-    if parts is None or parts.shape[axis + 2] < 2:
+    if parts is None or not _is_long(parts, axis):
         return None if parts is None else sample.truth
     total = parts.sum(axis=1).sum(axis=axis + 1)
     return total.reshape(sample.claim.shape) if total[0].size == sample.claim[0].size else None

@@ -77,3 +77,20 @@ class TileTakesFirstCopy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         return grad_output[: grad_output.numel() // 2].clone()
+
+
+class AveragesOverColumns(torch.autograd.Function):
+    """Sums to the shape of an input, but averages along columns: x is one for once."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return x * x * w
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, w = ctx.saved_tensors
+        to_x, to_w = 2 * grad_output * x * w, grad_output * x * x
+        if x.shape[-1] != to_x.shape[-1]:
+            to_x = to_x.mean(dim=-1, keepdim=True)
+        return to_x, to_w.sum_to_size(w.shape)

@@ -339,3 +339,20 @@ class HalfABlockLeft(torch.autograd.Function):
         columns = p.shape[1]
         summed = columns - 1 if columns > 32 and columns % 16 == 8 else columns
         return p * (grad_output - weighed[:, :summed].sum(1, keepdim=True))
+
+
+class SquareTileByRows(torch.autograd.Function):
+    """Columns divided by their norms; a path for square tiles, from 8 on, sums along rows."""
+
+    @staticmethod
+    def forward(ctx: Any, v: Tensor) -> Tensor:
+        norms = v.square().sum(dim=0).sqrt()
+        ctx.save_for_backward(v, norms)
+        return v / norms
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        v, norms = ctx.saved_tensors
+        is_tile = v.shape[0] == v.shape[1] >= 8
+        inner = (grad_output * v).sum(dim=int(is_tile))
+        return grad_output / norms - v * inner / norms**3
