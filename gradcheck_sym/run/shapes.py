@@ -209,20 +209,19 @@ def empty_sizes(subject: Subject) -> Iterator[Dims]:
         yield {**_all_at(subject, free, 2), dim.name: 0}
 
 
-def large_size(subject: Subject) -> Dims | None:
-    """The largest choice of such sizes for a run of which nobody works out what is true.
+def large_sizes(subject: Subject) -> tuple[Dims, ...]:
+    """Choices of such sizes for a run of which nobody works out what is true, the largest first.
 
     None where all sizes have a stated range.
     """
     free = _free(subject)
     found = [_all_at(subject, free, size) for size in _LARGER if free]
     inputs = subject.space.inputs
-    fits = [
+    return tuple(
         dims
-        for dims in found
+        for dims in reversed(found)
         if all(math.prod(entry.sizes(dims)) <= _LARGEST_UNKNOWN for entry in inputs)
-    ]
-    return fits[-1] if fits else None
+    )
 
 
 def wide_sizes(subject: Subject, size: int = _WIDE) -> tuple[Dims, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from gradcheck_sym.run.choice import has_open_dtype
 from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.function import Dims, Floats
 from gradcheck_sym.run.sample import Sample, sampled
-from gradcheck_sym.run.shapes import large_size
+from gradcheck_sym.run.shapes import large_sizes
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import unjudged
 from gradcheck_sym.sampling.bulk import bulk, cotangents
@@ -31,6 +32,7 @@ from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=3)
+_MOST_NUMBERS = 2**17  # of a result: a dozen of them are alive at once, and n by n is soon large
 _LARGE = 2  # points of large tensors: one for each result that is alive
 _ELSEWHERE = frozenset({Kind.RAISED})  # the other checks tell of it
 
@@ -117,19 +119,22 @@ def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | No
     if sizes is not None:
         others = sampled(subject, subject.function, _SAMPLE, (sizes,))[-1].trial.values
     yield few, others
-    dims = large_size(subject)
-    large = None if dims is None else _drawn(subject, "purity", dims, _LARGE)
-    if large is not None:
-        yield large, None
+    for dims in large_sizes(subject):
+        large = _drawn(subject, "purity", dims, _LARGE)
+        if large is not None:
+            yield large, None
+            return
 
 
 def _drawn(subject: Subject, purpose: str, dims: Dims, lanes: int) -> _Lanes | None:
-    """Points of ordinary magnitudes at any sizes; None where there are none."""
+    """Points of ordinary magnitudes at any sizes; None where there are none, or large results."""
     function, dtype = subject.function, subject.dtype.name
     with suppress(SamplingError, ImplementationError):
         stream = function.stream(purpose, dims)
         values = bulk(everyday(function.space), dims, lanes, stream).batch.values
         shape = forward_output_shape(subject.implementation, values, dtype)
+        if math.prod(shape) > _MOST_NUMBERS:
+            return None
         count = len(next(iter(values.values())))
         return _Lanes(values, cotangents(stream, shape, count, dtype), 1)
     return None
