@@ -15,8 +15,9 @@ from gradcheck_sym.autograd.ledger import Claims
 from gradcheck_sym.autograd.overflow import on_the_way, overflow
 from gradcheck_sym.autograd.recalled import recalled
 from gradcheck_sym.autograd.reverse import reverse
-from gradcheck_sym.autograd.rounding import reach, spreads
+from gradcheck_sym.autograd.rounding import RUNS, reach, spreads
 from gradcheck_sym.run.judge import Judgement, judge
+from gradcheck_sym.run.leaning import Lean, leaning
 from gradcheck_sym.run.nearby import jumps, stands_out
 from gradcheck_sym.run.patience import ALL, Patience
 from gradcheck_sym.run.trial import Trial, anything
@@ -159,6 +160,7 @@ class Function:
                 most=self.patience.points,
                 at_kinks=partial(self._rounding, bits=self.dtype.bits),
                 inside=self._inside,
+                around=self._around if self._may_lean(trial) else None,
             )
         judgement: Judgement = trial.judged[key]
         return judgement
@@ -245,6 +247,29 @@ class Function:
         plain = _in_columns(derivation, len(lanes), found.plain.values, found.plain.gradients)
         left = np.where(explained, 0.0, errors)
         return np.asarray(explained | self._jumping(trial, lanes, left, plain))
+
+    def _may_lean(self, trial: Trial) -> bool:
+        """Whether to look for what is off to one side: in 16 bits, of a user's own code."""
+        usual = not (trial.smooth or trial.setting) and self.patience.runs == RUNS
+        return usual and trial.by_hand and self.dtype.bits < _SINGLE
+
+    def _around(self, trial: Trial, lane: int) -> Lean | None:
+        if lane not in trial.leaning:
+            trial.leaning[lane] = leaning(self, trial, lane)
+        found: Lean | None = trial.leaning[lane]
+        return found
+
+    def moved(self, trial: Trial, lanes: Sequence[int]) -> Floats:
+        """How far other roundings of the implementation's own operations move each number.
+
+        (lanes, outputs); infinite where a comparison came out otherwise.
+        """
+        values = {name: array[lanes] for name, array in trial.values.items()}
+        wrt, fed = trial.derivation.wrt, trial.cotangents[lanes]
+        asked = self.implementation, values, wrt, fed, self.dtype.name
+        *_, found = spreads(*asked, mode=trial.mode)
+        moved = _in_columns(trial.derivation, len(lanes), found.values, found.gradients)
+        return np.full_like(moved, np.inf) if found.flipped else moved
 
     def narrowest(self, trial: Trial) -> Format:
         """The narrowest dtype in which a user's own code is seen to round at some points."""

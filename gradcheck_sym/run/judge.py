@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from gradcheck_sym.run.beyond import beyond
 from gradcheck_sym.run.kinks import JUDGED, at_kink
+from gradcheck_sym.run.leaning import Lean
 from gradcheck_sym.run.patience import ALL
 from gradcheck_sym.run.trial import Fault, Floats, Rounding, Trial
 from gradcheck_sym.spec.dtypes import Format
@@ -32,6 +33,11 @@ Inside = Callable[[Trial], Format]
 # Why a claim, by lane and column, is off because numbers left the dtype's range; else "".
 Overflow = Callable[[Trial, int, int], str]
 
+# What is off to one side around a point, by lane.
+Around = Callable[[Trial, int], Lean | None]
+
+_FEW = 3  # points around which others are looked at: from the farthest off down to those
+_FAR = 1.5  # that are off by so many roundings
 _MOST_KINKS = 24  # points of one trial that are held against generalized gradients
 _FEW_KINKS = 6  # of a trial of slopes of slopes
 _AT_ONCE = 2  # points that are looked at with care before it is asked whether any is wrong; then
@@ -71,6 +77,7 @@ def judge(
     most: int = ALL.points,
     at_kinks: Rounding | None = None,
     inside: Inside = lambda trial: trial.dtype,
+    around: Around | None = None,
 ) -> Judgement:
     """Every number of those columns against its truth.
 
@@ -78,9 +85,10 @@ def judge(
     most: points in doubt that are looked at with care.
     at_kinks: the rounding that is excused beside an element at a kink; None: the same.
     inside: tells a narrower dtype that explains what many points lose, asked once a few are.
+    around: tells what is off to one side around a point, asked where all agrees; None: not asked.
     """
     judging = _Judging(
-        trial, columns, rounding, overflow, together, most, at_kinks or rounding, inside
+        trial, columns, rounding, overflow, together, most, at_kinks or rounding, inside, around
     )
     judging.run()
     decided = len(trial.claimed) - judging.dropped.total()
@@ -103,6 +111,7 @@ class _Judging:
     most: int
     at_kinks: Rounding
     inside: Inside
+    around: Around | None
     faults: list[Fault] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     members: list[str] = field(default_factory=list)  # of generalized gradients
@@ -133,6 +142,27 @@ class _Judging:
             doubtful = self._beyond_inner_dtype(doubtful)
             count = len(doubtful) if self.together else count * _GROWTH
         self._look_closer(self._by_size(loose & ~tight)[:_CLOSEST_LOOK])
+        if self.around is not None and self.columns.start >= self.trial.derivation.values:
+            self._look_around(self.around)
+
+    def _look_around(self, around: Around) -> None:
+        """The faults at a few points that are off, but not for certain wrong, if all is around."""
+        trial = self.trial
+        units = np.where(self._judged, np.nan_to_num(trial.in_roundings, nan=0.0, posinf=0.0), 0.0)
+        farthest = np.where(trial.valued_plainly, units.max(axis=1), 0.0)
+        ranked = np.argsort(-farthest, kind="stable")[: np.count_nonzero(farthest > _FAR)]
+        few = [len(ranked) * k // _FEW for k in range(_FEW)] if ranked.size else []
+        for lane in dict.fromkeys(ranked[few].tolist()):
+            lean = around(trial, lane) if self._undecided(lane) is None else None
+            if lean is not None:
+                off = np.flatnonzero(lean.columns & (units[lane] > 1)).tolist()
+                self.faults += [self._leaning(lane, column, lean) for column in off[:_ENOUGH]]
+                return
+
+    def _leaning(self, lane: int, column: int, lean: Lean) -> Fault:
+        ruling = Ruling(Verdict.WRONG, lean.told(column))
+        error, most = self.trial.error_ulp(lane, column), float(lean.moved[column])
+        return Fault(lane, column, ruling, error, allowed=most)
 
     def _leave_out(self, as_usual: Mask) -> None:
         """Counts the points without a truth that are left to the usual run, which has none."""

@@ -39,6 +39,7 @@ class Fault:
     ruling: Ruling
     error_ulp: float
     nearest: float | None = None  # at a kink, the member of the generalized gradient next to it
+    allowed: float | None = None  # less than a sound evaluation in general may lose
 
     @property
     def order(self) -> tuple[int, float]:
@@ -244,6 +245,17 @@ class Trial:
             share[self._infinite_rightly] = 0.0
         return shares
 
+    @property
+    def in_roundings(self) -> Floats:
+        """Each error in units of what one rounding of all that goes in, and of itself, may make.
+
+        Or, where that is more, of what hardware makes 0 of below the normal range.
+        """
+        flushed = self.dtype.smallest_normal * self.fed[:, None]
+        with np.errstate(invalid="ignore", over="ignore"):
+            unit = np.maximum(self._enclosed.moved + self.norms, flushed)
+            return np.asarray(self.errors / unit)
+
     def plainly_sound(self, lanes: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Which numbers at some points are sound for certain, (lanes, outputs).
 
@@ -411,6 +423,11 @@ class Trial:
         return {}
 
     @cached_property
+    def leaning(self) -> dict[int, Any]:
+        """What is off to one side around a point, by lane; looked for once."""
+        return {}
+
+    @cached_property
     def rounded(self) -> dict[int, dict[int, tuple[Floats, npt.NDArray[np.bool_]]]]:
         """Errors that were asked about, and which of them are rounding; by bits, then by lane."""
         return {}
@@ -545,7 +562,7 @@ class Trial:
             gap, truth = self.gap(fault.lane, fault.column), self.truth(fault.lane, fault.column)
             assert truth is not None
             symbolic, error = Measured(gap.truth, float(truth.ball.rad())), gap.least
-            bound = gap.allowed
+            bound = gap.allowed if fault.allowed is None else fault.allowed
         else:
             symbolic, error = Measured(fault.nearest), abs(claim - fault.nearest)
             bound = self.sound(fault.lane, 0.0, self.spacing(fault.nearest))

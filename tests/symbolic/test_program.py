@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import reduce
+from itertools import accumulate
+from operator import add, mul, sub
 from typing import Any
 
 import numpy as np
@@ -219,3 +223,29 @@ def test_scalars_know_what_they_are() -> None:
     assert builder.op("lt", x, 3).is_condition
     assert not x.is_condition
     assert builder.emit("polygamma", [x], 1).constant is None  # its order is no constant
+
+
+def _depth(make: Callable[[list[Scalar]], list[Scalar]], inputs: int = 9) -> int:
+    names = [f"x{k}" for k in range(inputs)]
+    builder = Builder()
+    return finish(names, make([builder.input(name) for name in names])).depth()
+
+
+@pytest.mark.parametrize(
+    ("make", "depth"),
+    [
+        (lambda x: [reduce(add, x[:2])], 1),
+        (lambda x: [reduce(add, x[:8])], 3),  # as ((a + b) + (c + d)) + …
+        (lambda x: [reduce(add, x)], 4),
+        (lambda x: [reduce(sub, x[:4])], 2),
+        (lambda x: [reduce(mul, x[:8])], 7),
+        (lambda x: [reduce(add, [each * x[8] for each in x[:8]]) * x[8]], 5),  # a dot product
+        (lambda x: [((x[0] * x[1] + x[2]) * x[1] + x[3]) * x[1]], 5),  # Horner's scheme
+        (lambda x: list(accumulate(x[:4])), 3),  # partial sums are needed one after the other
+    ],
+)
+def test_sums_are_as_deep_as_if_added_in_pairs(
+    make: Callable[[list[Scalar]], list[Scalar]], depth: int
+) -> None:
+    """Other operations in a row count each; a sum that is used in its own right as well."""
+    assert _depth(make) == depth
