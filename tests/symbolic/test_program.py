@@ -232,7 +232,7 @@ def _depth(make: Callable[[list[Scalar]], list[Scalar]], inputs: int = 9) -> int
 
 
 @pytest.mark.parametrize(
-    ("make", "depth"),
+    "make, depth",
     [
         (lambda x: [reduce(add, x[:2])], 1),
         (lambda x: [reduce(add, x[:8])], 3),  # as ((a + b) + (c + d)) + …
