@@ -143,13 +143,13 @@ class _Judging:
             count = len(doubtful) if self.together else count * _GROWTH
         self._look_closer(self._by_size(loose & ~tight)[:_CLOSEST_LOOK])
         if self.around is not None and self.columns.start >= self.trial.derivation.values:
-            self._look_around(self.around)
+            self._look_around(self.around, loose)
 
-    def _look_around(self, around: Around) -> None:
-        """The faults at a few points that are off, but not for certain wrong, if all is around."""
+    def _look_around(self, around: Around, within: Mask) -> None:
+        """The faults at a few points that are off within the bound, if all around them is."""
         trial = self.trial
         units = np.where(self._judged, np.nan_to_num(trial.in_roundings, nan=0.0, posinf=0.0), 0.0)
-        farthest = np.where(trial.valued_plainly, units.max(axis=1), 0.0)
+        farthest = np.where(within & trial.valued_plainly, units.max(axis=1), 0.0)
         ranked = np.argsort(-farthest, kind="stable")[: np.count_nonzero(farthest > _FAR)]
         few = [len(ranked) * k // _FEW for k in range(_FEW)] if ranked.size else []
         for lane in dict.fromkeys(ranked[few].tolist()):

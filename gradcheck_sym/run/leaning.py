@@ -67,11 +67,13 @@ def leaning(function: Runs, trial: Trial, lane: int) -> Lean | None:
         off = near.claimed - near.truths
         one_sided = (off > 0).all(axis=0) | (off < 0).all(axis=0)
         columns = one_sided & (_on_average(near.in_roundings) > 1)
+        columns &= (near.shares[1] <= 1).all(axis=0)  # else there is more to it, and it is judged
     if not columns.any():
         return None
     moved = function.moved(near, range(len(near.claimed)))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        columns &= _on_average(np.abs(off) / moved) > 1
+        seen = (moved > 0).all(axis=0)  # else nobody knows what is rounded, as in NumPy
+        columns &= seen & (_on_average(np.abs(off) / moved) > 1)
     return Lean(columns, np.abs(off).mean(axis=0), moved.mean(axis=0), len(off))
 
 
