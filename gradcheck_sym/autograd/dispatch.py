@@ -20,12 +20,14 @@ class EagerMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The operation, of tensors that all have memory.
+        """The operation; with a plain number, of tensors that all have memory.
 
-        A tangent of nothing but zeros has none, and kernels that are reached through a mode read
-        it all the same: torch 2.13.0 crashes.
+        A tangent of nothing but zeros has none. What takes two tensors knows of such ones; torch
+        2.13.0 crashes where one is multiplied by a number.
         """
-        return self.carry_out(func, _with_memory(args), _with_memory(kwargs or {}))
+        if func._overloadname == "Scalar":
+            args = tuple(map(_with_memory, args))
+        return self.carry_out(func, args, kwargs or {})
 
     @abstractmethod
     def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -33,13 +35,7 @@ class EagerMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _with_memory(given: Any) -> Any:
-    if isinstance(given, Tensor):
-        return given.clone() if given._is_zerotensor() else given
-    if isinstance(given, (tuple, list)):
-        return type(given)(map(_with_memory, given))
-    if isinstance(given, dict):
-        return {name: _with_memory(part) for name, part in given.items()}
-    return given
+    return given.clone() if isinstance(given, Tensor) and given._is_zerotensor() else given
 
 
 def unseen() -> AbstractContextManager[object]:

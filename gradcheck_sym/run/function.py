@@ -384,7 +384,7 @@ class Function:
         said = _ENDS.format(inner.name)
         values = {name: round_to(inner.name, array) for name, array in alone.values.items()}
         fed = round_to(inner.name, alone.cotangents)
-        if not all(np.isfinite(array).all() for array in (fed, *values.values())):
+        if not all(map(_held, (alone.cotangents, *alone.values.values()), (fed, *values.values()))):
             return "" if trial.bounded else said
         narrow = replace(self, space=replace(self.space, dtype=inner.name))
         there = narrow.trial(Batch(trial.dims, inner.name, values, ("search",)), "each", fed)
@@ -419,6 +419,11 @@ class Function:
 def _answered(known: tuple[Floats, Mask] | None, errors: Floats) -> bool:
     """Whether it was found out already what rounding explains of some errors at a point."""
     return known is not None and bool(((errors == 0) | (errors == known[0])).all())
+
+
+def _held(array: Floats, rounded: Floats) -> bool:
+    """Whether a dtype has room for all numbers: none became infinite, or 0."""
+    return bool((np.isfinite(rounded) & ((rounded != 0) | (array == 0))).all())
 
 
 def _in_columns(

@@ -265,15 +265,15 @@ def broadcast(subject: Subject) -> Iterator[tuple[Subject, str]]:
     many = [entry for entry in inputs if entry.value is None and not entry.complex]
     if len(many) < 2 or not (subject.elementwise or broadcasts(subject.spec)):
         return
-    most = max(len(entry.shape) for entry in many)
+    alike = subject.elementwise  # where a kernel knows of axes, it knows how many
     for entry in many:
         others = [other for other in many if other is not entry]
         left = {size for other in others for size in other.shape}
-        ones = ((1,) * len(entry.shape), *_one_at_a_time(entry), ())
+        ones = ((1,) * len(entry.shape), *_one_at_a_time(entry), *([()] if alike else []))
         for shape in dict.fromkeys(shape for shape in ones if shape != entry.shape):
             if left.union(shape) >= {*entry.shape}:  # else all that is new is a size of 1
                 yield _with(subject, {entry.name: replace(entry, shape=shape)})
-        if all(len(other.shape) == most for other in others):
+        if alike:
             longer = {each.name: replace(each, shape=(_ROWS, *each.shape)) for each in others}
             yield _with(subject, longer)
 

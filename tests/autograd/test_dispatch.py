@@ -34,12 +34,3 @@ def test_zeros_that_lie_nowhere_have_memory_under_a_mode() -> None:
     assert mode.operations > 0
     assert mode.without_memory == []
     assert scaled.tolist() == [0, 0]
-
-
-def test_lists_of_tensors_are_handed_on_as_lists() -> None:
-    """Also where one of them had no memory."""
-    zeros = torch._efficientzerotensor((1,))
-    with _Listing() as mode:
-        joined = torch.cat([zeros, torch.ones(1)])
-    assert mode.without_memory == []
-    assert joined.tolist() == [0, 1]

@@ -166,21 +166,3 @@ class QuickGeluInHalf(torch.autograd.Function):
             return grad_output * (gate + 1.702 * x * gate * (1 - gate))
         density = torch.exp(-x * x / 2) / math.sqrt(2 * math.pi)
         return grad_output * ((1 + torch.erf(x / math.sqrt(2))) / 2 + x * density)
-
-
-class InverseRootByHalving(torch.autograd.Function):
-    """In bfloat16 the inverse root comes of its exponent, and of a line through the mantissa."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x.rsqrt()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        root = x.rsqrt()
-        if x.dtype == torch.bfloat16:
-            bits = x.float().view(torch.int32)
-            root = (0x5F3759DF - (bits >> 1)).view(torch.float32).to(x.dtype)
-        return -grad_output * root * root * root / 2
