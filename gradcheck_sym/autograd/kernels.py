@@ -70,6 +70,8 @@ _PLAIN = frozenset(
     prod softplus softplus_backward sum trace vdot""".split()
 )
 
+_SOFTPLUS = 20.0  # the threshold of torch's that nobody asked for
+
 _PRODUCTS = frozenset(("bmm", "mm"))
 _OWN = frozenset(("aten", "prim", "prims"))  # torch's namespaces of operations
 
@@ -217,13 +219,10 @@ def coarseness(
     return None
 
 
-def _left_out(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def _left_out(x: Tensor, beta: float = 1.0, threshold: float = _SOFTPLUS) -> Tensor:
     """What softplus leaves out of exp(-beta*x): nothing up to its threshold."""
     scaled = x.detach().double() * beta
     return torch.where(scaled > max(threshold, _SOFTPLUS), torch.exp(-scaled), 0.0)
-
-
-_SOFTPLUS = 20.0  # the threshold of torch's that nobody asked for
 
 
 def may_underflow(function: Any, arguments: Sequence[Any]) -> bool:

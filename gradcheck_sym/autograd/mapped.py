@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -199,20 +200,23 @@ def _through_map(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> 
     return results, {**gradients, **together}
 
 
+def _in_rows(
+    job: Job, sizes: tuple[int, int]
+) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
+    """The lanes of a job as rows of lanes: inputs, those that are the same in all, cotangents."""
+
+    def laid(batch: Tensor) -> Tensor:
+        return batch.reshape(*sizes, *batch.shape[1:])
+
+    rows = {k: laid(batch.detach()) for k, batch in job.inputs.items() if k not in job.fixed}
+    common = {name: job.inputs[name][0].detach() for name in job.fixed}
+    return rows, common, None if job.cotangents is None else laid(job.cotangents)
+
+
 def _map_of_maps(job: Job) -> Found:
     """One ordinary backward through two maps, one in the other, that share the lanes out."""
     sizes = (2, job.lanes // 2) if job.lanes % 2 == 0 else (job.lanes, 1)
-    mapped = {
-        k: b.detach().reshape(*sizes, *b.shape[1:])
-        for k, b in job.inputs.items()
-        if k not in job.fixed
-    }
-    common = {name: job.inputs[name][0].detach() for name in job.fixed}
-    fed = (
-        None
-        if job.cotangents is None
-        else job.cotangents.reshape(*sizes, *job.cotangents.shape[1:])
-    )
+    mapped, common, fed = _in_rows(job, sizes)
     with torch.enable_grad():
         leaves = {name: mapped[name].requires_grad_() for name in job.wrt}
         function = torch.func.vmap(torch.func.vmap(lambda own: job.call({**common, **own})))
@@ -225,12 +229,7 @@ def _map_of_maps(job: Job) -> Found:
 
 def _many_for_each(job: Job, inner: Collection[str]) -> Found:
     """The results of a map over some inputs in a map over all, where the others come in pairs."""
-    rows = {
-        name: batch.detach().reshape(-1, 2, *batch.shape[1:])
-        for name, batch in job.inputs.items()
-        if name not in job.fixed
-    }
-    common = {name: job.inputs[name][0].detach() for name in job.fixed}
+    rows, common, _ = _in_rows(job, (job.lanes // 2, 2))
     within = {name: rows.pop(name) for name in inner}
 
     def one(held: Tensors, own: Tensors) -> Tensor:
@@ -247,27 +246,13 @@ def _each_with_each(job: Job, inner: Collection[str]) -> Found:
     The inner map has the same inputs in each row of the outer one, and what they are mapped with
     is the same along a row.
     """
-    sizes = (2, job.lanes // 2)
-    rows = {
-        name: batch.detach().reshape(*sizes, *batch.shape[1:])
-        for name, batch in job.inputs.items()
-        if name not in job.fixed
-    }
-    common = {name: job.inputs[name][0].detach() for name in job.fixed}
+    rows, common, fed = _in_rows(job, (2, job.lanes // 2))
     within = {name: rows.pop(name)[0] for name in inner}
     held = {name: pairs[:, 0] for name, pairs in rows.items()}
-    fed = (
-        None
-        if job.cotangents is None
-        else job.cotangents.reshape(*sizes, *job.cotangents.shape[1:])
-    )
     along = (0, None if fed is None else 0)
 
     def row(outer: Tensors, fed: Tensor | None) -> Found:
-        def one(own: Tensors, fed: Tensor | None) -> Found:
-            result, pull = _vjp(job, {**common, **outer, **own})
-            return result, pull(torch.ones_like(result) if fed is None else fed)[0]
-
+        one = partial(_pulled_back, job, {**common, **outer})
         found: Found = torch.func.vmap(one, along)(within, fed)
         return found
 
@@ -318,14 +303,16 @@ def _pulled(
 def _within(job: Job, axes: Mapping[str, int], shared: Collection[str]) -> Found:
     """torch.func.vjp inside the map."""
     mapped, common, along = _placed(job, axes, shared)
-
-    def one(own: Tensors, fed: Tensor | None) -> Found:
-        result, pull = _vjp(job, {**common, **own})
-        return result, pull(torch.ones_like(result) if fed is None else fed)[0]
-
+    one = partial(_pulled_back, job, common)
     fed_along = None if job.cotangents is None else 0
     found: Found = torch.func.vmap(one, (along, fed_along))(mapped, job.cotangents)
     return found
+
+
+def _pulled_back(job: Job, common: Tensors, own: Tensors, fed: Tensor | None) -> Found:
+    """The result and the gradients of one lane, by torch.func.vjp."""
+    result, pull = _vjp(job, {**common, **own})
+    return result, pull(torch.ones_like(result) if fed is None else fed)[0]
 
 
 def _mapped(job: Job, mapped: Tensors, common: Tensors, along: Mapping[str, int]) -> Tensor:

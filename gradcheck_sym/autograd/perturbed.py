@@ -170,8 +170,9 @@ class Perturbed(EagerMode):
         """Moved where the numbers did not fit the dtype; what became 0 was a smaller number."""
         if out.dtype.is_complex or source.dtype.is_complex or out.is_meta:
             return out
-        if source.is_floating_point() and _narrows(out, source.dtype):
-            self.cast = out.dtype if self.cast is None or _narrows(out, self.cast) else self.cast
+        floating = source.is_floating_point() and out.is_floating_point()
+        if floating and _narrows(out.dtype, source.dtype):
+            self.cast = _narrower(out.dtype, self.cast)
         fits = out.double() == source.double()
         if fits.all():
             return out
@@ -196,8 +197,7 @@ class Perturbed(EagerMode):
     ) -> Tensor:
         if not rounds(out):
             return out
-        if self.narrowest is None or _roundoff(out.dtype) > _roundoff(self.narrowest):
-            self.narrowest = out.dtype
+        self.narrowest = _narrower(out.dtype, self.narrowest)
         return moved(out, salt, key, size, lost)
 
 
@@ -238,9 +238,14 @@ def _without_noise(func: Any, args: Any, kwargs: Any, result: Any) -> Any:
     return type(result)([solution, *result[1:]]) if several else solution
 
 
-def _narrows(out: Tensor, dtype: torch.dtype) -> bool:
-    """Whether a floating tensor has fewer digits than a dtype."""
-    return out.is_floating_point() and _roundoff(out.dtype) > _roundoff(dtype)
+def _narrows(dtype: torch.dtype, other: torch.dtype) -> bool:
+    """Whether one dtype has fewer digits than another."""
+    return _roundoff(dtype) > _roundoff(other)
+
+
+def _narrower(dtype: torch.dtype, known: torch.dtype | None) -> torch.dtype:
+    """The one of fewer digits; the known one where they have as many."""
+    return dtype if known is None or _narrows(dtype, known) else known
 
 
 def _roundoff(dtype: torch.dtype) -> float:

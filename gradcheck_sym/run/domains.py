@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -85,10 +85,17 @@ def is_placeless(spec: Spec, along: Collection[str]) -> bool:
     """
     assert spec.expr is not None
     parts = [spec.expr, *(expression for _, expression in spec.let)]
+    return _is_made_of(parts, _PLACELESS, along)
+
+
+def _is_made_of(
+    parts: Iterable[Expression], functions: Collection[str], along: Collection[str]
+) -> bool:
+    """Whether all that is no such function acts on elements alone, and none names those dims."""
     return all(
         node.name not in along
         if isinstance(node, tree.Name)
-        else acts_elementwise(node) or (isinstance(node, tree.Call) and node.function in _PLACELESS)
+        else acts_elementwise(node) or (isinstance(node, tree.Call) and node.function in functions)
         for part in parts
         for node in tree.walk(part.tree)
     )
@@ -107,15 +114,8 @@ def broadcasts(spec: Spec) -> bool:
     """
     if spec.expr is None or not spec.dims or any(dim.declared for dim in spec.dims):
         return False
-    names = {dim.name for dim in spec.dims}
     parts = [spec.expr, *(expression for _, expression in spec.let), *spec.where]
-    return all(
-        node.name not in names
-        if isinstance(node, tree.Name)
-        else acts_elementwise(node) or (isinstance(node, tree.Call) and node.function in _ALONE)
-        for part in parts
-        for node in tree.walk(part.tree)
-    )
+    return _is_made_of(parts, _ALONE, {dim.name for dim in spec.dims})
 
 
 def sizes_of(spec: Spec, point: Mapping[str, Any], given: Dims) -> Dims:

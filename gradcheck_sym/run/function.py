@@ -259,16 +259,15 @@ class Function:
         found: Lean | None = trial.leaning[lane]
         return found
 
-    def moved(self, trial: Trial, lanes: Sequence[int]) -> Floats:
+    def moved(self, trial: Trial) -> Floats:
         """How far other roundings of the implementation's own operations move each number.
 
         (lanes, outputs); infinite where a comparison came out otherwise.
         """
-        values = {name: array[lanes] for name, array in trial.values.items()}
-        wrt, fed = trial.derivation.wrt, trial.cotangents[lanes]
-        asked = self.implementation, values, wrt, fed, self.dtype.name
+        wrt, fed = trial.derivation.wrt, trial.cotangents
+        asked = self.implementation, trial.values, wrt, fed, self.dtype.name
         *_, found = spreads(*asked, mode=trial.mode)
-        moved = _in_columns(trial.derivation, len(lanes), found.values, found.gradients)
+        moved = _in_columns(trial.derivation, len(fed), found.values, found.gradients)
         return np.full_like(moved, np.inf) if found.flipped else moved
 
     def narrowest(self, trial: Trial) -> Format:

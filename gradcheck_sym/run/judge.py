@@ -85,7 +85,7 @@ def judge(
     most: points in doubt that are looked at with care.
     at_kinks: the rounding that is excused beside an element at a kink; None: the same.
     inside: tells a narrower dtype that explains what many points lose, asked once a few are.
-    around: tells what is off to one side around a point, asked where all agrees; None: not asked.
+    around: tells what is off to one side around a point within the bound; None: nobody does.
     """
     judging = _Judging(
         trial, columns, rounding, overflow, together, most, at_kinks or rounding, inside, around

@@ -8,7 +8,6 @@ same way at all of them, by more than any other roundings of the same operations
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, final
 
@@ -36,7 +35,7 @@ class Runs(Protocol):
 
     def trial(self, batch: Batch, mode: str, fed: Floats | None) -> Trial: ...  # noqa: D102
 
-    def moved(self, trial: Trial, lanes: Sequence[int]) -> Floats: ...  # noqa: D102
+    def moved(self, trial: Trial) -> Floats: ...  # noqa: D102
 
 
 @final
@@ -70,7 +69,7 @@ def leaning(function: Runs, trial: Trial, lane: int) -> Lean | None:
         columns &= (near.shares[1] <= 1).all(axis=0)  # else there is more to it, and it is judged
     if not columns.any():
         return None
-    moved = function.moved(near, range(len(near.claimed)))
+    moved = function.moved(near)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         seen = (moved > 0).all(axis=0)  # else nobody knows what is rounded, as in NumPy
         columns &= seen & (_on_average(np.abs(off) / moved) > 1)

@@ -212,7 +212,7 @@ def empty_sizes(subject: Subject) -> Iterator[Dims]:
 def large_sizes(subject: Subject) -> tuple[Dims, ...]:
     """Choices of such sizes for a run of which nobody works out what is true, the largest first.
 
-    None where all sizes have a stated range.
+    Empty where all sizes have a stated range.
     """
     free = _free(subject)
     found = [_all_at(subject, free, size) for size in _LARGER if free]

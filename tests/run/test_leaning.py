@@ -32,8 +32,8 @@ class _Off:
         claimed[:, 1] *= 1 + self.share * signs
         return replace(trial, claimed=claimed)
 
-    def moved(self, trial: Trial, lanes: Any) -> Any:
-        return np.full((len(lanes), trial.claimed.shape[1]), self.size)
+    def moved(self, trial: Trial) -> Any:
+        return np.full(trial.claimed.shape, self.size)
 
 
 def _lean(subject_of: Any, **how: Any) -> Any:
