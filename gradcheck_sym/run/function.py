@@ -197,13 +197,15 @@ class Function:
     def _explained(self, trial: Trial, lanes: list[int], errors: Floats, bits: int) -> Mask:
         """The same, found out by perturbed runs: the more of them, the fewer are in doubt."""
         explained = errors <= 0
-        most = self.patience.runs
+        settled, most = explained.copy(), self.patience.runs
         for runs in (*_FIRST, most) if most else ():
-            left = np.flatnonzero(~explained.all(axis=1))
+            left = np.flatnonzero(~settled.all(axis=1))
             if not left.size:
                 break
             some = [lanes[k] for k in left]
-            explained[left] |= self._rounded(trial, some, errors[left], runs, bits)
+            rounds, certain = self._rounded(trial, some, errors[left], runs, bits)
+            explained[left] |= rounds
+            settled[left] |= rounds | certain
         return explained & ~self._standing_out(trial, lanes, errors, explained)
 
     def _standing_out(
@@ -223,8 +225,11 @@ class Function:
 
     def _rounded(
         self, trial: Trial, lanes: list[int], errors: Floats, runs: int, bits: int
-    ) -> Mask:
-        """Which errors, (lanes, outputs), so many perturbed runs explain."""
+    ) -> tuple[Mask, Mask]:
+        """Which errors, (lanes, outputs), so many perturbed runs explain, and which none will.
+
+        That is so of what is out of reach already, where watching changes nothing.
+        """
         values = {name: array[lanes] for name, array in trial.values.items()}
         derivation = trial.derivation
         mode = "each" if len(lanes) <= _SINGLY else self.together
@@ -237,16 +242,18 @@ class Function:
             # What was cast to it is data; a constant that was born in it is another formula.
             seen = found.narrowest == found.cast
             if self._too_narrow(found.narrowest, min(bits, _SINGLE) if seen else bits):
-                return explained
+                return explained, ~explained
             with np.errstate(over="ignore"):
                 explained |= errors <= reach() * moved
             if explained.all():
-                return explained
-        if runs < self.patience.runs:
-            return explained
+                return explained, ~explained
         plain = _in_columns(derivation, len(lanes), found.plain.values, found.plain.gradients)
+        if runs < self.patience.runs:
+            with np.errstate(over="ignore"):
+                beyond = (errors > reach(runs) * moved) & (moved > 0)
+            return explained, beyond & (plain == trial.claimed[lanes])
         left = np.where(explained, 0.0, errors)
-        return np.asarray(explained | self._jumping(trial, lanes, left, plain))
+        return explained | self._jumping(trial, lanes, left, plain), ~explained
 
     def _may_lean(self, trial: Trial) -> bool:
         """Whether to look for what is off to one side: in 16 bits, of a user's own code."""

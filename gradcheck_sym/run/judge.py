@@ -154,8 +154,8 @@ class _Judging:
         few = [len(ranked) * k // _FEW for k in range(_FEW)] if ranked.size else []
         for lane in dict.fromkeys(ranked[few].tolist()):
             lean = around(trial, lane) if self._undecided(lane) is None else None
-            if lean is not None:
-                off = np.flatnonzero(lean.columns & (units[lane] > 1)).tolist()
+            off = [] if lean is None else np.flatnonzero(lean.columns & (units[lane] > 1)).tolist()
+            if lean is not None and off:
                 self.faults += [self._leaning(lane, column, lean) for column in off[:_ENOUGH]]
                 return
 

@@ -73,6 +73,8 @@ def leaning(function: Runs, trial: Trial, lane: int) -> Lean | None:
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         seen = (moved > 0).all(axis=0)  # else nobody knows what is rounded, as in NumPy
         columns &= seen & (_on_average(np.abs(off) / moved) > 1)
+    if not columns.any():
+        return None
     return Lean(columns, np.abs(off).mean(axis=0), moved.mean(axis=0), len(off))
 
 

@@ -20,7 +20,7 @@ from gradcheck_sym.symbolic.adjoints import Adjoints
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import Run
 from gradcheck_sym.symbolic.places import Place, place_of
-from gradcheck_sym.symbolic.program import CONDITIONS, Program, depending
+from gradcheck_sym.symbolic.program import CONDITIONS, Program, depending, labels
 
 _HIGHEST_PRECISION = 4096  # bits; beyond, a truth that is still vague is given up as undecided
 _DISTANCE_PRECISION = 128  # bits of the difference of two numbers that agree in most of 53
@@ -230,10 +230,11 @@ class Careful:
     def _movable(self, row: Sequence[float], dtype: Format) -> list[int]:
         """The instructions that are inputs, not 0, or constants that the dtype does not hold."""
         given = dict(zip(self.program.inputs, row, strict=True))
+        exact = labels(self.program, self.still)
         return [
             place
             for place, step in enumerate(self.program.code)
-            if (step.op == "input" and given[str(step.data)])
+            if (step.op == "input" and given[str(step.data)] and place not in exact)
             or (step.op in ("const", "pi", "e") and not balls.held(step, dtype.precision))
         ]
 

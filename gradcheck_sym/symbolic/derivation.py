@@ -32,6 +32,7 @@ from gradcheck_sym.symbolic.program import (
     depending,
     finish,
     flat_names,
+    labels,
 )
 from gradcheck_sym.symbolic.rounded import rounded
 from gradcheck_sym.symbolic.sensitivities import (
@@ -100,6 +101,15 @@ class Derivation:
     def _written(self) -> Vectors:
         """The same as it is written."""
         return Vectors(self.joint)
+
+    @property
+    def _careful(self) -> Careful:
+        return Careful(self.joint, self.values, self.still)
+
+    @cached_property
+    def _exact(self) -> frozenset[int]:
+        """The inputs of the sharp program that are not rounded."""
+        return labels(self._sharp, self._still_in(self._sharp))
 
     @cached_property
     def still(self) -> frozenset[int]:
@@ -202,11 +212,11 @@ class Derivation:
 
     def sensitivities(self, row: Sequence[float], dtype: Format) -> list[float]:
         """What one rounding of every input and constant moves value and gradient by."""
-        return Careful(self.joint, self.values).sensitivities(row, dtype)
+        return self._careful.sensitivities(row, dtype)
 
     def sensitive(self, row: Sequence[float], dtype: Format) -> Callable[[int], float]:
         """The same for the outputs that are asked about, by column."""
-        return Careful(self.joint, self.values).sensitive(row, dtype)
+        return self._careful.sensitive(row, dtype)
 
     def sensitivities_of(self, rows: Floats, precision: int) -> Floats:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
@@ -217,7 +227,7 @@ class Derivation:
         """What may be moved at once, worked out once for a precision."""
         known = self._apart
         if precision not in known:
-            known[precision] = apart(self._sharp, precision)
+            known[precision] = apart(self._sharp, precision, self._exact)
         return known[precision]
 
     def least_sensitivities_of(self, rows: Floats, precision: int, noise: Floats) -> Floats:
@@ -225,7 +235,9 @@ class Derivation:
 
         noise: what evaluating quickly may lose of each output, (points, outputs).
         """
-        return self._batched(partial(least_sensitivities, noise=noise), rows, precision)
+        return self._batched(
+            partial(least_sensitivities, noise=noise, exact=self._exact), rows, precision
+        )
 
     def _batched(
         self, moved: Callable[[Program, Floats, int, Carrier], Floats], rows: Floats, precision: int
@@ -254,11 +266,11 @@ class Derivation:
 
     def swings(self, row: Sequence[float], dtype: Format) -> list[float]:
         """What a whole rounding of every input and constant moves value and gradient by."""
-        return Careful(self.joint, self.values).swings(row, dtype)
+        return self._careful.swings(row, dtype)
 
     def swinging(self, row: Sequence[float], dtype: Format) -> Callable[[int], float]:
         """The same for the outputs that are asked about, by column."""
-        return Careful(self.joint, self.values).swinging(row, dtype)
+        return self._careful.swinging(row, dtype)
 
     def swings_of(self, rows: Floats, precision: int) -> Floats:
         """The same at many points, (points, outputs); NaN where it takes a closer look."""
@@ -272,11 +284,11 @@ class Derivation:
         ends: the smallest and largest number that an input may be, where these are stated.
         """
         within = {flat: pair for name, pair in ends.items() for flat in self.flat_names(name)}
-        return Careful(self.joint, self.values).polar(row, dtype, within)
+        return self._careful.polar(row, dtype, within)
 
     def losses(self, row: Sequence[float], dtype: Format) -> list[Loss]:
         """What evaluating value and gradient as written, in the dtype, may lose at a point."""
-        return Careful(self.joint, self.values).losses(row, dtype)
+        return self._careful.losses(row, dtype)
 
     def recomputed_loss(
         self, row: Sequence[float], column: int, dtype: Format, written: Loss
@@ -401,7 +413,7 @@ class Derivation:
 
     def settle(self, row: Sequence[float], dtype: Format) -> Settled:
         """Place and truths of one point, with care."""
-        return Careful(self.joint, self.values, self.still).settle(row, dtype)
+        return self._careful.settle(row, dtype)
 
 
 def ordinary(rows: Floats) -> Floats:

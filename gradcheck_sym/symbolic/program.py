@@ -297,6 +297,12 @@ def reachable(
     return seen
 
 
+def labels(program: Program, still: Collection[int]) -> frozenset[int]:
+    """The inputs that nothing moves and that are compared for equality: they are not rounded."""
+    compared = {arg for step in program.code if step.op in ("eq", "ne") for arg in step.args}
+    return frozenset(at for at in compared & {*still} if program.code[at].op == "input")
+
+
 def depending(program: Program, movable: Collection[int], *, conditions: bool = False) -> set[int]:
     """The instructions that depend on a movable one, itself included.
 

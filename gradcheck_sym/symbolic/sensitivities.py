@@ -13,7 +13,7 @@ Mathematics 13 (1974).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,13 +35,14 @@ _LOPSIDED = 16.0  # up over down, or the other way round: at a bend they are ali
 _ALIKE = 2.0**-8  # of the slopes up and down; a sensitivity needs no more digits
 
 
-def apart(program: Program, precision: int) -> Groups:
+def apart(program: Program, precision: int, exact: Collection[int] = ()) -> Groups:
     """The inputs, and constants that the dtype does not hold; no output depends on two of a group.
 
     Greedily, each in the first group that it fits into. Where there will be too many groups in any
-    case, since an output depends on so many things, each is one of its own.
+    case, since an output depends on so many things, each is one of its own. Inputs that are exact,
+    by their instructions, are not among them.
     """
-    movable = _movable(program, precision)
+    movable = _movable(program, precision, exact)
     bit = {place: 1 << number for number, place in enumerate(movable)}
     uses: list[int] = []  # what each instruction depends on, as bits
     for index, step in enumerate(program.code):
@@ -110,7 +111,12 @@ def sensitivities(
 
 
 def least_sensitivities(
-    program: Program, rows: Floats, precision: int, carrier: Carrier, noise: Floats
+    program: Program,
+    rows: Floats,
+    precision: int,
+    carrier: Carrier,
+    noise: Floats,
+    exact: Collection[int] = (),
 ) -> Floats:
     """Bounds from below on the sensitivities, (points, outputs); 0 where none is told.
 
@@ -120,6 +126,7 @@ def least_sensitivities(
 
     Args:
         noise: what evaluating in the carrier may lose of each output, (points, outputs).
+        exact: the inputs, by their instructions, that are not rounded.
         program, rows, precision, carrier: as of `sensitivities`.
     """
     share = math.sqrt(carrier.unit)
@@ -132,7 +139,7 @@ def least_sensitivities(
         told = np.where(alike & (least > 0), least * 2.0**-precision, 0.0)
         return np.asarray(told.max(axis=0))
 
-    movable = _movable(program, precision)
+    movable = _movable(program, precision, exact)
     parts = np.random.default_rng(0).uniform(-share, share, (_PATTERNS, len(movable)))
     moves = [dict(zip(movable, way, strict=True)) for part in parts for way in (part, -part)]
     return _in_parts(program, rows, moves, carrier, steepest)
@@ -177,12 +184,12 @@ def _in_parts(
     return found
 
 
-def _movable(program: Program, precision: int) -> list[int]:
+def _movable(program: Program, precision: int, exact: Collection[int]) -> list[int]:
     """The instructions that are inputs, or constants that the dtype does not hold."""
     return [
         place
         for place, step in enumerate(program.code)
-        if step.op == "input"
+        if (step.op == "input" and place not in exact)
         or (step.op in ("const", "pi", "e") and not balls.held(step, precision))
     ]
 

@@ -21,6 +21,7 @@ from gradcheck_sym.symbolic.program import (
     Scalar,
     finish,
     flat_names,
+    labels,
     reachable,
 )
 
@@ -249,3 +250,14 @@ def test_sums_are_as_deep_as_if_added_in_pairs(
 ) -> None:
     """Other operations in a row count each; a sum that is used in its own right as well."""
     assert _depth(make) == depth
+
+
+def test_labels_are_what_is_compared_for_equality() -> None:
+    """And moved by nothing; an input with a gradient is none, nor one that is only larger."""
+    builder = Builder()
+    x, k, j = (builder.input(name) for name in "xkj")
+    where_k = builder.op("select", builder.op("eq", k, 3), x, x * j)
+    both = builder.op("select", builder.op("gt", j, 1), where_k, builder.op("ne", x, 2))
+    made = finish(["x", "k", "j"], [both])
+    still = [at for at, step in enumerate(made.code) if step.data in ("k", "j")]
+    assert [made.code[at].data for at in labels(made, still)] == ["k"]

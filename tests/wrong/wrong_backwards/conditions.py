@@ -267,3 +267,18 @@ class NothingAboveAveraged(torch.autograd.Function):
         x, above = ctx.saved_tensors
         count = above.sum().clamp(min=1)
         return 2 * grad_output * x * (above | ~above.any()) / count
+
+
+class SignOfOddPower(torch.autograd.Function):
+    """Powers by whole exponents; of -3 the reciprocal's sign is lost where x is negative."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, k: Tensor) -> Tensor:
+        ctx.save_for_backward(x, k)
+        return x**k
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
+        x, k = ctx.saved_tensors
+        slope = k * x ** (k - 1)
+        return grad_output * torch.where(k == -3, slope.abs() * -x.sign(), slope), None
