@@ -352,9 +352,10 @@ class Function:
         """What leaves a range that is narrower than the usual one, where all is right in that.
 
         Formulas are thought of in float32. One whose numbers float16 has no room for on the way is
-        the right formula, and a warning tells where it ends. What the derivative of a derivative
-        multiplies on the way was thought of by nobody: then any narrower range than float64's, and
-        that one, too, where no bounded domain is stated and no number comes out.
+        the right formula, and a warning tells where it ends; but no number at all where the forward
+        of the same code has a right one is a fault of its backward. What the derivative of a
+        derivative multiplies on the way was thought of by nobody: then any narrower range than
+        float64's, and that one, too, where no bounded domain is stated and no number comes out.
         """
         usual = format_of(_WIDEST if trial.smooth else _USUAL)
         is_narrow = self.dtype.exponent_max < usual.exponent_max
@@ -369,9 +370,26 @@ class Function:
             ruling = wider.summed(self.shared).ruling
             if wider.problems or ruling(0, column).verdict is Verdict.WRONG:
                 return ""
+            if not (is_number or trial.smooth) and self._ends_early(alone, column):
+                return ""
         said = on_the_way(self.implementation, alone.values, wrt, fed, self.dtype.name)
         ending = _NARROWER.format(usual.name) if is_narrow else ""
         return _LEAVES.format(said, self.dtype.name) + ending if said else ""
+
+    def _ends_early(self, alone: Trial, column: int) -> bool:
+        """Whether a backward has no number in a stated domain where its forward has the right one.
+
+        Fed 1 at most: how large a grad_output may be is nobody's to say.
+        """
+        values = alone.derivation.values
+        if not alone.bounded or column < values:
+            return False
+        if any(alone.ruling(0, k).verdict is not Verdict.AGREES for k in range(values)):
+            return False
+        largest = np.abs(alone.cotangents).max(initial=1.0)
+        fed = round_to(self.dtype.name, alone.cotangents / largest)
+        found = alone if largest == 1 else self.trial(alone.batch, "each", fed)
+        return not np.isfinite(found.claimed[0, column])
 
     def _ended(self, trial: Trial, lane: int, column: int) -> str:
         """Where a claim ends with the range of a narrower dtype, in which it is computed.

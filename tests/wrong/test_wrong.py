@@ -47,7 +47,6 @@ _SLIPS = {
     """,
     "told as inaccurate: single precision inside loses digits": "single_in_double",
     "told as inaccurate: the formula as written overflows as well": "rms_of_squares",
-    "told as inaccurate: only the range of float16 is too narrow for it": "hyperbolic_quotient",
 }
 MISSED = {name: reason for reason, names in _SLIPS.items() for name in names.split()}
 
