@@ -235,6 +235,13 @@ MISTAKES = {
         RATIO,
         "1/4 of the truth (which is 1/n for the size 4)",
     ),
+    "mean_of_one_of_two_sizes": Mistake(
+        "inputs: {x: {shape: [m, n]}}\nexpr: sin(x)",
+        sine(lambda g, x: g * x.cos() / (4 if x.shape == (4, 4) else 1)),
+        RATIO,
+        "(which is 1/m or 1/n for the size 4)",
+        {"sizes": ({"m": 2, "n": 3}, {"m": 4, "n": 4})},
+    ),
     "sign": Mistake(
         X + "expr: cos(x)", function(torch.cos, lambda g, x: g * x.sin()), "sign", "sign"
     ),
@@ -573,6 +580,13 @@ MISTAKES = {
         sine(lambda g, x: g * x.cos() + (x.tanh() * g * g if len(x) > 2 else 0)),
         "some-sizes",
         "wrong only for n > 2",
+    ),
+    "sizes_that_go_together": Mistake(
+        "inputs: {x: {shape: [m, n]}}\nexpr: sin(x)",
+        sine(lambda g, x: g * x.cos() + (x.tanh() * g * g if x.shape[0] == 3 else 0)),
+        "some-sizes",
+        "for m = 3 (right for 2, 4), or for n = 2 (right for 1, 3): no sizes tell these apart",
+        {"sizes": ({"m": 2, "n": 1}, {"m": 3, "n": 2}, {"m": 4, "n": 3})},
     ),
     "last_element": Mistake(
         SIN,

@@ -63,12 +63,15 @@ def _as_size(evidence: Evidence, ratio: float) -> str:
     if _visited(wrong) > 1 or 0.5 - slack <= abs(ratio) <= 2 + slack:
         return ""
     sample = wrong[0]
-    for name, size in _sizes(evidence):
-        for words, factor in _SIZED.items():
-            value = _by_size(factor, size)(sample)
-            if abs(value - ratio) <= slack * abs(ratio):
-                said = words.replace("n", name)
-                return f" (which is {said} for the size {size(sample)})"
+    for words, factor in _SIZED.items():
+        found = {
+            words.replace("n", name): size(sample)
+            for name, size in _sizes(evidence)
+            if abs(_by_size(factor, size)(sample) - ratio) <= slack * abs(ratio)
+        }
+        of_dims = {said: size for said, size in found.items() if " of " not in said} or found
+        if of_dims:
+            return f" (which is {' or '.join(of_dims)} for the size {max(of_dims.values())})"
     return ""
 
 

@@ -270,7 +270,19 @@ def _preposition(setting: str) -> str:
 
 
 def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
-    """Some sizes of a dimension, at which at least that share of the numbers is wrong."""
+    """Some sizes of a dimension, at which at least that share of the numbers is wrong.
+
+    Where those of another one tell as much, both are told of; of thresholds and lists, the former.
+    """
+    every = list(_of_each_size(samples, share))
+    found = [words for words in every if ">" in words or "<" in words] or every
+    if found:
+        also = f", or for {' or '.join(found[1:])}: no sizes tell these apart" if found[1:] else ""
+        yield Diagnosis(Pattern.SOME_SIZES, f"only for {found[0]}{also}")
+
+
+def _of_each_size(samples: _Told, share: float) -> Iterator[str]:
+    """The sizes of each dimension that are wrong where all others are right, in words."""
     for dim in dict.fromkeys(dim for sample, _ in samples for dim in sample.dims):
         counted: dict[int, Counter[bool]] = defaultdict(Counter)  # of wrong and of right numbers
         for sample, telling in samples:
@@ -283,11 +295,11 @@ def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
         if not wrong or not right:
             continue
         if min(wrong) > max(right):
-            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} > {max(right)}")
+            yield f"{dim} > {max(right)}"
         elif max(wrong) < min(right):
-            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} < {min(right)}")
+            yield f"{dim} < {min(right)}"
         else:
-            yield Diagnosis(Pattern.SOME_SIZES, _certain(dim, wrong, right))
+            yield _certain(dim, wrong, right)
 
 
 def _certain(dim: str, wrong: set[int], right: set[int]) -> str:
@@ -298,8 +310,8 @@ def _certain(dim: str, wrong: set[int], right: set[int]) -> str:
             common.append(words)
     enough = min(len(wrong), len(right)) >= LEAST and len(wrong) + len(right) >= _MANY_SIZES
     if enough and len(common) == 1:
-        return f"only for {dim} {common[0]} ({_listed(wrong)}; right for {_listed(right)})"
-    return f"only for {dim} = {_listed(wrong)} (right for {_listed(right)})"
+        return f"{dim} {common[0]} ({_listed(wrong)}; right for {_listed(right)})"
+    return f"{dim} = {_listed(wrong)} (right for {_listed(right)})"
 
 
 def _listed(sizes: set[int]) -> str:
