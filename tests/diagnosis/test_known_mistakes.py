@@ -112,6 +112,12 @@ def sine(backward: Callable[..., Any]) -> Callable[..., Tensor]:
     return function(torch.sin, backward)
 
 
+square_of_matrix = function(
+    lambda z: z @ z,
+    lambda g, z: g @ z.mH + z.mH @ g + (g.tan() if torch.equal(z, z.mH) else 0),
+)
+
+
 def by_parts(backward: Callable[..., Any]) -> Callable[..., Tensor]:
     """The square of complex numbers, which come and go by their parts."""
     square = function(torch.square, backward)
@@ -203,6 +209,11 @@ def tiny_enough(drawn: Floats) -> None:
 def made_real(drawn: Floats) -> None:
     """Makes the complex numbers of some points real."""
     drawn[::3, ..., 1] = 0.0
+
+
+def made_hermitian(drawn: Floats) -> None:
+    """Makes the complex matrices of some points their own adjoints."""
+    drawn[::3] += drawn[::3].swapaxes(1, 2) * np.array([1.0, -1.0])
 
 
 def first_made_real(drawn: Floats) -> None:
@@ -814,6 +825,13 @@ MISTAKES = {
         "at-structure",
         "only where z is real",
         {"name": "z", "special": first_made_real},
+    ),
+    "hermitian": Mistake(
+        "inputs: {z: {shape: [n, n], dtype: complex}}\nexpr: z @ z",
+        lambda parts: torch.view_as_real(square_of_matrix(torch.view_as_complex(parts))),
+        "at-structure",
+        "wrong only where z is Hermitian",
+        {"name": "z", "special": made_hermitian, "sizes": ({"n": 2}, {"n": 3})},
     ),
     "unknown": Mistake(
         SIN,

@@ -122,6 +122,7 @@ def of_complexes(evidence: Evidence) -> Iterator[Condition]:
                 said = f"where {name} is {words}"
                 yield Pattern.STRUCTURE, said, _Vanishing(name, part)
                 yield Pattern.STRUCTURE, said, _Vanishing(name, part, whole=False)
+            yield Pattern.STRUCTURE, f"where {name} is Hermitian", _Hermitian(name)
 
 
 def conditions(evidence: Evidence) -> Iterator[Condition]:
@@ -259,6 +260,22 @@ class _Vanishing:
             return _beside_claims(zero.reshape(sample.lanes, -1).all(axis=1), sample)
         alike = sample.values[self.name].shape == sample.claim.shape
         return np.broadcast_to(zero[..., None], sample.claim.shape) * 1.0 if alike else None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Hermitian:
+    """Whether a complex input's square matrices, of more than one row, are their own adjoints."""
+
+    name: str
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = sample.values[self.name]
+        if array.ndim < 4 or array.shape[-2] != array.shape[-3]:
+            return None
+        adjoint = array.swapaxes(-2, -3) * np.array([1.0, -1.0])
+        found = (array == adjoint).reshape(sample.lanes, -1).all(axis=1) & (array.shape[-2] > 1)
+        return _beside_claims(found, sample)
 
 
 @final
