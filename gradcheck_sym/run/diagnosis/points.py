@@ -70,7 +70,7 @@ def _changes(names: tuple[str, ...], evidence: Evidence) -> Iterator[tuple[str, 
             _output(name),
         )
         yield f"the slope where {name} is transposed", exchanged(name, _transposed)
-        if name not in evidence.complexes and not _is_counted(name, evidence):
+        if name not in evidence.complexes and not is_counted(name, evidence):
             words = f"the slope where {name} is ignored, as if it were all ones"
             yield words, exchanged(name, np.ones_like)
         yield f"the slope where {name} has the other sign", exchanged(name, np.negative)
@@ -89,7 +89,7 @@ def _changes(names: tuple[str, ...], evidence: Evidence) -> Iterator[tuple[str, 
                 yield f"the slope where {one} and {other} are exchanged", _swapped(one, other)
 
 
-def _is_counted(name: str, evidence: Evidence) -> bool:
+def is_counted(name: str, evidence: Evidence) -> bool:
     """Whether an input holds whole numbers alone, as labels and masks: 1 is one of them."""
     arrays = [sample.values[name] for sample in evidence.samples]
     return all(bool((array == np.rint(array)).all()) for array in arrays)
