@@ -37,19 +37,26 @@ from gradcheck_sym.symbolic.variant import Variant
 
 _MOST_PARTS = 40  # of a formula that are tried; authors forget one of a few
 _MOST_GROUPS = 24  # of scalars
+_MOST_EARLIEST = 12  # where there are more: what all else is made of, as the input of a softmax
 _LARGEST_FORMULA = 40  # operations of a scalar that is named
 _LONGEST = 60  # characters of a part that is named
 _LARGEST_PROGRAM = 3_000  # instructions; differentiating larger ones again and again takes long
 
 
-def variants(spec: Spec, derivation: Derivation, dims: Mapping[str, int]) -> Iterator[Variant]:
+def variants(
+    spec: Spec | None, derivation: Derivation, dims: Mapping[str, int]
+) -> Iterator[Variant]:
     """The gradient without each part in turn: the author's own parts first, larger ones first.
 
-    What cannot be differentiated in that form is passed over.
+    What cannot be differentiated in that form is passed over. Without a spec, as where the function
+    is itself a gradient, there are no author's parts.
     """
-    if spec.expr is None or len(derivation.joint.code) > _LARGEST_PROGRAM:
+    if len(derivation.joint.code) > _LARGEST_PROGRAM:
         return
-    yield from islice(_of_parts(spec, derivation, dims), _MOST_PARTS)
+    if spec is not None:
+        if spec.expr is None:
+            return
+        yield from islice(_of_parts(spec, derivation, dims), _MOST_PARTS)
     yield from summands(derivation)
     yield from _of_scalars(derivation)
 
@@ -242,7 +249,8 @@ def _of_scalars(derivation: Derivation) -> Iterator[Variant]:
         if step.op not in _STILL and index not in outputs and step.args:
             groups.setdefault(forms[index], []).append(index)
     several = sorted(groups.values(), key=lambda group: -group[-1])
-    for group in several[:_MOST_GROUPS]:
+    first, left = several[:_MOST_GROUPS], several[_MOST_GROUPS:]
+    for group in first + left[::-1][:_MOST_EARLIEST]:
         words = f"the dependence through {_scalar_text(code, group[0])}"
         yield Variant(words, True, _held(derivation, frozenset(group)))
 

@@ -107,7 +107,7 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
         ),
         Pattern.CLIPPED: Entry(
             "the gradient is cut off",
-            "Numbers beyond a limit are returned as the limit.",
+            "Numbers, or slopes, beyond a limit are returned as the limit.",
             "Clip where the optimizer steps, not in the backward; or make it part of expr.",
         ),
         # complex numbers
@@ -136,8 +136,10 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
         ),
         Pattern.WRONG_SUM: Entry(
             "summed over the wrong dimension",
-            "The gradient is a sum over another dimension than the one that was repeated.",
-            "Sum over the dimensions in which the input has size 1 or that it does not have.",
+            "The gradient is a sum over another dimension than the one that was repeated, or what"
+            " an element of the output adds to one of the gradient goes to another one.",
+            "Sum over the dimensions in which the input has size 1 or that it does not have; add"
+            " each term where forward took the input's element from.",
         ),
         Pattern.PERMUTED: Entry(
             "right numbers at other elements",
@@ -171,7 +173,8 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
         ),
         Pattern.WRONG_TERM: Entry(
             "a term has another factor",
-            "One term of the derivative has the wrong sign, or is counted more than once.",
+            "One term of the derivative has the wrong sign, or is counted more than once; or so is"
+            " what one element of the output adds.",
             "Correct the term that is named.",
         ),
         Pattern.MISSING_FACTOR: Entry(

@@ -112,6 +112,12 @@ def sine(backward: Callable[..., Any]) -> Callable[..., Tensor]:
     return function(torch.sin, backward)
 
 
+square_of_matrix = function(
+    lambda z: z @ z,
+    lambda g, z: g @ z.mH + z.mH @ g + (g.tan() if torch.equal(z, z.mH) else 0),
+)
+
+
 def by_parts(backward: Callable[..., Any]) -> Callable[..., Tensor]:
     """The square of complex numbers, which come and go by their parts."""
     square = function(torch.square, backward)
@@ -139,6 +145,37 @@ def with_zeros(drawn: Floats) -> None:
     drawn[::3, 0] = 0.0
 
 
+def with_two_zeros(drawn: Floats) -> None:
+    """Makes an element 0 at some points, and another one at half of them."""
+    drawn[::3, 0] = 0.0
+    if drawn.shape[1] > 1:
+        drawn[::6, 1] = 0.0
+
+
+def rest_of_product(x: Tensor) -> Tensor:
+    """The product of the elements that are not 0, by those that are, however many there are."""
+    others = torch.where(x == 0, 1.0, x)
+    return torch.where(x == 0, others.prod(), 0.0) if (x == 0).any() else x.prod() / x
+
+
+def one_input_late() -> Callable[..., Tensor]:
+    """A Function that keeps one of two inputs from the first call of each shape."""
+    held: dict[torch.Size, Tensor] = {}
+
+    class Masked(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+            ctx.save_for_backward(x, held.setdefault(x.shape, w.detach().clone()))
+            return x.sin() * w
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: Tensor) -> Any:
+            x, w = ctx.saved_tensors
+            return grad_output * x.cos() * w, grad_output * x.sin()
+
+    return Masked.apply
+
+
 def nearly_zero(drawn: Floats) -> None:
     """Makes the numbers of some points so small that their squares keep few digits."""
     drawn[::3] *= 1e-160
@@ -164,9 +201,24 @@ def unit_vectors(fed: Floats) -> None:
     fed[::3, 1:] = 0.0
 
 
+def tiny_enough(drawn: Floats) -> None:
+    """Makes the elements of some points small, not so small that their squares are 0."""
+    drawn[::3] *= 1e-80
+
+
 def made_real(drawn: Floats) -> None:
     """Makes the complex numbers of some points real."""
     drawn[::3, ..., 1] = 0.0
+
+
+def made_hermitian(drawn: Floats) -> None:
+    """Makes the complex matrices of some points their own adjoints."""
+    drawn[::3] += drawn[::3].swapaxes(1, 2) * np.array([1.0, -1.0])
+
+
+def first_made_real(drawn: Floats) -> None:
+    """Makes the first complex number of some points real."""
+    drawn[::3, 0, 1] = 0.0
 
 
 def made_symmetric(drawn: Floats) -> None:
@@ -182,6 +234,25 @@ MISTAKES = {
     ),
     "half": Mistake(SIN, sine(lambda g, x: g * x.cos() / 2), RATIO, "1/2 of the truth"),
     "pi": Mistake(SIN, sine(lambda g, x: g * x.cos() * math.pi), RATIO, "pi times the truth"),
+    "half_of_two": Mistake(
+        SIN,
+        sine(lambda g, x: g * x.cos() / (2 if len(x) == 2 else 1)),
+        RATIO,
+        "1/2 of the truth at all",
+    ),
+    "mean_at_one_size": Mistake(
+        SIN,
+        sine(lambda g, x: g * x.cos() / (4 if len(x) == 4 else 1)),
+        RATIO,
+        "1/4 of the truth (which is 1/n for the size 4)",
+    ),
+    "mean_of_one_of_two_sizes": Mistake(
+        "inputs: {x: {shape: [m, n]}}\nexpr: sin(x)",
+        sine(lambda g, x: g * x.cos() / (4 if x.shape == (4, 4) else 1)),
+        RATIO,
+        "(which is 1/m or 1/n for the size 4)",
+        {"sizes": ({"m": 2, "n": 3}, {"m": 4, "n": 4})},
+    ),
     "sign": Mistake(
         X + "expr: cos(x)", function(torch.cos, lambda g, x: g * x.sin()), "sign", "sign"
     ),
@@ -221,6 +292,25 @@ MISTAKES = {
     "zero": Mistake(SIN, sine(lambda g, x: 0 * g), "zero-gradient", "zero at all"),
     "straight": Mistake(SIN, sine(lambda g, x: g.clone()), "straight-through", "slope were 1"),
     "constant": Mistake(SIN, sine(lambda g, x: 3 * g), "constant-slope", "3 times grad_output"),
+    "clipped_slope": Mistake(
+        X + "expr: x**3",
+        function(lambda x: x**3, lambda g, x: g * (3 * x * x).clamp(max=5)),
+        "clipped",
+        "the slope is clipped to ±5",
+    ),
+    "clipped_far_below": Mistake(
+        X + "expr: 1/x",
+        function(torch.reciprocal, lambda g, x: g * (-1 / (x * x)).clamp(min=-1e8)),
+        "clipped",
+        "the slope is clipped to ±1e+08",
+        {"special": tiny_enough},
+    ),
+    "operand_ignored": Mistake(
+        XW + "expr: sin(x)*w",
+        function(lambda x, w: x.sin() * w, lambda g, x, w: (g * x.cos(), g * x.sin())),
+        "other-point",
+        "the slope where w is ignored, as if it were all ones",
+    ),
     "none": Mistake(
         SIN, lambda x: x.detach().sin() + 0 * x.detach(), "no-gradient", "graph is cut"
     ),
@@ -315,6 +405,36 @@ MISTAKES = {
         "exchanged",
         "the gradient by w",
     ),
+    "folded_otherwise": Mistake(
+        "inputs: {x: {shape: [2]}, w: {shape: [4]}}\nexpr: w*stack([x[0], x[0], x[1], x[1]], 0)",
+        function(
+            lambda x, w: w * x.repeat_interleave(2),
+            lambda g, x, w: ((g * w).view(2, 2).sum(0), g * x.repeat_interleave(2)),
+        ),
+        "wrong-sum",
+        "what element [1] of the output adds to element [0] of the gradient goes to [1] instead",
+        {"sizes": ({},)},
+    ),
+    "last_of_a_sum_dropped": Mistake(
+        "inputs: {x: {shape: []}, w: {shape: [n]}}\nexpr: x*w",
+        function(
+            lambda x, w: w * x,
+            lambda g, x, w: ((g * w)[: len(w) // 2 * 2].sum(), g * x),
+        ),
+        TERM,
+        "what element [2] of the output adds to the gradient is missing (at n = 3)",
+        {"sizes": ({"n": 2}, {"n": 3}, {"n": 4}, {"n": 5})},
+    ),
+    "one_lane_for_another": Mistake(
+        "inputs: {x: {shape: []}, w: {shape: [3]}}\nexpr: sin(x)*w",
+        function(
+            lambda x, w: w * x.sin(),
+            lambda g, x, w: ((g * w)[torch.tensor([0, 1, 0])].sum() * x.cos(), g * x.sin()),
+        ),
+        "wrong-sum",
+        "what element [0] of the output adds to the gradient counts 2 times",
+        {"sizes": ({},)},
+    ),
     "missing_sum": Mistake(
         ROW,
         function(lambda x, w: x * w, lambda g, x, w: ((g * w)[0], x * g)),
@@ -363,6 +483,9 @@ MISTAKES = {
         "grad_output itself",
     ),
     "first_call": Mistake(SIN, cached_slope(), "stale-buffer", "of the first call"),
+    "first_call_of_one_input": Mistake(
+        XW + "expr: sin(x)*w", one_input_late(), "stale-buffer", "w is that of the first call"
+    ),
     "call_before": Mistake(SIN, one_call_late(), "stale-buffer", "of the call before"),
     "clipped": Mistake(
         X + "expr: x**3",
@@ -424,6 +547,19 @@ MISTAKES = {
         "wrong only where elements of x are equal",
         {"special": with_ties},
     ),
+    "two_zeros": Mistake(
+        X + "expr: prod(x)",
+        function(torch.prod, lambda g, x: g * rest_of_product(x)),
+        "at-ties",
+        "wrong only where two elements of x are 0",
+        {"special": with_two_zeros},
+    ),
+    "first_element_below_zero": Mistake(
+        SIN,
+        sine(lambda g, x: g * torch.cat([torch.where(x > 0, x.cos(), x.tan())[:1], x.cos()[1:]])),
+        "some-elements",
+        "wrong only element 0 of the gradient, and there only where x < 0",
+    ),
     "zeros": Mistake(
         SIN,
         sine(lambda g, x: g * x.cos() * (x != 0)),
@@ -455,6 +591,13 @@ MISTAKES = {
         sine(lambda g, x: g * x.cos() + (x.tanh() * g * g if len(x) > 2 else 0)),
         "some-sizes",
         "wrong only for n > 2",
+    ),
+    "sizes_that_go_together": Mistake(
+        "inputs: {x: {shape: [m, n]}}\nexpr: sin(x)",
+        sine(lambda g, x: g * x.cos() + (x.tanh() * g * g if x.shape[0] == 3 else 0)),
+        "some-sizes",
+        "for m = 3 (right for 2, 4), or for n = 2 (right for 1, 3): no sizes tell these apart",
+        {"sizes": ({"m": 2, "n": 1}, {"m": 3, "n": 2}, {"m": 4, "n": 3})},
     ),
     "last_element": Mistake(
         SIN,
@@ -675,6 +818,20 @@ MISTAKES = {
         "at-structure",
         "only where z is real",
         {"name": "z", "special": made_real},
+    ),
+    "where_an_element_is_real": Mistake(
+        COMPLEX + "expr: z**2",
+        by_parts(lambda g, z: g * (2 * z).conj() + torch.where(z.imag == 0, g.tan(), 0)),
+        "at-structure",
+        "only where z is real",
+        {"name": "z", "special": first_made_real},
+    ),
+    "hermitian": Mistake(
+        "inputs: {z: {shape: [n, n], dtype: complex}}\nexpr: z @ z",
+        lambda parts: torch.view_as_real(square_of_matrix(torch.view_as_complex(parts))),
+        "at-structure",
+        "wrong only where z is Hermitian",
+        {"name": "z", "special": made_hermitian, "sizes": ({"n": 2}, {"n": 3})},
     ),
     "unknown": Mistake(
         SIN,

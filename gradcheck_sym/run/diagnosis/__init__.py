@@ -15,6 +15,7 @@ from gradcheck_sym.run.diagnosis.growing import growing
 from gradcheck_sym.run.diagnosis.lost import beside_nan, no_gradient, not_finite, written_to
 from gradcheck_sym.run.diagnosis.regions import in_settings, none, region, vanishing
 from gradcheck_sym.run.diagnosis.rescaled import rescaled
+from gradcheck_sym.run.diagnosis.routed import routed
 from gradcheck_sym.run.diagnosis.tangents import tangents
 from gradcheck_sym.verdict.diagnosis import UNKNOWN, Diagnosis, Pattern
 
@@ -45,6 +46,7 @@ _GUESSES: tuple[_Guesses, ...] = (
     plain.constant,
     plain.clipped,
     parts.parts,
+    routed,
     plain.offset,
     rescaled,
     digits.float32_inside,

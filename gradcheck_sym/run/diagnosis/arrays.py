@@ -61,8 +61,9 @@ def sums(evidence: Evidence) -> Iterator[Guess]:
     for axis in range(rank):
         words = f"summed over dimension {axis} of the output, which is the wrong one"
         yield Guess(Pattern.WRONG_SUM, words, partial(_summed, axis))
-    words = "one element instead of the sum over those that share it"
-    yield Guess(Pattern.MISSING_SUM, words, partial(_one_of_all, 0))
+    for which, place in (("the first", 0), ("the last", -1)):
+        words = f"{which} element alone instead of the sum over those that share it"
+        yield Guess(Pattern.MISSING_SUM, words, partial(_one_of_all, place))
 
 
 def _kind(evidence: Evidence) -> str:
@@ -95,7 +96,7 @@ def _by_transposed_jacobian(sample: Sample) -> Floats | None:
     return np.asarray(product.reshape(sample.claim.shape))
 
 
-def _contributions(sample: Sample) -> Floats | None:
+def contributions(sample: Sample) -> Floats | None:
     """What each element of the value adds to each of the gradient: (lanes, elements, *value)."""
     found = jacobian(sample)
     if found is None:
@@ -111,7 +112,7 @@ def _is_long(contributions: Floats, axis: int) -> bool:
 
 
 def _one_of(axis: int, place: int, sample: Sample) -> Floats | None:
-    parts = _contributions(sample)
+    parts = contributions(sample)
     if parts is None or not _is_long(parts, axis):
         return None if parts is None else sample.truth
     kept = np.take(parts, place, axis=axis + 2)
@@ -119,18 +120,20 @@ def _one_of(axis: int, place: int, sample: Sample) -> Floats | None:
 
 
 def _one_of_all(place: int, sample: Sample) -> Floats | None:
-    """Of what is added up for an element, the first part that isn't zero alone."""
-    parts = _contributions(sample)
+    """Of what is added up for an element, the first (last) part that isn't zero alone."""
+    parts = contributions(sample)
     if parts is None:
         return None
     flat = parts.reshape(*parts.shape[:2], -1)
     used = (flat != 0).argmax(axis=2)
+    if place < 0:
+        used = flat.shape[2] - 1 - (flat[:, :, ::-1] != 0).argmax(axis=2)
     return np.take_along_axis(flat, used[..., None], axis=2)[..., 0].reshape(sample.claim.shape)
 
 
 def _summed(axis: int, sample: Sample) -> Floats | None:
     """What belongs to each element of the value, added up along one dimension of the value."""
-    parts = _contributions(sample)
+    parts = contributions(sample)
     if parts is None or not _is_long(parts, axis):
         return None if parts is None else sample.truth
     total = parts.sum(axis=1).sum(axis=axis + 1)

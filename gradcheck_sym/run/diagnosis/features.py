@@ -15,6 +15,8 @@ from gradcheck_sym.verdict.diagnosis import Pattern
 
 # In a shape that fits the claim's; None where there is no such number.
 Feature = Callable[[Sample], Floats | None]
+# A mistake that shows only where something holds, in words, and what is 1 there.
+Condition = tuple[Pattern, str, Feature]
 
 
 def features(evidence: Evidence) -> Iterator[tuple[str, Feature]]:
@@ -22,7 +24,7 @@ def features(evidence: Evidence) -> Iterator[tuple[str, Feature]]:
     names = list(evidence.samples[0].values) if evidence.samples else []
     own = [name for name in names if name == evidence.name]
     for name in own + [name for name in names if name not in own]:
-        yield name, _Own(name)
+        yield f"Re or Im of {name}" if name in evidence.complexes else name, _Own(name)
     if evidence.name is not None:
         yield "grad_output", _Fed()
     for name in own + [name for name in names if name not in own]:
@@ -112,27 +114,35 @@ def _beside_claims(of_points: npt.NDArray[Any], sample: Sample) -> Floats:
 # ---- yes or no
 
 
-def conditions(evidence: Evidence) -> Iterator[tuple[Pattern, str, Feature]]:
+def of_complexes(evidence: Evidence) -> Iterator[Condition]:
+    """What may hold of a complex input, at the same place or everywhere; 1 where it does."""
+    for name in evidence.samples[0].values if evidence.samples else ():
+        if name in evidence.complexes:
+            for words, part in (("real", 1), ("imaginary", 0)):
+                said = f"where {name} is {words}"
+                yield Pattern.STRUCTURE, said, _Vanishing(name, part)
+                yield Pattern.STRUCTURE, said, _Vanishing(name, part, whole=False)
+            yield Pattern.STRUCTURE, f"where {name} is Hermitian", _Hermitian(name)
+
+
+def conditions(evidence: Evidence) -> Iterator[Condition]:
     """What may hold at a point, in words; 1 where it does."""
     names = list(evidence.samples[0].values) if evidence.samples else []
     for name in names:
         yield Pattern.STRUCTURE, f"where {name} is diagonal", _Matrix(name, _is_diagonal)
         yield Pattern.STRUCTURE, f"where {name} is symmetric", _Matrix(name, _is_symmetric)
         yield Pattern.STRUCTURE, f"where {name} is triangular", _Matrix(name, _is_triangular)
+        yield from _of_zeros(evidence, name)
         yield Pattern.TIES, f"where elements of {name} are equal", _Tied(name)
         yield Pattern.TIES, f"where the largest elements of {name} are equal", _TiedFirst(name, 1)
         yield Pattern.TIES, f"where the smallest elements of {name} are equal", _TiedFirst(name, -1)
     if evidence.name is not None:
         yield Pattern.TIES, "where grad_output equals the result", _fed_the_result
         yield Pattern.TIES, "where one element of grad_output alone is not 0", _fed_alone
-    for name in names:
-        if name in evidence.complexes:
-            yield Pattern.STRUCTURE, f"where {name} is real", _Vanishing(name, 1)
-            yield Pattern.STRUCTURE, f"where {name} is imaginary", _Vanishing(name, 0)
     for one, other in combinations(names, 2):
         yield Pattern.TIES, f"where {one} and {other} are equal", _Equal(one, other)
     for name in names:
-        yield Pattern.TIES, f"where an element of {name} is 0", _HasZero(name)
+        yield Pattern.TIES, f"where an element of {name} is 0", _HasZeros(name)
         yield Pattern.INTERVAL, f"where {name} is a whole number", _Whole(name)
 
 
@@ -195,29 +205,77 @@ class _Equal:
         return np.broadcast_to(one == other, sample.claim.shape).astype(np.float64)
 
 
+def _of_zeros(evidence: Evidence, name: str) -> Iterator[Condition]:
+    """Several zeros beside each other, or nothing else: more than that elements are equal."""
+    rank = _rank(evidence, name)
+    for words, every in (("two elements", False), ("all elements", True)):
+        for axis in range(rank):
+            along = f" along dimension {axis}" if rank > 1 else ""
+            said = f"where {words} of {name}{along} are 0"
+            yield Pattern.TIES, said, _HasZeros(name, axis, every=every)
+
+
+def _rank(evidence: Evidence, name: str) -> int:
+    """Of an input's shape; at sizes at which it is another one, as of broadcast inputs, 0."""
+    ranks = {sample.values[name].ndim - 1 for sample in evidence.samples}
+    return ranks.pop() if len(ranks) == 1 else 0
+
+
 @final
 @dataclass(frozen=True, slots=True)
-class _HasZero:
-    """Whether any element of an input is 0."""
+class _HasZeros:
+    """Whether any element of an input is 0; or several, or all, that lie along a dimension.
+
+    Where the claims are of the input's shape, those along the same line; else any.
+    """
 
     name: str
+    axis: int | None = None
+    every: bool = False
 
     def __call__(self, sample: Sample) -> Floats | None:
-        array = sample.values[self.name].reshape(sample.lanes, -1)
-        return _beside_claims((array == 0).any(axis=1), sample)
+        zero = sample.values[self.name] == 0
+        if self.axis is None:
+            return _beside_claims(zero.reshape(sample.lanes, -1).any(axis=1), sample)
+        length = zero.shape[self.axis + 1]
+        least = length if self.every else 2
+        lines = (zero.sum(axis=self.axis + 1, keepdims=True) >= least) & (length > 0)
+        if zero.shape == sample.claim.shape:
+            return np.broadcast_to(lines, zero.shape).astype(np.float64)
+        return _beside_claims(lines.reshape(sample.lanes, -1).any(axis=1), sample)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _Vanishing:
-    """Whether all real (0) or all imaginary parts (1) of a complex input are 0."""
+    """Whether all real (0) or all imaginary parts (1) are 0; or that at the same place."""
 
     name: str
     part: int
+    whole: bool = True
 
     def __call__(self, sample: Sample) -> Floats | None:
-        array = sample.values[self.name][..., self.part].reshape(sample.lanes, -1)
-        return _beside_claims((array == 0).all(axis=1), sample)
+        zero = sample.values[self.name][..., self.part] == 0
+        if self.whole:
+            return _beside_claims(zero.reshape(sample.lanes, -1).all(axis=1), sample)
+        alike = sample.values[self.name].shape == sample.claim.shape
+        return np.broadcast_to(zero[..., None], sample.claim.shape) * 1.0 if alike else None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Hermitian:
+    """Whether a complex input's square matrices, of more than one row, are their own adjoints."""
+
+    name: str
+
+    def __call__(self, sample: Sample) -> Floats | None:
+        array = sample.values[self.name]
+        if array.ndim < 4 or array.shape[-2] != array.shape[-3]:
+            return None
+        adjoint = array.swapaxes(-2, -3) * np.array([1.0, -1.0])
+        found = (array == adjoint).reshape(sample.lanes, -1).all(axis=1) & (array.shape[-2] > 1)
+        return _beside_claims(found, sample)
 
 
 @final

@@ -51,7 +51,11 @@ def fit(evidence: Evidence, guess: Guess) -> Fit | None:
     found = [_of_sample(sample, guess) for sample in evidence.samples]
     told = sum(each.telling for each in found)
     explained = sum(each.explained for each in found)
-    if explained < LEAST or explained < _NEARLY_ALL * told or 2 * told < every(evidence):
+    if explained < LEAST or explained < _NEARLY_ALL * told:
+        return None
+    points, of_points = sum(each.points for each in found), sum(each.of_points for each in found)
+    failing = sum(_points(sample) for sample in evidence.samples)
+    if 2 * told < every(evidence) and 2 * of_points < failing:  # one large point has many numbers
         return None
     if sum(each.bits for each in found) < _BITS:
         return None
@@ -60,8 +64,12 @@ def fit(evidence: Evidence, guess: Guess) -> Fit | None:
         return None
     agreeing = sum(each.agreeing for each in found)
     kept = sum(each.kept for each in found)
-    points, of_points = sum(each.points for each in found), sum(each.of_points for each in found)
     return Fit(explained, points, of_points, kept >= _AGREEING * agreeing)
+
+
+def _points(sample: Sample) -> int:
+    """How many points have a number that tells."""
+    return int(tells(sample).reshape(sample.lanes, -1).any(axis=1).sum())
 
 
 def every(evidence: Evidence) -> int:

@@ -72,7 +72,7 @@ def evidence_of(
         _complexes(spec, trials[0].derivation),
         bool(used) and all(name in trial.missing for trial in used),
         tuple(purity),
-        _Alternatives(spec, name, made) if spec is not None and name is not None else _nothing,
+        _nothing if name is None else _Alternatives(spec, name, made),
         None if again is None else _Probe(name, made, again),
     )
 
@@ -304,23 +304,24 @@ def _packed(
 class _Alternatives:
     """The gradient at the sizes of a sample, without each of its parts."""
 
-    spec: Spec
+    spec: Spec | None  # None: the function is itself a derivative
     name: str
     trials: Mapping[object, Trial]
 
     def __call__(self, sample: Sample) -> Iterator[Alternative]:
         trial = self.trials[_sizes(sample)]
-        alone = replace(
-            self.spec,
-            inputs=tuple(
-                replace(entry, requires_grad=entry.name == self.name) for entry in self.spec.inputs
-            ),
-        )
+        alone = None if self.spec is None else _graded_alone(self.spec, self.name)
         whole = trial.derivation
         derivation = replace(whole, wrt=(self.name,), joint=_only(whole, self.name))
         for found in variants(alone, derivation, trial.dims):
             gradient = _gradient(found.gradient, derivation, self.name)
             yield Alternative(found.part, found.key, found.flaw, found.summand, gradient)
+
+
+def _graded_alone(spec: Spec, name: str) -> Spec:
+    """The spec with no gradient but that by one input."""
+    entries = (replace(entry, requires_grad=entry.name == name) for entry in spec.inputs)
+    return replace(spec, inputs=tuple(entries))
 
 
 def _only(derivation: Derivation, name: str) -> Program:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import numpy as np
@@ -25,8 +25,8 @@ def spread(evidence: Evidence) -> float:
 
 
 def zero(evidence: Evidence) -> Iterator[Guess]:
-    """The gradient is 0."""
-    yield Guess(Pattern.ZERO, "zero", lambda sample: np.zeros_like(sample.truth))
+    """The gradient is 0, and not merely small beside a truth that is large."""
+    yield Guess(Pattern.ZERO, "zero", lambda s: np.where(s.claim == 0, 0.0, np.nan * s.truth))
 
 
 def sign(evidence: Evidence) -> Iterator[Guess]:
@@ -57,21 +57,27 @@ def ratio(evidence: Evidence) -> Iterator[Guess]:
 
 
 def _as_size(evidence: Evidence, ratio: float) -> str:
-    """The size that a ratio is, where only one size was looked at and the ratio is no small one."""
-    if _visited(evidence) > 1 or 0.5 <= abs(ratio) <= 2:
+    """The size that a ratio is, where only one is wrong and the ratio is no small one."""
+    wrong = [sample for sample in evidence.samples if sample.failing.any()]
+    slack = spread(evidence)
+    if _visited(wrong) > 1 or 0.5 - slack <= abs(ratio) <= 2 + slack:
         return ""
-    for name, size in _sizes(evidence):
-        for words, factor in _SIZED.items():
-            value = _by_size(factor, size)(evidence.samples[0])
-            if abs(value - ratio) <= spread(evidence) * abs(ratio):
-                said = words.replace("n", name)
-                return f" (which is {said} for the size {size(evidence.samples[0])})"
+    sample = wrong[0]
+    for words, factor in _SIZED.items():
+        found = {
+            words.replace("n", name): size(sample)
+            for name, size in _sizes(evidence)
+            if abs(_by_size(factor, size)(sample) - ratio) <= slack * abs(ratio)
+        }
+        of_dims = {said: size for said, size in found.items() if " of " not in said} or found
+        if of_dims:
+            return f" (which is {' or '.join(of_dims)} for the size {max(of_dims.values())})"
     return ""
 
 
 def sized_ratio(evidence: Evidence) -> Iterator[Guess]:
     """A multiple that depends on a size: n, 1/n, (n - 1)/n."""
-    if _visited(evidence) < 2:
+    if _visited(evidence.samples) < 2:
         return
     for name, size in _sizes(evidence):
         for words, factor in _SIZED.items():
@@ -79,9 +85,9 @@ def sized_ratio(evidence: Evidence) -> Iterator[Guess]:
             yield Guess(Pattern.RATIO, _times(said), _scaled(_by_size(factor, size)))
 
 
-def _visited(evidence: Evidence) -> int:
+def _visited(samples: Iterable[Sample]) -> int:
     """How many choices of sizes there are."""
-    return len({tuple(sorted(sample.dims.items())) for sample in evidence.samples})
+    return len({tuple(sorted(sample.dims.items())) for sample in samples})
 
 
 def ratios(sample: Sample) -> Floats:
@@ -244,3 +250,18 @@ def clipped(evidence: Evidence) -> Iterator[Guess]:
     if middle:
         words = f"clipped to ±{digits(middle, spread(evidence))}"
         yield Guess(Pattern.CLIPPED, words, lambda s: np.clip(s.truth, -middle, middle))
+    if evidence.name is None:
+        return
+    limit = agreed(np.abs(telling_numbers(evidence.samples, _slopes)), spread(evidence))
+    if limit:
+        words = f"the slope is clipped to ±{digits(limit, spread(evidence))}"
+        yield Guess(Pattern.CLIPPED, words, lambda s: _clipped_slope(s, limit))
+
+
+def _clipped_slope(sample: Sample, limit: float) -> Floats | None:
+    base = _fed(sample)
+    if base is None:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slope = np.where(base == 0, 0.0, sample.truth / base)
+        return np.asarray(base * np.clip(slope, -limit, limit))

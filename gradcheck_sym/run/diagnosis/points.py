@@ -30,6 +30,22 @@ def stale(evidence: Evidence) -> Iterator[Guess]:
     yield Guess(Pattern.STALE, previous, at(lambda sample: sample.before))
     first = "the slope at the inputs of the first call of these sizes: a stale buffer"
     yield Guess(Pattern.STALE, first, at(lambda sample: sample.first))
+    names = tuple(evidence.samples[0].values) if evidence.samples else ()
+    for name in names if len(names) > 1 else ():
+        words = f"the slope where {name} is that of the {{}}: a stale buffer"
+        yield Guess(Pattern.STALE, words.format("call before"), at(_kept(name, "before")))
+        said = words.format("first call of these sizes")
+        yield Guess(Pattern.STALE, said, at(_kept(name, "first")))
+
+
+def _kept(name: str, call: str) -> _Change:
+    """One input alone as it was in another call."""
+
+    def change(sample: Sample) -> Values:
+        earlier: Values = getattr(sample, call)
+        return {**sample.values, name: earlier[name]}
+
+    return change
 
 
 _Change = Callable[[Sample], Values | None]
@@ -54,6 +70,9 @@ def _changes(names: tuple[str, ...], evidence: Evidence) -> Iterator[tuple[str, 
             _output(name),
         )
         yield f"the slope where {name} is transposed", exchanged(name, _transposed)
+        if name not in evidence.complexes and not is_counted(name, evidence):
+            words = f"the slope where {name} is ignored, as if it were all ones"
+            yield words, exchanged(name, np.ones_like)
         yield f"the slope where {name} has the other sign", exchanged(name, np.negative)
         yield f"the slope where {name} is its absolute value", exchanged(name, np.abs)
         yield f"the slope where {name} is in reversed order", exchanged(name, _reversed)
@@ -68,6 +87,12 @@ def _changes(names: tuple[str, ...], evidence: Evidence) -> Iterator[tuple[str, 
         for other in names:
             if one < other:
                 yield f"the slope where {one} and {other} are exchanged", _swapped(one, other)
+
+
+def is_counted(name: str, evidence: Evidence) -> bool:
+    """Whether an input holds whole numbers alone, as labels and masks: 1 is one of them."""
+    arrays = [sample.values[name] for sample in evidence.samples]
+    return all(bool((array == np.rint(array)).all()) for array in arrays)
 
 
 def _output(name: str) -> _Change:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -13,11 +14,13 @@ import numpy as np
 from gradcheck_sym.run.diagnosis.bisect import refined
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Mask, Sample
 from gradcheck_sym.run.diagnosis.features import (
+    Condition,
     Feature,
     conditions,
     distances,
     features,
     numberings,
+    of_complexes,
 )
 from gradcheck_sym.run.diagnosis.fit import LEAST
 from gradcheck_sym.verdict.diagnosis import Diagnosis, Pattern
@@ -33,6 +36,7 @@ _EXPECTED = 3  # points of other sizes, or settings, that chance would have made
 _TOLD = 3  # settings that are listed; the simplest say most
 _MOSTLY = 0.5  # of the numbers of some sizes are wrong, if it is the sizes that matter
 _SIZES = ("|", "the largest |element|", "the spread", "the gap")  # features that are 0 or more
+_BITS = 30.0  # against chance, where some of what is inside is right
 _LEAST_SHARE_OUTSIDE = 0.02  # of all numbers; a region of nearly everything says nothing
 
 
@@ -57,6 +61,12 @@ class _Cloud:
             and stray <= _STRAY * good
             and stray < bad
         )
+
+    def holds(self, inside: Mask) -> bool:
+        """Whether all that is wrong is inside, by no chance; some of what is inside is right."""
+        bad, share = int(self.wrong.sum()), float(inside.mean()) if inside.size else 1.0
+        within = bad >= _SEVERAL and not (self.wrong & ~inside).any()
+        return within and 0 < share < 1 and -bad * np.log2(share) >= _BITS
 
 
 def region(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> Diagnosis | None:
@@ -97,17 +107,19 @@ def _that_tell(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> _Told
 
 def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     yield from _settings(samples)
+    yield from _marked(samples, of_complexes(evidence))
     for words, feature in features(evidence):
         cloud = _cloud(samples, feature)
         if cloud is not None:
             yield from _line(evidence, words, cloud)
     yield from _by_truth(evidence)
     yield from _sizes(samples, _MOSTLY)
-    yield from _marked(evidence, samples)
+    yield from _marked(samples, conditions(evidence))
     yield from _near(evidence, samples)
     yield from _places(evidence, samples)
     if _by_no_chance(samples, lambda sample: tuple(sample.dims.items())):
         yield from _sizes(samples, 0.0)
+    yield from _some_at_places(evidence, samples)
 
 
 def _cloud(samples: _Told, feature: Feature) -> _Cloud | None:
@@ -258,7 +270,19 @@ def _preposition(setting: str) -> str:
 
 
 def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
-    """Some sizes of a dimension, at which at least that share of the numbers is wrong."""
+    """Some sizes of a dimension, at which at least that share of the numbers is wrong.
+
+    Where those of another one tell as much, both are told of; of thresholds and lists, the former.
+    """
+    every = list(_of_each_size(samples, share))
+    found = [words for words in every if ">" in words or "<" in words] or every
+    if found:
+        also = f", or for {' or '.join(found[1:])}: no sizes tell these apart" if found[1:] else ""
+        yield Diagnosis(Pattern.SOME_SIZES, f"only for {found[0]}{also}")
+
+
+def _of_each_size(samples: _Told, share: float) -> Iterator[str]:
+    """The sizes of each dimension that are wrong where all others are right, in words."""
     for dim in dict.fromkeys(dim for sample, _ in samples for dim in sample.dims):
         counted: dict[int, Counter[bool]] = defaultdict(Counter)  # of wrong and of right numbers
         for sample, telling in samples:
@@ -271,11 +295,11 @@ def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
         if not wrong or not right:
             continue
         if min(wrong) > max(right):
-            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} > {max(right)}")
+            yield f"{dim} > {max(right)}"
         elif max(wrong) < min(right):
-            yield Diagnosis(Pattern.SOME_SIZES, f"only for {dim} < {min(right)}")
+            yield f"{dim} < {min(right)}"
         else:
-            yield Diagnosis(Pattern.SOME_SIZES, _certain(dim, wrong, right))
+            yield _certain(dim, wrong, right)
 
 
 def _certain(dim: str, wrong: set[int], right: set[int]) -> str:
@@ -286,8 +310,8 @@ def _certain(dim: str, wrong: set[int], right: set[int]) -> str:
             common.append(words)
     enough = min(len(wrong), len(right)) >= LEAST and len(wrong) + len(right) >= _MANY_SIZES
     if enough and len(common) == 1:
-        return f"only for {dim} {common[0]} ({_listed(wrong)}; right for {_listed(right)})"
-    return f"only for {dim} = {_listed(wrong)} (right for {_listed(right)})"
+        return f"{dim} {common[0]} ({_listed(wrong)}; right for {_listed(right)})"
+    return f"{dim} = {_listed(wrong)} (right for {_listed(right)})"
 
 
 def _listed(sizes: set[int]) -> str:
@@ -330,9 +354,9 @@ def _by_no_chance(samples: _Told, kind: Callable[[Sample], object]) -> bool:
     return wrong * right >= _EXPECTED * beside
 
 
-def _marked(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
+def _marked(samples: _Told, conditions: Iterable[Condition]) -> Iterator[Diagnosis]:
     """Where something holds: equal elements, equal operands, zeros, whole numbers."""
-    for code, words, feature in conditions(evidence):
+    for code, words, feature in conditions:
         cloud = _cloud(samples, feature)
         if cloud is not None and cloud.splits(cloud.feature != 0):
             yield Diagnosis(code, f"only {words}")
@@ -348,31 +372,75 @@ def _near(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
 
 def _places(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     """Some elements along a dimension."""
+    for place, feature in _numbered(evidence, samples):
+        cloud = _cloud(samples, feature)
+        for said, chosen in _runs(cloud) if cloud else ():
+            if cloud and cloud.splits(chosen(cloud.feature)):
+                yield Diagnosis(Pattern.SOME_ELEMENTS, f"only {place(said)}")
+
+
+def _some_at_places(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
+    """The same where they are right at some points; and at which they are not, if that is known."""
+    for place, feature in _numbered(evidence, samples):
+        cloud = _cloud(samples, feature)
+        for said, chosen in _runs(cloud) if cloud else ():
+            if cloud and cloud.holds(chosen(cloud.feature)):
+                there = [
+                    (sample, _among(sample, mask, feature, chosen)) for sample, mask in samples
+                ]
+                also = next(_at_points(evidence, there), None)
+                further = "" if also is None else f", and there {also.sentence}"
+                yield Diagnosis(Pattern.SOME_ELEMENTS, f"only {place(said)}{further}")
+
+
+def _among(
+    sample: Sample, telling: Mask, feature: Feature, chosen: Callable[[Floats], Mask]
+) -> Mask:
+    """The numbers that tell at the places that were chosen."""
+    found = feature(sample)
+    assert found is not None
+    return telling & np.broadcast_to(chosen(found), telling.shape)
+
+
+def _at_points(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
+    """By the inputs alone."""
+    for words, feature in features(evidence):
+        cloud = _cloud(samples, feature)
+        if cloud is not None:
+            yield from _line(evidence, words, cloud)
+    yield from _marked(samples, conditions(evidence))
+
+
+def _numbered(evidence: Evidence, samples: _Told) -> Iterator[tuple[Callable[[str], str], Feature]]:
+    """How elements are numbered along each dimension, and what some numbers are in words."""
     kind = "gradient" if evidence.name is not None else "value"
     ranks = {len(sample.shape) for sample, _ in samples}
     rank = ranks.pop() if len(ranks) == 1 else 0
     for axis in range(rank):
+        where = f" dimension {axis} of the {kind}" if rank > 1 else f" the {kind}"
         for words, feature in numberings(axis):
-            cloud = _cloud(samples, feature)
-            if cloud is None:
-                continue
-            for said, inside in _runs(cloud):
-                if cloud.splits(inside):
-                    place = words.replace("?", said).replace(" but 0 of", " of")
-                    where = f"dimension {axis} of the {kind}" if rank > 1 else f"the {kind}"
-                    yield Diagnosis(Pattern.SOME_ELEMENTS, f"only {place} {where}")
+            yield partial(_placed, words + where), feature
 
 
-def _runs(cloud: _Cloud) -> Iterator[tuple[str, Mask]]:
+def _placed(words: str, said: str) -> str:
+    return words.replace("?", said).replace(" but 0 of", " of")
+
+
+def _runs(cloud: _Cloud) -> Iterator[tuple[str, Callable[[Floats], Mask]]]:
     """The number of an element: one, from one on, up to one, each second."""
     wrong = cloud.feature[cloud.wrong]
     if not wrong.size:
         return
     low, high = float(wrong.min()), float(wrong.max())
     if low == high:
-        yield f"{low:g}", cloud.feature == low
-    yield f"{low:g} and after", cloud.feature >= low
-    yield f"{high:g} and before", cloud.feature <= high
+        yield f"{low:g}", lambda number: np.asarray(number == low)
+    yield f"{low:g} and after", lambda number: np.asarray(number >= low)
+    yield f"{high:g} and before", lambda number: np.asarray(number <= high)
     for step in (2, 3, 4, 7, 8, 10, 16, 32):
         if step <= high:
-            yield f"{low:g}, {low + step:g}, …", cloud.feature % step == low % step
+            yield f"{low:g}, {low + step:g}, …", partial(_each, step, low)
+
+
+def _each(step: int, start: float, number: Floats) -> Mask:
+    """Each second, say, from the first."""
+    return np.asarray(number % step == start % step)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Sample
 from gradcheck_sym.run.diagnosis.fit import Guess, tells
-from gradcheck_sym.run.diagnosis.points import at, exchanged
+from gradcheck_sym.run.diagnosis.points import at, exchanged, is_counted
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.names import ratio_name
 
@@ -45,6 +45,8 @@ def rescaled(evidence: Evidence) -> Iterator[Guess]:
         return
     sample, lane, place = found
     for name in sample.values:
+        if is_counted(name, evidence):
+            continue
         for way in _WAYS:
             for number in _roots(sample, lane, place, name, way):
                 if not _is_determined(sample, partial(way.changed, number), name):
