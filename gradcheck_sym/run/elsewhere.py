@@ -64,6 +64,14 @@ def elsewhere(
         if not item.trial.problems or _takes(subject, dims):
             yield item
     yield from in_layouts(item)
+    if _wide(subject, subject.middle) > _wide(subject, item.trial.dims):  # a row is no matrix
+        *_, item = sampled(subject, made(subject.middle), _SAMPLE)
+        yield from in_layouts(item)
+
+
+def _wide(subject: Subject, dims: Dims) -> int:
+    """How many axes of the inputs hold more than one: a layout tells where there are two."""
+    return sum(size > 1 for entry in subject.function.space.free for size in entry.sizes(dims))
 
 
 def _takes(subject: Subject, dims: Dims) -> bool:
