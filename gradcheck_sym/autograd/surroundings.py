@@ -94,7 +94,7 @@ _OTHERWISE: Mapping[str, Callable[[], Any]] = {
 def elsewhere(point: Point) -> Iterator[Impurity]:
     """The same answer where torch as a whole is set otherwise, or an exception.
 
-    So in another thread, and on parameters.
+    So in another thread, on parameters, and on what was computed from leaves.
     """
     expected = point.answer()
     for told, write in _OTHERWISE.items():
@@ -110,6 +110,10 @@ def elsewhere(point: Point) -> Iterator[Impurity]:
         they = "is a parameter" if len(point.wrt) == 1 else "are parameters"
         told = f"where {', '.join(point.wrt)} {they}"
         yield from _compared(point.wrt, made, expected, told)
+        computed = replace(point, call=lambda tensors: point.call(_computed(point, tensors)))
+        they = "is no leaf" if len(point.wrt) == 1 else "are no leaves"
+        told = f"where {', '.join(point.wrt)} {they}"
+        yield from _compared(point.wrt, computed.answer, expected, told)
 
 
 def _in_thread(point: Point) -> Answer:
@@ -122,6 +126,10 @@ def _parameters(point: Point) -> dict[str, Tensor]:
         name: nn.Parameter(tensor.clone()) if name in point.wrt else tensor.clone()
         for name, tensor in point.inputs.items()
     }
+
+
+def _computed(point: Point, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k: tensor.clone() if k in point.wrt else tensor for k, tensor in tensors.items()}
 
 
 def _compared(

@@ -34,6 +34,7 @@ from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.spec.dtypes import DTYPES, format_of
+from gradcheck_sym.symbolic.program import ProgramError
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=4)
@@ -50,15 +51,27 @@ def elsewhere(
     """A few points at larger sizes, and again in each layout that all tensors there can have.
 
     made: the function at some sizes. suspected: at which of those that are visited it looks wrong.
-    Sizes that the function itself refuses are none of those that its derivatives are judged at.
+    Sizes that the function itself refuses are none of those that its derivatives are judged at,
+    nor are suspected ones at which the mathematics is too large to be derived.
     """
     if subject.implementation.kind != "user" or subject.options.point is not None:
         return
     for dims in (*suspected(subject), *larger_sizes_of_derived(subject), *_large(subject)):
-        *_, item = sampled(subject, made(dims), _SAMPLE, (dims,))
+        try:
+            *_, item = sampled(subject, made(dims), _SAMPLE, (dims,))
+        except ProgramError:
+            continue
         if not item.trial.problems or _takes(subject, dims):
             yield item
     yield from in_layouts(item)
+    if _wide(subject, subject.middle) > _wide(subject, item.trial.dims):  # a row is no matrix
+        *_, item = sampled(subject, made(subject.middle), _SAMPLE)
+        yield from in_layouts(item)
+
+
+def _wide(subject: Subject, dims: Dims) -> int:
+    """How many axes of the inputs hold more than one: a layout tells where there are two."""
+    return sum(size > 1 for entry in subject.function.space.free for size in entry.sizes(dims))
 
 
 def _takes(subject: Subject, dims: Dims) -> bool:

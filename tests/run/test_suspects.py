@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from gradcheck_sym.run import suspects
+from gradcheck_sym.run.elsewhere import elsewhere
+from gradcheck_sym.symbolic.program import ProgramError
 
 TEXT = """
 inputs: {x: {shape: [n], domain: "[-3, 3]"}, w: {shape: [n, k], domain: "[-3, 3]"}}
@@ -92,3 +94,17 @@ def test_a_run_of_one_point_looks_at_no_other(subject_of: Any) -> None:
     point = {"x": [1.0], "w": [[1.0]]}
     subject = subject_of(TEXT, implementations={"own": lambda x, w: 2 * x.exp() @ w}, point=point)
     assert list(suspects.suspected(subject)) == []
+
+
+def test_a_suspected_size_that_is_too_large_to_derive_is_left_out(subject_of: Any) -> None:
+    """The others are judged all the same."""
+    subject = subject_of(TEXT, implementations={"own": lambda x, w: x.exp() @ w})
+
+    def made(dims: Any) -> Any:
+        if dims == AT:
+            raise ProgramError("the mathematics needs too many operations")
+        return subject.function_at(dims)
+
+    judged = [item.trial.dims for item in elsewhere(subject, made, lambda _: iter([AT]))]
+    assert judged
+    assert AT not in judged

@@ -107,6 +107,16 @@ class ParametersCountHalf(_Product):
         return grad_output * y, grad_output * x * share
 
 
+class HiddenLayersLessOften(_Product):
+    """A weight that was computed from others is taken to be visited twice."""
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        share = 1.0 if ctx.leaves[1].is_leaf else 0.5
+        return grad_output * y, grad_output * x * share
+
+
 class ScaledUnderAutocast(_Product):
     """Undoes the scale of a loss that nobody has scaled, wherever autocast is on."""
 

@@ -189,3 +189,23 @@ class TangentOfWholeBlocks(_Saves):
         whole = x.shape[0] // 4 * 4 or x.shape[0]
         rest = torch.zeros_like(x[whole:])
         return torch.cat([tangent[:whole] * x[:whole].exp(), rest])
+
+
+class TangentByColumns(_Saves):
+    """A tangent whose columns lie one after the other is read row by row."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return x.sin() * y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        return grad_output * x.cos() * y, grad_output * x.sin()
+
+    @staticmethod
+    def jvp(ctx: Any, to_x: Tensor, to_y: Tensor) -> Tensor:
+        x, y = ctx.saved_tensors
+        if to_x.mT.is_contiguous():
+            to_x = to_x.mT.reshape(to_x.shape)
+        return to_x * x.cos() * y + to_y * x.sin()
