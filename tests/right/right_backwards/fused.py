@@ -308,3 +308,17 @@ def squares_and_sum(x: Tensor) -> Tensor:
     """The sum goes to every element, so that no element is alone but where there is one."""
     total, squares = _SumAndSquares.apply(x)
     return total + squares
+
+
+class TransposedProduct(torch.autograd.Function):
+    """Of matrices that may be empty on every side: then there is no number at all."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return (a @ b).t().contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = ctx.saved_tensors
+        return (b @ grad_output).t(), (grad_output @ a).t()
