@@ -255,23 +255,3 @@ class ProductsOfAllOthers(torch.autograd.Function):
         before = torch.cumprod(torch.cat([one, x[:, :-1]], 1), 1)
         after = torch.cumprod(torch.cat([one, x.flip(1)[:, :-1]], 1), 1).flip(1)
         return before * after * grad_output.unsqueeze(1)
-
-
-class NormedInSingle(torch.autograd.Function):
-    """In float32 at least, the range of bfloat16: squares that overflow leave a row of zeros."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        root = torch.rsqrt(wide.square().mean(-1, keepdim=True) + 1e-6)
-        ctx.save_for_backward(x, w, root)
-        return (wide * root * w.to(wide.dtype)).to(x.dtype)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        x, w, root = ctx.saved_tensors
-        fed, normed = grad_output.to(root.dtype), x.to(root.dtype) * root
-        inner = fed * w.to(root.dtype)
-        slope = root * (inner - normed * (inner * normed).mean(-1, keepdim=True))
-        return slope.to(x.dtype), (fed * normed).sum(0).to(w.dtype)
