@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
+from itertools import accumulate
 from typing import Any, final
 
 import torch
@@ -69,6 +70,10 @@ _PLAIN = frozenset(
     """addbmm addmm addmv addr baddbmm cumprod cumsum div dot floor_divide index_add mean mv nansum
     prod softplus softplus_backward sum trace vdot""".split()
 )
+
+_FACTORS = frozenset(("cumprod", "prod"))
+_WIDEST = frozenset((torch.float64, torch.complex128))
+_MOST_FACTORS = 64  # those of longer products are not taken one by one
 
 _SOFTPLUS = 20.0  # the threshold of torch's that nobody asked for
 
@@ -195,6 +200,28 @@ def written_out(function: Any) -> Callable[..., Any] | None:
         return None
     table: Mapping[Any, Callable[..., Any]] = decomposition_table
     return table.get(function)
+
+
+def factor_by_factor(function: Any, arguments: Sequence[Any]) -> Callable[..., Any] | None:
+    """A product along an axis as its multiplications, one after the other; None for the rest.
+
+    What underflows on the way, and is multiplied by something large, is off by far more than
+    changes of the factors show. Of fewer bits torch multiplies in a dtype with more range.
+    """
+    name = base_name(function)
+    if name not in _FACTORS or function._schema.is_mutable or len(arguments) > 2:
+        return None
+    (tensor, axis) = arguments if len(arguments) == 2 else (arguments[0].reshape(-1), 0)
+    if tensor.dtype not in _WIDEST or not isinstance(axis, int) or not tensor.dim():
+        return None
+    if not 1 < tensor.shape[axis] <= _MOST_FACTORS:
+        return None
+
+    def multiplied(*_: Any) -> Tensor:
+        found = list(accumulate(tensor.unbind(axis), torch.mul))
+        return torch.stack(found, axis) if name == "cumprod" else found[-1]
+
+    return multiplied
 
 
 def coarseness(

@@ -81,7 +81,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 # A dtype, and a complaint about it, in either order.
 _DTYPE = (
-    r"\b(dtypes?|scalar ?types?|half|b?float(16|32|64)|"
+    r"\b(dtypes?|scalar ?types?|half|(8|16|32|64)[- ]bits?|b?float(16|32|64)|"
     r"complex(64|128|half|float|double| types?| dtypes?)?)\b"
 )
 _COMPLAINT = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, final
@@ -266,16 +266,17 @@ class Function:
         found: Lean | None = trial.leaning[lane]
         return found
 
-    def moved(self, trial: Trial) -> Floats:
+    def moves(self, trial: Trial) -> Iterator[Floats]:
         """How far other roundings of the implementation's own operations move each number.
 
-        (lanes, outputs); infinite where a comparison came out otherwise.
+        (lanes, outputs), after each run ever further; infinite where a comparison came out
+        otherwise.
         """
         wrt, fed = trial.derivation.wrt, trial.cotangents
         asked = self.implementation, trial.values, wrt, fed, self.dtype.name
-        *_, found = spreads(*asked, mode=trial.mode)
-        moved = _in_columns(trial.derivation, len(fed), found.values, found.gradients)
-        return np.full_like(moved, np.inf) if found.flipped else moved
+        for found in spreads(*asked, mode=trial.mode):
+            moved = _in_columns(trial.derivation, len(fed), found.values, found.gradients)
+            yield np.full_like(moved, np.inf) if found.flipped else moved
 
     def narrowest(self, trial: Trial) -> Format:
         """The narrowest dtype in which a user's own code is seen to round at some points."""

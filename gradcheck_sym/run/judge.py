@@ -149,8 +149,10 @@ class _Judging:
         """The faults at a few points that are off within the bound, if all around them is."""
         trial = self.trial
         units = np.where(self._judged, np.nan_to_num(trial.in_roundings, nan=0.0, posinf=0.0), 0.0)
-        farthest = np.where(within & trial.valued_plainly, units.max(axis=1), 0.0)
+        farthest = np.where(within & trial.valued_plainly, units.max(axis=1, initial=0.0), 0.0)
         ranked = np.argsort(-farthest, kind="stable")[: np.count_nonzero(farthest > _FAR)]
+        if not trial.bounded:  # what squares that overflow leave out has one side at all points
+            ranked = ranked[~trial.derivation.overflowing(trial.rows[ranked], trial.dtype)]
         few = [len(ranked) * k // _FEW for k in range(_FEW)] if ranked.size else []
         for lane in dict.fromkeys(ranked[few].tolist()):
             lean = around(trial, lane) if self._undecided(lane) is None else None

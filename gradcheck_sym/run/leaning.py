@@ -8,6 +8,7 @@ same way at all of them, by more than any other roundings of the same operations
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, final
 
@@ -35,7 +36,7 @@ class Runs(Protocol):
 
     def trial(self, batch: Batch, mode: str, fed: Floats | None) -> Trial: ...  # noqa: D102
 
-    def moved(self, trial: Trial) -> Floats: ...  # noqa: D102
+    def moves(self, trial: Trial) -> Iterator[Floats]: ...  # noqa: D102
 
 
 @final
@@ -67,12 +68,13 @@ def leaning(function: Runs, trial: Trial, lane: int) -> Lean | None:
         one_sided = (off > 0).all(axis=0) | (off < 0).all(axis=0)
         columns = one_sided & (_on_average(near.in_roundings) > 1)
         columns &= (near.shares[1] <= 1).all(axis=0)  # else there is more to it, and it is judged
-    if not columns.any():
-        return None
-    moved = function.moved(near)
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        seen = (moved > 0).all(axis=0)  # else nobody knows what is rounded, as in NumPy
-        columns &= seen & (_on_average(np.abs(off) / moved) > 1)
+    moved = np.zeros_like(off)
+    moves = function.moves(near) if columns.any() else iter(())
+    while columns.any() and (further := next(moves, None)) is not None:
+        moved = further
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            columns &= _on_average(np.abs(off) / moved) > 1  # no further run makes it more
+    columns &= (moved > 0).all(axis=0)  # else nobody knows what is rounded, as in NumPy
     if not columns.any():
         return None
     return Lean(columns, np.abs(off).mean(axis=0), moved.mean(axis=0), len(off))

@@ -173,6 +173,18 @@ def test_underflow_is_rounding() -> None:
     assert at(lambda x: x.clamp(min=0) * 3, [[-1.0, -2.0]]).values.tolist() == [[0, 0]]
 
 
+@pytest.mark.parametrize(
+    "product", [lambda x: x.prod(0), lambda x: x.cumprod(0)[-1], lambda x: x[None].prod(1)[0]]
+)
+def test_a_product_that_underflows_on_the_way_is_rounding(
+    product: Callable[[Tensor], Tensor],
+) -> None:
+    """What is 0 after two factors, and is multiplied by a third, may have been any tiny number."""
+    found = at(lambda x: product(x)[None], [[1e-200, 1e-175, 1e250]])
+    assert reach() * found.values[0, 0] > 1e-125
+    assert not at(lambda x: product(x)[None], [[0.0, 1e-175, 1e250]]).values.any()
+
+
 # --- constants, and narrower dtypes -----------------------------------------------------------
 
 

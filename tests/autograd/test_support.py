@@ -311,6 +311,7 @@ class UnspeakableError(RuntimeError):
         (TypeError("expected a tensor of dtype float32, got float64"), Feature.DTYPE),
         (TypeError("expected a tensor of float64, got torch.float32"), Feature.DTYPE),
         (ValueError("complex64 is not supported"), Feature.DTYPE),
+        (TypeError("16-bit kernels only"), Feature.DTYPE),
         (RuntimeError("expand is unsupported for Sparse tensors"), Feature.OTHER),
         (RuntimeError("NYI: querying is_contiguous inside of vmap for it"), Feature.VMAP),
         (UnsupportedError(Feature.COMPILE, "no compiler"), Feature.COMPILE),

@@ -24,6 +24,7 @@ class _Off:
         space = replace(function.space, dtype="bfloat16")
         self.function, self.space = replace(function, space=space), space
         self.share, self.either, self.size = percent / 100, either, moved
+        self.runs = 0
 
     def trial(self, batch: Any, mode: str, fed: Any) -> Trial:
         trial = self.function.trial(batch, mode, fed)
@@ -32,8 +33,10 @@ class _Off:
         claimed[:, 1] *= 1 + self.share * signs
         return replace(trial, claimed=claimed)
 
-    def moved(self, trial: Trial) -> Any:
-        return np.full(trial.claimed.shape, self.size)
+    def moves(self, trial: Trial) -> Any:
+        for share in (0.5, 1.0):
+            self.runs += 1
+            yield np.full(trial.claimed.shape, share * self.size)
 
 
 def _lean(subject_of: Any, **how: Any) -> Any:
@@ -65,6 +68,15 @@ def test_what_may_be_rounding_is_not(how: Any, subject_of: Any) -> None:
     """Errors on both sides, small ones, and those that other roundings make as well."""
     lean = _lean(subject_of, **how)
     assert lean is None or not lean.columns.any()
+
+
+@pytest.mark.parametrize("moved, runs", [(0.5, 1), (0.3, 2), (0.1, 2)])
+def test_what_a_run_explains_is_run_no_further(moved: float, runs: int, subject_of: Any) -> None:
+    """The first run may move numbers by all that they are off; 4 % of exp(1.5) are 0.18."""
+    off = _Off(subject_of(TEXT).function, percent=4, either=False, moved=moved)
+    lean = leaning(off, off.function.at({}, {"x": 1.5}, 1.0, "example"), 0)
+    assert off.runs == runs
+    assert (lean is None) == (moved > 0.2)
 
 
 class _Scaled(torch.autograd.Function):

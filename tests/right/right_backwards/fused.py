@@ -281,3 +281,44 @@ class Rotary(torch.autograd.Function):
 def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     first, second = x.double().chunk(2)
     return torch.cat([first * cos - second * sin, second * cos + first * sin]).to(x.dtype)
+
+
+class _SumAndSquares(torch.autograd.Function):
+    """Two results, of which each may go unused."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x)
+        return x.sum(), x * x
+
+    @staticmethod
+    def backward(ctx: Any, *fed: Tensor | None) -> Tensor | None:
+        (x,) = ctx.saved_tensors
+        of_sum, of_squares = fed
+        parts = []
+        if of_sum is not None:
+            parts.append(of_sum.expand_as(x))
+        if of_squares is not None:
+            parts.append(2 * x * of_squares)
+        return sum(parts[1:], parts[0]) if parts else None
+
+
+def squares_and_sum(x: Tensor) -> Tensor:
+    """The sum goes to every element, so that no element is alone but where there is one."""
+    total, squares = _SumAndSquares.apply(x)
+    return total + squares
+
+
+class TransposedProduct(torch.autograd.Function):
+    """Of matrices that may be empty on every side: then there is no number at all."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return (a @ b).t().contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = ctx.saved_tensors
+        return (b @ grad_output).t(), (grad_output @ a).t()

@@ -237,3 +237,21 @@ class LogOfSumInSingle(torch.autograd.Function):
         single, y = ctx.saved_tensors
         shares = torch.exp(single - y.unsqueeze(-1))
         return (grad_output.float().unsqueeze(-1) * shares).to(grad_output.dtype)
+
+
+class ProductsOfAllOthers(torch.autograd.Function):
+    """Those before times those after, right for any number of zeros; these may underflow first."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.prod(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        one = torch.ones_like(x[:, :1])
+        before = torch.cumprod(torch.cat([one, x[:, :-1]], 1), 1)
+        after = torch.cumprod(torch.cat([one, x.flip(1)[:, :-1]], 1), 1).flip(1)
+        return before * after * grad_output.unsqueeze(1)
