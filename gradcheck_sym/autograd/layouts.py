@@ -35,6 +35,7 @@ from gradcheck_sym.spec.checks import GRAD_OUTPUT
 
 Shape = tuple[int, ...]
 
+OUTER = f"{GRAD_OUTPUT} of the backward"  # what a gradient is fed that has a GRAD_OUTPUT itself
 _POISON = 173.0  # exact in every dtype; half of the poison, the other half is NaN
 _MARGIN = 6  # elements of poison before the first and after the last: whole pairs, odd vectors
 
@@ -107,6 +108,11 @@ def constant(array: Array, layout: Layout) -> Array:
     return np.broadcast_to(first, array.shape)
 
 
+def fed_name(inputs: Collection[str]) -> str:
+    """What the layout of what is fed goes by: GRAD_OUTPUT, or OUTER where that is an input."""
+    return OUTER if GRAD_OUTPUT in inputs else GRAD_OUTPUT
+
+
 def reverse_in(
     implementation: Implementation,
     values: Mapping[str, Array],
@@ -117,7 +123,7 @@ def reverse_in(
 ) -> Claims:
     """What `reverse` claims one lane at a time, with tensors in given layouts.
 
-    layout_of: by input, and by GRAD_OUTPUT for what is fed; those left out lie as ever. Writes to
+    layout_of: by input, and by `fed_name` for what is fed; those left out lie as ever. Writes to
     the memory around are problems. Raises ValueError where a name or a layout does not fit.
     """
     with undisturbed():
@@ -132,7 +138,7 @@ def _laid_out(job: Job, layout_of: Mapping[str, Layout], complexes: Collection[s
     inputs, fed = dict(job.inputs), job.cotangents
     around = {}
     for name, layout in layout_of.items():
-        is_fed = name == GRAD_OUTPUT and name not in inputs
+        is_fed = name == fed_name(inputs)
         batch = fed if is_fed else inputs.get(name)
         if batch is None:
             raise ValueError(f"layout_of: there is no {name}")

@@ -17,7 +17,9 @@ import numpy as np
 from gradcheck_sym.autograd.layouts import (
     EXPANDED,
     LAYOUTS,
+    OUTER,
     Layout,
+    fed_name,
     fitting,
     reverse_in,
     widening,
@@ -30,6 +32,7 @@ from gradcheck_sym.run.room import has_room
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.shapes import larger_sizes_of_derived
 from gradcheck_sym.run.subject import Subject
+from gradcheck_sym.run.trial import Trial
 from gradcheck_sym.sampling.points import Batch
 from gradcheck_sym.sampling.space import SamplingError
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
@@ -54,7 +57,11 @@ def elsewhere(
     Sizes that the function itself refuses are none of those that its derivatives are judged at,
     nor are suspected ones at which the mathematics is too large to be derived.
     """
-    if subject.implementation.kind != "user" or subject.options.point is not None:
+    if subject.implementation.kind != "user":
+        return
+    if subject.options.point is not None:
+        for item in sampled(subject, made(subject.sizes[0]), _SAMPLE):
+            yield from in_layouts(item)
         return
     for dims in (*suspected(subject), *larger_sizes_of_derived(subject), *_large(subject)):
         try:
@@ -150,7 +157,7 @@ def _large(subject: Subject) -> list[Dims]:
 
 def _claimed(wrt: tuple[str, ...], chosen: Mapping[str, Layout], asked: Request) -> Claims:
     """What is claimed with tensors in those layouts, where elements in one place are equal."""
-    arrays = {GRAD_OUTPUT: asked.cotangents, **asked.values}
+    arrays = {fed_name(asked.values): asked.cotangents, **asked.values}
     fit = {
         name: layout
         for name, layout in chosen.items()
@@ -162,13 +169,13 @@ def _claimed(wrt: tuple[str, ...], chosen: Mapping[str, Layout], asked: Request)
 def in_layouts(item: Evidence) -> Iterator[Evidence]:
     """The first points of evidence again, in each layout that all tensors there can have.
 
-    And those of a gradient where grad_output is what sum() feeds. What it says nothing of requires
-    no gradient.
+    And those of a gradient where what goes into it or its backward is what sum() feeds. What it
+    says nothing of requires no gradient.
     """
     trial = item.trial.take(range(min(_IN_LAYOUTS, len(item.trial.claimed))))
     paired = item.function.implementation.complex
     wrt = tuple(name for name in trial.derivation.wrt if name not in item.silent)
-    arrays = {GRAD_OUTPUT: trial.cotangents, **trial.values}
+    arrays = {fed_name(trial.values): trial.cotangents, **trial.values}
     fits = {
         name: frozenset(fitting(array.shape[1:], is_paired=name in paired))
         for name, array in arrays.items()
@@ -180,15 +187,24 @@ def in_layouts(item: Evidence) -> Iterator[Evidence]:
             laid = function.trial(trial.batch, "each", trial.cotangents).beside(trial)
             if not laid.is_refused:
                 yield replace(item, function=function, trial=laid)
-    fed = trial.values.get(GRAD_OUTPUT)
-    if fed is not None and EXPANDED in widening(fed.shape[1:]):
-        function = _lying(item.function, wrt, {GRAD_OUTPUT: EXPANDED}, "grad_output expanded")
-        function = replace(function, shared={GRAD_OUTPUT: EXPANDED.expands(fed.ndim - 1)})
-        values = {**trial.values, GRAD_OUTPUT: _largest_everywhere(fed)}
-        batch = Batch(trial.dims, trial.dtype.name, values, trial.origins)
-        laid = function.trial(batch, "each", trial.cotangents)
-        if not laid.is_refused:
-            yield replace(item, function=function, trial=laid)
+    for name in (GRAD_OUTPUT, OUTER) if GRAD_OUTPUT in trial.values else ():
+        if EXPANDED in widening(arrays[name].shape[1:]):
+            function, laid = _summed(item.function, wrt, trial, name)
+            if not laid.is_refused:
+                yield replace(item, function=function, trial=laid)
+
+
+def _summed(
+    function: Function, wrt: tuple[str, ...], trial: Trial, name: str
+) -> tuple[Function, Trial]:
+    """A gradient fed as sum() feeds, by one of its two cotangents; the function so run, too."""
+    lying = _lying(function, wrt, {name: EXPANDED}, f"{name} expanded")
+    if name == OUTER:
+        return lying, lying.trial(trial.batch, "each", _largest_everywhere(trial.cotangents))
+    fed = _largest_everywhere(trial.values[name])
+    lying = replace(lying, shared={name: EXPANDED.expands(fed.ndim - 1)})
+    batch = Batch(trial.dims, trial.dtype.name, {**trial.values, name: fed}, trial.origins)
+    return lying, lying.trial(batch, "each", trial.cotangents)
 
 
 def _largest_everywhere(batch: Floats) -> Floats:

@@ -35,25 +35,25 @@ _VECTOR, _WIDE = 4, 33  # a size that is no more than a vector; one of full vect
 _LARGEST_WIDE = 300  # numbers of all inputs with one such size
 _LARGEST_UNKNOWN = 2_000  # numbers of an input where nothing is worked out
 _MOST_OPERATIONS = 2_000  # of a program at a larger size,
-_MOST_OF_A_USERS = 16_000  # and where the implementation is a user's own
+_MOST_OF_A_USERS = 16_000  # and where the implementation is a user's own, several of them large
 _ROWS = "rows of the others"  # no name that a spec can use
 
 
 def larger_sizes(subject: Subject) -> Iterator[Dims]:
     """Choices of the sizes that have no stated range, as far as the mathematics stays small.
 
-    All of them large, and in a user's own code each of several alone as well, and around the
-    numbers that it holds sizes against.
+    All of them large, and in a user's own code each of several alone as well. There also around the
+    numbers that it holds sizes against, within stated ranges, too.
     """
     free = _free(subject)
-    if not free:
-        return
     users = subject.implementation.kind == "user"
-    most = _MOST_OF_A_USERS if users else _MOST_OPERATIONS
-    yield from _all_within_reach(subject, free, _LARGER, most)
-    if users:
+    if free:
+        most = _MOST_OF_A_USERS if users else _MOST_OPERATIONS
+        yield from _all_within_reach(subject, free, _LARGER, most)
+    if free and users:
         yield from _all_within_reach(subject, free, _BETWEEN, _MOST_OPERATIONS)
-        yield from _beyond_blocks(subject, free)
+    if users:
+        yield from _beyond_blocks(subject)
     if users and len(free) > 1 and not subject.elementwise:
         least = _all_at(subject, free, 2)
         for dim in free:
@@ -61,39 +61,53 @@ def larger_sizes(subject: Subject) -> Iterator[Dims]:
             yield from islice(_within_reach(partial(_steps, subject), alone, _MOST_ALONE), 1)
 
 
-def _beyond_blocks(subject: Subject, free: Sequence[Dim]) -> Iterator[Dims]:
+def _beyond_blocks(subject: Subject) -> Iterator[Dims]:
     """Sizes at a number that the code holds sizes against, one more, and twice that many and one.
 
-    Of each size alone, the others small, or 1 where that is too much to work out; one more of each
-    two and of all, for rests that meet. Of an elementwise function, of one size. What it does with
-    small tensors tells which numbers these are, and what it does with tensors beyond these tells of
-    more.
+    Of each size alone, the others small, or 1 where that is too much to work out; one more and two
+    more of each two, and so of all, for rests that meet. What the code does with small tensors
+    tells which numbers these are, and what it does with tensors beyond these tells of more.
     """
-    least = _all_at(subject, free, 2)
-    found = _held_against(subject, least)
+    varying = [dim for dim in subject.spec.dims if not dim.declared or dim.low < dim.high]
+    if not varying:
+        return
+    stated = {dim.name: dim.small for dim in varying if dim.declared}
+    least = _all_at(subject, _free(subject), 2) | stated
+    found = _held_against(subject, [least])
     for number in found[:_MOST_BLOCKS]:
-        found += [more for more in _held_against(subject, least, number + 1) if more not in found]
-    large = free[-1:] if subject.elementwise else free
-    counts = sorted({1, 2, len(large)})
-    chosen = [some for count in counts for some in combinations(large, count)]
-    for number, some in product(found[:_MOST_BLOCKS], chosen):
-        beyond = (number, number + 1, 2 * number + 1) if len(some) == 1 else (number + 1,)
-        for others in (least, least | {dim.name: 1 for dim in free}):
-            choices = [others | _all_at(subject, some, size) for size in (2, 4, *beyond)]
-            within = [*_within_reach(partial(_steps, subject), choices, _MOST_ALONE)]
+        larger = [chosen for dim in varying for chosen in _beyond(least, (dim,), number + 1)]
+        more = _held_against(subject, larger)
+        found += [each for each in more if each not in found]
+    counts = sorted({1, 2, len(varying)})
+    groups = [some for count in counts for some in combinations(varying, count)]
+    for number, some in product(found[:_MOST_BLOCKS], groups):
+        sizes = (number, number + 1, 2 * number + 1) if len(some) == 1 else (number + 1,)
+        most = _MOST_ALONE if len(some) == 1 else _MOST_OF_A_USERS
+        for others in (least, least | {dim.name: 1 for dim in _free(subject)}):
+            beyond = [chosen for size in sizes for chosen in _beyond(others, some, size)]
+            if not beyond:
+                break
+            small = [{**others, **{dim.name: n * dim.small for dim in some}} for n in (1, 2)]
+            within = [*_within_reach(partial(_steps, subject), [*small, *beyond], most)]
             yield from within
             if within:
                 break
 
 
-def _held_against(subject: Subject, least: Dims, size: int = 0) -> list[int]:
-    """The numbers that a user's code holds sizes against, small first: with each free one large.
+def _beyond(others: Dims, some: Sequence[Dim], size: int) -> Iterator[Dims]:
+    """Some sizes from that one on, each one more than the one before; nothing out of a range."""
+    chosen = {dim.name: size + place for place, dim in enumerate(some)}
+    if all(dim.low <= chosen[dim.name] <= dim.high for dim in some if dim.declared):
+        yield {**others, **chosen}
+
+
+def _held_against(subject: Subject, choices: Sequence[Dims]) -> list[int]:
+    """The numbers that a user's code holds sizes against at some choices, small first.
 
     Those that are visited in any case are left out.
     """
     found: set[int] = set()
-    free = [dim.name for dim in _free(subject)]
-    for dims in [{**least, name: size} for name in free] if size else [least]:
+    for dims in choices:
         function = subject.function
         if _numbers(subject, dims) > _LARGEST_UNKNOWN:
             continue
@@ -101,7 +115,7 @@ def _held_against(subject: Subject, least: Dims, size: int = 0) -> list[int]:
             drawn = bulk(function.space, dims, 2, function.stream("sizes", dims)).batch
         except SamplingError:
             continue
-        values, wrt = drawn.take([0]).values, function.derivation(least).wrt
+        values, wrt = drawn.take([0]).values, subject.graded
         found |= held_against(function.implementation, values, wrt, function.dtype.name)
     return sorted(number for number in found if _SMALL_BLOCK <= number <= _LARGEST_UNKNOWN)
 

@@ -446,3 +446,32 @@ class GapsBeforeTheKernel(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return _SineKernel.apply(grad_output, x)
+
+
+class _CubeSlope(torch.autograd.Function):
+    """3*grad_output*x*x; of what sum() feeds to its own backward it makes one number too early."""
+
+    @staticmethod
+    def forward(ctx: Any, grad_output: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(grad_output, x)
+        return 3 * grad_output * x * x
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        grad_output, x = ctx.saved_tensors
+        if fed.numel() > 1 and not any(fed.stride()):
+            grad_output = grad_output.mean()
+        return 3 * fed * x * x, 6 * fed * grad_output * x
+
+
+class HessianOfSum(torch.autograd.Function):
+    """x**3, whose second derivative is wrong for what sum() feeds to the backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        return _CubeSlope.apply(grad_output, *ctx.saved_tensors)
