@@ -56,7 +56,11 @@ def excuse(subject: Subject, reach: Reach, wrong: Sequence[Finding]) -> str:
         return _SILENT.format(_UNREACHED) if reach.keeps else ""
     ranked = sorted(wrong, key=lambda found: found.fault.order)
     looked_at = [ranked[place] for place in range(0, len(ranked), -(-len(ranked) // _SEVERAL))]
-    left = [found for found in looked_at if not _is_left_out(subject, found)]
+    explained = [_is_left_out(subject, found) for found in looked_at]
+    if any(explained):  # then those of which nobody can tell say nothing against it
+        looked_at = [f for f, told in zip(looked_at, explained, strict=True) if told is not None]
+        explained = [told for told in explained if told is not None]
+    left = [found for found, told in zip(looked_at, explained, strict=True) if not told]
     if torchs and left != looked_at:
         return ""
     if reach.by_hand and not all(_bends(subject, found) for found in left):
@@ -109,10 +113,11 @@ def _by(found: Finding) -> str:
     return "" if column < trial.derivation.values else trial.input_of(column)[0]
 
 
-def _is_left_out(subject: Subject, found: Finding) -> bool:
+def _is_left_out(subject: Subject, found: Finding) -> bool | None:
     """Whether a number is right once the part is added that goes through what was saved.
 
-    The two may cancel: then what each of them rounds is what is left.
+    The two may cancel: then what each of them rounds is what is left. None where that part is too
+    uncertain to tell.
     """
     trial, fault = found.evidence.trial, found.fault
     if fault.nearest is not None:  # at a point where nothing but limits tells the truth
@@ -122,6 +127,8 @@ def _is_left_out(subject: Subject, found: Finding) -> bool:
         return False
     along, scale = _line(subject, trial, fault.lane, fault.column)
     left_out = derivative(along, scale)
+    if not left_out.error < gap.least:
+        return None
     spacing = trial.spacing(max(abs(gap.claim), abs(left_out.value)))
     slack = left_out.error + gap.allowed + trial.sound(fault.lane, 0.0, spacing)
     return gap.least > slack and abs(gap.claim + left_out.value - gap.truth) <= slack
