@@ -345,3 +345,19 @@ class ProductCoarseAlone(torch.autograd.Function):
         x, y = ctx.saved_tensors
         coarse = fed.dtype is torch.float16 and not all(ctx.needs_input_grad)
         return fed * y * (1.015625 if coarse else 1), fed * x
+
+
+class ScaledRecursion(torch.autograd.Function):
+    """A step of a hidden Markov chain in log space, smoothed by what the forward kept of it."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        before, after = torch.logsumexp(a, 0), torch.logsumexp(a + b, 0)
+        ctx.save_for_backward(a, b, before, after)
+        return after - before
+
+    @staticmethod
+    def backward(ctx: Any, fed: Tensor) -> Any:  # type: ignore[override]
+        a, b, before, after = ctx.saved_tensors
+        smoothed = torch.exp(a + b - after)
+        return fed * (smoothed - torch.exp(a - before)), fed * smoothed

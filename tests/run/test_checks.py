@@ -135,6 +135,21 @@ def test_a_saved_intermediate_is_told_and_not_called_wrong(judged: Judged) -> No
     assert verdicts(judged("SavesSquareAndSlips", "second_order")) >= {Verdict.WRONG}
 
 
+def test_what_no_difference_tells_of_accuses_nobody(results_of: Any) -> None:
+    """Where a difference has no digit, what goes through the saved is explained by the others."""
+    text = """
+    inputs: {a: {shape: [n], domain: "[-50, 50]"}, b: {shape: [n], domain: "[-50, 50]"}}
+    expr: logsumexp(a + b, dim=0) - logsumexp(a, dim=0)
+    use: {own: "check_implementations:ScaledRecursion"}
+    torch: own(a, b)
+    """
+    asked = {"checks": ("second_order",), "allow_import": (MODULE,)}
+    found = {result.input: result for result in results_of(text, **asked)}
+    for name in ("a", "b"):
+        assert found[name].verdict is Verdict.UNDECIDED
+        assert "what goes through intermediates" in found[name].message
+
+
 def test_a_kink_inside_a_smooth_function_is_told_and_not_called_wrong(judged: Judged) -> None:
     """A second derivative that is off at 0 alone; beside it, it is right."""
     found = {result.input: result for result in judged("kinked_at_zero", "second_order")}
