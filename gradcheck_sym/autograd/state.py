@@ -69,3 +69,17 @@ def single_threaded() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Keeps torch from writing, at each call, that an operator has no rule of its own for vmap.
+
+    What it writes from C++ passes Python's filters by; and it does not tell what was set before.
+    """
+    say = torch._C._functorch._set_vmap_fallback_warning_enabled  # type: ignore[attr-defined]
+    say(False)
+    try:
+        yield
+    finally:
+        say(True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gradcheck_sym.autograd.compiler import uncompiled
 from gradcheck_sym.autograd.implementation import ImplementationError, told
-from gradcheck_sym.autograd.state import left_alone, single_threaded
+from gradcheck_sym.autograd.state import left_alone, single_threaded, unwarned
 from gradcheck_sym.run import memory
 from gradcheck_sym.run.accepted import accepted
 from gradcheck_sym.run.checks import CHECKS
@@ -59,7 +59,7 @@ def run_spec(spec: Spec, options: Options, begin: OnCheck = lambda *_: None) -> 
 
     `begin` is told of each check before it is carried out.
     """
-    with single_threaded(), uncompiled():
+    with single_threaded(), uncompiled(), unwarned():
         for subject in subjects(spec, options):
             judged_in = subject
             for check in checks_of(spec, options):
@@ -108,7 +108,7 @@ def _run_accepted(subject: Subject, check: str) -> tuple[Subject, list[Result]]:
 def run_one(prepared: Sequence[Subject], check: str) -> tuple[Result, ...]:
     """The results of one check in all dtypes, for whoever judges a spec check by check."""
     folder = prepared[0].options.memory if prepared else None
-    with single_threaded(), uncompiled(), remembering(folder):
+    with single_threaded(), uncompiled(), unwarned(), remembering(folder):
         return tuple(result for subject in prepared for result in _run_accepted(subject, check)[1])
 
 

@@ -11,7 +11,7 @@ import torch
 from torch.autograd import forward_ad
 
 from gradcheck_sym.autograd.settings import SETTINGS, ambient, changed, kept, restore
-from gradcheck_sym.autograd.state import undisturbed
+from gradcheck_sym.autograd.state import undisturbed, unwarned
 
 # One way to leave each setting changed, and what is said of it.
 CHANGES: dict[str, tuple[Callable[[], object], str]] = {
@@ -85,3 +85,19 @@ def test_modes_that_stay_open_are_told() -> None:
         stack.enter_context(torch.inference_mode())
         said = list(changed(before))
     assert said == ["grad mode (on before, off after)", "inference mode (off before, on after)"]
+
+
+@torch.library.custom_op("tests_of_settings::twice", mutates_args=())
+def twice(x: torch.Tensor) -> torch.Tensor:
+    """An operator without a rule for vmap."""
+    return 2 * x
+
+
+def test_torch_writes_nothing_of_missing_rules(capfd: pytest.CaptureFixture[str]) -> None:
+    """But for whoever runs it otherwise, before and after."""
+    lanes = torch.ones(3, 2)
+    with unwarned():
+        torch.func.vmap(twice)(lanes)
+    assert not capfd.readouterr().err
+    torch.func.vmap(twice)(lanes)
+    assert "batching rule" in capfd.readouterr().err
