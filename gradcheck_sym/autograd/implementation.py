@@ -172,12 +172,13 @@ def _checked(
 ) -> Callable[[Mapping[str, Tensor]], Tensor]:
     """The function by parts; a result is refused that is no tensor, or of a narrower precision.
 
-    One of a wider precision is what a user makes of it: rounded to that of the inputs.
+    One of a wider precision is what a user makes of it: rounded to that of the inputs. Of inputs of
+    several the narrowest counts, as that of activations beside weights.
     """
 
     def call(tensors: Mapping[str, Tensor]) -> Tensor:
         given = with_complex(tensors, paired)
-        result, dtype = function(given), ambient_dtype(given.values())
+        result, dtype = function(given), narrowest_dtype(given.values())
         fault = _fault(result, dtype)
         if fault:
             raise ImplementationError(fault)
@@ -188,6 +189,16 @@ def _checked(
         return checked if stepped else parted(checked)
 
     return call
+
+
+def narrowest_dtype(tensors: Collection[Tensor]) -> torch.dtype:
+    """The dtype of least precision among floating and complex tensors; float64 without any."""
+    dtype = ambient_dtype(tensors)
+    for tensor in tensors:
+        inexact = tensor.is_floating_point() or tensor.is_complex()
+        if inexact and tensor.dtype is not dtype and is_wider(dtype, tensor.dtype):
+            dtype = tensor.dtype
+    return dtype
 
 
 def _fault(result: object, dtype: torch.dtype) -> str:

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 import torch
 
 from gradcheck_sym.autograd.complexes import with_complex
-from gradcheck_sym.autograd.implementation import RAISED, Implementation, is_wider
+from gradcheck_sym.autograd.implementation import (
+    RAISED,
+    Implementation,
+    is_wider,
+    narrowest_dtype,
+)
 from gradcheck_sym.autograd.ledger import Array, job_of
 from gradcheck_sym.autograd.state import undisturbed
-from gradcheck_sym.autograd.trees import ambient_dtype
 
 
 def wider_dtype(implementation: Implementation, values: Mapping[str, Array], dtype: str) -> str:
@@ -26,6 +30,6 @@ def wider_dtype(implementation: Implementation, values: Mapping[str, Array], dty
         except RAISED:
             return ""
     found = getattr(result, "dtype", None)
-    if found is None or not is_wider(found, ambient_dtype(given.values())):
+    if found is None or not is_wider(found, narrowest_dtype(given.values())):
         return ""
     return str(found).removeprefix("torch.")

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from gradcheck_sym.run.options import CHECKS, ON_DEMAND, Options
+from gradcheck_sym.spec.dtypes import DTYPES, format_of
 from gradcheck_sym.spec.records import Spec
 from gradcheck_sym.spec.tree import Call, walk
-
-DEFAULT_DTYPES = ("float64",)
 
 
 def _has_expr(spec: Spec) -> bool:
@@ -34,6 +33,24 @@ def has_open_dtype(spec: Spec) -> bool:
     return spec.expr is not None and all(entry.dtype is None for entry in spec.inputs)
 
 
+def open_dtypes(spec: Spec) -> tuple[str, ...]:
+    """The dtypes that it may be checked in, the widest first.
+
+    Inputs of a dtype of their own keep it, and must have room for the numbers of the others, as
+    weights in float32 have for activations in bfloat16. Where all have one, there is no choice; nor
+    beside complex ones.
+    """
+    own = [format_of(entry.dtype) for entry in spec.inputs if entry.dtype is not None]
+    held = tuple(name for name in DTYPES if all(each.holds(format_of(name)) for each in own))
+    fixed = all(entry.dtype is not None or entry.value is not None for entry in spec.inputs)
+    paired = any(entry.complex and entry.dtype is not None for entry in spec.inputs)
+    return held[:1] if own and (fixed or paired) else held
+
+
+def _has_choice(spec: Spec) -> bool:
+    return spec.expr is not None and len(open_dtypes(spec)) > 1
+
+
 def _has_expectation(spec: Spec) -> bool:
     return any(example.value is not None or example.grad for example in spec.examples)
 
@@ -51,7 +68,7 @@ APPLIES: Mapping[str, Callable[[Spec], bool]] = MappingProxyType(
         "second_order": _has_slope,
         "finite_difference": _has_slope,
         "layouts": _has_gradient,
-        "dtypes": has_open_dtype,
+        "dtypes": _has_choice,
         "requires_grad_subsets": _has_gradient,
         "purity": _has_gradient,
         "vmap": _has_gradient,
@@ -71,8 +88,8 @@ def checks_of(spec: Spec, options: Options) -> tuple[str, ...]:
 
 
 def dtypes_of(spec: Spec, options: Options) -> tuple[str, ...]:
-    """The dtypes to check in: an input's own, those asked for, or the default."""
-    own = {entry.dtype for entry in spec.inputs if entry.dtype is not None}
-    if len(own) == 1:
-        return tuple(dtype for dtype in own if options.dtypes is None or dtype in options.dtypes)
-    return options.dtypes or DEFAULT_DTYPES
+    """The dtypes to check in: those asked for, the widest that an input's own allow, or float64."""
+    found = open_dtypes(spec)
+    if options.dtypes is not None:
+        return tuple(dtype for dtype in options.dtypes if dtype in found)
+    return found[:1]

@@ -272,8 +272,9 @@ CODES: Mapping[Code, Entry] = MappingProxyType(
         Code.BAD_DTYPE: Entry(
             "bad dtype",
             "An input's dtype is float64, float32, bfloat16 or float16; or complex128, complex64,"
-            " or complex, in whichever precision is checked.",
-            "Write one of these names.",
+            " or complex, in whichever precision is checked. Of two inputs one must hold all"
+            " numbers of the other's: float16 and bfloat16 hold too few of each other's.",
+            "Write one of these names; float32 beside one of the dtypes of 16 bits.",
         ),
         Code.OUTSIDE_DOMAIN: Entry(
             "value outside its domain",

@@ -39,6 +39,10 @@ class Format:
         """The smallest positive number of full precision."""
         return 2.0**self.exponent_min
 
+    def holds(self, other: Format) -> bool:
+        """Whether every number of the other format is one of this."""
+        return self.precision >= other.precision and self.exponent_max >= other.exponent_max
+
     @property
     def tiny(self) -> float:
         """Below it numbers are lost beside 1, or their squares have no reciprocal."""

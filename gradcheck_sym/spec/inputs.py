@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
+from itertools import combinations
 from typing import final
 
 from gradcheck_sym.spec.codes import Code
 from gradcheck_sym.spec.domain import format_domain, parse_domain
-from gradcheck_sym.spec.dtypes import COMPLEX_DTYPES, DTYPES
+from gradcheck_sym.spec.dtypes import COMPLEX_DTYPES, DTYPES, format_of
 from gradcheck_sym.spec.keys import EXAMPLE, INPUT
 from gradcheck_sym.spec.numbers import MAX_RANK, Form, leaves, values
 from gradcheck_sym.spec.parser import listed
@@ -46,7 +47,22 @@ def read_inputs(report: Report, node: YamlNode) -> tuple[Input, ...]:
         entry = _input(report, key, value, taken)
         if name is not None and entry is not None:
             found.append(entry)
+    _check_dtypes(report, found, {key.text: key for key, _ in declared})
     return tuple(found)
+
+
+def _check_dtypes(report: Report, inputs: Iterable[Input], keys: Mapping[str, Scalar]) -> None:
+    """Report the first input whose dtype shares too few numbers with that of another one."""
+    own = [entry for entry in inputs if entry.dtype is not None]
+    for entry, other in combinations(own, 2):
+        mine, theirs = format_of(str(entry.dtype)), format_of(str(other.dtype))
+        if not (mine.holds(theirs) or theirs.holds(mine)):
+            message = (
+                f"{other.name} is {theirs.name} and {entry.name} is {mine.name}: neither holds the"
+                " numbers of the other, so that there is no point at which both are exact"
+            )
+            report.add(Code.BAD_DTYPE, keys[other.name], message)
+            return
 
 
 def _input(report: Report, key: Scalar, node: YamlNode, taken: Collection[str]) -> Input | None:

@@ -117,6 +117,10 @@ FILES: list[tuple[str | bytes, list[tuple[int, int, Code]]]] = [
     ('inputs: {x: {domain: "(0, O)"}}\nexpr: x\n', [(1, 27, Code.BAD_DOMAIN)]),
     ("inputs: {x: {domain: '(2, 1)'}}\nexpr: x\n", [(1, 23, Code.EMPTY_DOMAIN)]),
     ("inputs: {x: {dtype: float}}\nexpr: x\n", [(1, 21, Code.BAD_DTYPE)]),
+    (
+        "inputs: {x: {dtype: float16}, w: {dtype: bfloat16}}\nexpr: x*w\n",
+        [(1, 31, Code.BAD_DTYPE)],
+    ),
     ("inputs: {x: {value: [1, 2], domain: negative}}\nexpr: x\n", [(1, 21, Code.OUTSIDE_DOMAIN)]),
     (
         "inputs: {x: {domain: positive}}\nexpr: x\nexamples: [point: {x: -1}]\n",

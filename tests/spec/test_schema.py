@@ -52,6 +52,7 @@ BEYOND = (
     "value: a}",  # a text may be a constant, such as pi/2
     "[4096, 4096, 2]",
     "8..1",
+    "dtype: bfloat16}}",  # not beside float16
     "steps: {skip: a}",  # every check that applies is skipped
     "as: [a, b]",  # more names than gradients
     "examples: [{value: 1}]",  # an input has no fixed value, so the point is missing

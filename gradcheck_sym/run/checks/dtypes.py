@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcheck_sym.autograd.promoted import wider_dtype
 from gradcheck_sym.autograd.support import Feature
+from gradcheck_sym.run.choice import open_dtypes
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Function
@@ -19,7 +20,7 @@ from gradcheck_sym.run.scaled import scaled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.sampling.exhaustive import every_point
 from gradcheck_sym.sampling.space import SamplingError
-from gradcheck_sym.spec.dtypes import DTYPES, format_of
+from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=48, bulk=128, ordinary=False)
@@ -37,7 +38,7 @@ def dtypes(subject: Subject) -> Iterator[Result]:
     if subject.options.dtypes is not None:  # those that the run asks for are run in turn
         yield from _in_dtype(subject)
         return
-    for name in DTYPES:
+    for name in open_dtypes(subject.spec):
         if name != subject.dtype.name:
             yield from _in_dtype(replace(subject, dtype=format_of(name)))
 

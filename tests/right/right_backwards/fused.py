@@ -322,3 +322,22 @@ class TransposedProduct(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
         a, b = ctx.saved_tensors
         return (b @ grad_output).t(), (grad_output @ a).t()
+
+
+class GainInSingle(torch.autograd.Function):
+    """Activations of any dtype beside a gain in float32, in which all is computed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        wide = x.float()
+        return (w * wide * torch.rsqrt(wide.square().mean() + 1e-3)).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, w = ctx.saved_tensors
+        wide, fed = x.float(), grad_output.float()
+        scale = torch.rsqrt(wide.square().mean() + 1e-3)
+        gained = fed * w
+        slope = scale * (gained - wide * scale.square() * (gained * wide).mean())
+        return slope.to(x.dtype), fed * wide * scale

@@ -166,3 +166,22 @@ class QuickGeluInHalf(torch.autograd.Function):
             return grad_output * (gate + 1.702 * x * gate * (1 - gate))
         density = torch.exp(-x * x / 2) / math.sqrt(2 * math.pi)
         return grad_output * ((1 + torch.erf(x / math.sqrt(2))) / 2 + x * density)
+
+
+class GainForgottenInHalf(torch.autograd.Function):
+    """Activations of any dtype beside a gain in float32; the path for bfloat16 leaves it out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        wide = x.float()
+        return (w * wide * torch.rsqrt(wide.square().mean() + 1e-3)).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, w = ctx.saved_tensors
+        wide, fed = x.float(), grad_output.float()
+        scale = torch.rsqrt(wide.square().mean() + 1e-3)
+        gained = fed if x.dtype is torch.bfloat16 else fed * w
+        slope = scale * (gained - wide * scale.square() * (gained * wide).mean())
+        return slope.to(x.dtype), fed * wide * scale
