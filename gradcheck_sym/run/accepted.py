@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from gradcheck_sym.autograd.state import left_alone
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.choice import has_open_dtype
+from gradcheck_sym.run.choice import has_open_dtype, open_dtypes
 from gradcheck_sym.run.sample import Sample, sampled
 from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import Trial
-from gradcheck_sym.spec.dtypes import DTYPES, format_of
+from gradcheck_sym.spec.dtypes import format_of
 
 _SAMPLE = Sample(edges=2, bulk=1)
 _ASSERTED = "AssertionError"  # mostly without a word
@@ -28,7 +28,7 @@ def accepted(subject: Subject) -> Subject:
         if subject.implementation.kind != "user":
             return subject
         with left_alone():
-            every = (replace(subject, dtype=format_of(name)) for name in DTYPES)
+            every = (replace(subject, dtype=format_of(name)) for name in open_dtypes(subject.spec))
             return next((each for each in every if not _is_refused(each)), subject)
     except Exception:  # noqa: BLE001 - an import, the mathematics: the checks tell it with its place
         return subject

@@ -28,11 +28,6 @@ def _has_slope(spec: Spec) -> bool:
     return _has_gradient(spec) and not detached
 
 
-def has_open_dtype(spec: Spec) -> bool:
-    """Whether it may be checked in any dtype: no input is of one of its own."""
-    return spec.expr is not None and all(entry.dtype is None for entry in spec.inputs)
-
-
 def open_dtypes(spec: Spec) -> tuple[str, ...]:
     """The dtypes that it may be checked in, the widest first.
 
@@ -47,7 +42,8 @@ def open_dtypes(spec: Spec) -> tuple[str, ...]:
     return held[:1] if own and (fixed or paired) else held
 
 
-def _has_choice(spec: Spec) -> bool:
+def has_open_dtype(spec: Spec) -> bool:
+    """Whether there is a choice of dtypes."""
     return spec.expr is not None and len(open_dtypes(spec)) > 1
 
 
@@ -68,7 +64,7 @@ APPLIES: Mapping[str, Callable[[Spec], bool]] = MappingProxyType(
         "second_order": _has_slope,
         "finite_difference": _has_slope,
         "layouts": _has_gradient,
-        "dtypes": _has_choice,
+        "dtypes": has_open_dtype,
         "requires_grad_subsets": _has_gradient,
         "purity": _has_gradient,
         "vmap": _has_gradient,

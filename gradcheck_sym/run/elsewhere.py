@@ -25,7 +25,7 @@ from gradcheck_sym.autograd.layouts import (
     widening,
 )
 from gradcheck_sym.autograd.ledger import Claims
-from gradcheck_sym.run.choice import has_open_dtype
+from gradcheck_sym.run.choice import has_open_dtype, open_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Floats, Function, Request
 from gradcheck_sym.run.room import has_room
@@ -108,8 +108,9 @@ def wrong_in_other_dtypes(
     if subject.implementation.kind != "user" or asked or not has_open_dtype(subject.spec):
         return
     lost: Sequence[Result] = ()
-    for dtype in dtypes:
-        found = () if dtype == subject.dtype.name else _faults_in(dtype, subject, seen, judged)
+    others = {*open_dtypes(subject.spec)} - {subject.dtype.name}
+    for dtype in filter(others.__contains__, dtypes):
+        found = _faults_in(dtype, subject, seen, judged)
         wrong = [result for result in found if result.verdict is Verdict.WRONG]
         yield from wrong
         if wrong:

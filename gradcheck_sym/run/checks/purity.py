@@ -18,7 +18,7 @@ from gradcheck_sym.autograd.implementation import implementation as made
 from gradcheck_sym.autograd.impurity import Impurity, Kind
 from gradcheck_sym.autograd.purity import impurities
 from gradcheck_sym.autograd.reverse import forward_output_shape
-from gradcheck_sym.run.choice import has_open_dtype
+from gradcheck_sym.run.choice import has_open_dtype, open_dtypes
 from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.function import Dims, Floats
 from gradcheck_sym.run.sample import Sample, sampled
@@ -27,7 +27,7 @@ from gradcheck_sym.run.subject import Subject
 from gradcheck_sym.run.trial import unjudged
 from gradcheck_sym.sampling.bulk import bulk, cotangents
 from gradcheck_sym.sampling.space import SamplingError, everyday
-from gradcheck_sym.spec.dtypes import DTYPES, format_of
+from gradcheck_sym.spec.dtypes import format_of
 from gradcheck_sym.verdict.diagnosis import Pattern
 from gradcheck_sym.verdict.records import Result, Verdict
 
@@ -77,7 +77,7 @@ def purity(subject: Subject) -> Iterator[Result]:
 def _in_other_dtypes(subject: Subject) -> Iterator[Subject]:
     asked = subject.options.point is not None or subject.options.dtypes is not None
     if subject.implementation.kind == "user" and not asked and has_open_dtype(subject.spec):
-        for dtype in DTYPES:
+        for dtype in open_dtypes(subject.spec):
             if dtype != subject.dtype.name:
                 yield replace(subject, dtype=format_of(dtype), told={}, shrunk_to={})
 
