@@ -47,6 +47,11 @@ def has_open_dtype(spec: Spec) -> bool:
     return spec.expr is not None and len(open_dtypes(spec)) > 1
 
 
+def other_dtypes(spec: Spec, dtype: str) -> tuple[str, ...]:
+    """The dtypes that it may be checked in besides one."""
+    return tuple(name for name in open_dtypes(spec) if name != dtype)
+
+
 def _has_expectation(spec: Spec) -> bool:
     return any(example.value is not None or example.grad for example in spec.examples)
 

@@ -25,7 +25,7 @@ from gradcheck_sym.autograd.layouts import (
     widening,
 )
 from gradcheck_sym.autograd.ledger import Claims
-from gradcheck_sym.run.choice import has_open_dtype, open_dtypes
+from gradcheck_sym.run.choice import other_dtypes
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Dims, Floats, Function, Request
 from gradcheck_sym.run.room import has_room
@@ -105,11 +105,11 @@ def wrong_in_other_dtypes(
     is judged leaves out what the others tell.
     """
     asked = subject.options.point is not None or subject.options.dtypes is not None
-    if subject.implementation.kind != "user" or asked or not has_open_dtype(subject.spec):
+    if subject.implementation.kind != "user" or asked:
         return
     lost: Sequence[Result] = ()
-    others = {*open_dtypes(subject.spec)} - {subject.dtype.name}
-    for dtype in filter(others.__contains__, dtypes):
+    others = other_dtypes(subject.spec, subject.dtype.name)
+    for dtype in (name for name in others if name in dtypes):
         found = _faults_in(dtype, subject, seen, judged)
         wrong = [result for result in found if result.verdict is Verdict.WRONG]
         yield from wrong

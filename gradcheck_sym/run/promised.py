@@ -56,18 +56,17 @@ def excuse(subject: Subject, reach: Reach, wrong: Sequence[Finding]) -> str:
         return _SILENT.format(_UNREACHED) if reach.keeps else ""
     ranked = sorted(wrong, key=lambda found: found.fault.order)
     looked_at = [ranked[place] for place in range(0, len(ranked), -(-len(ranked) // _SEVERAL))]
-    explained = [_is_left_out(subject, found) for found in looked_at]
-    if any(explained):  # then those of which nobody can tell say nothing against it
-        looked_at = [f for f, told in zip(looked_at, explained, strict=True) if told is not None]
-        explained = [told for told in explained if told is not None]
-    left = [found for found, told in zip(looked_at, explained, strict=True) if not told]
-    if torchs and left != looked_at:
+    judged = [(found, _is_left_out(subject, found)) for found in looked_at]
+    if any(explained for _, explained in judged):  # those that do not tell are no witnesses then
+        judged = [(found, explained) for found, explained in judged if explained is not None]
+    left = [found for found, explained in judged if not explained]
+    if torchs and len(left) < len(judged):
         return ""
     if reach.by_hand and not all(_bends(subject, found) for found in left):
         return ""
     if not all(_stands_alone(subject, found) for found in left):
         return ""
-    return _ALONE if len(left) == len(looked_at) else _SILENT.format(_LEFT_OUT)
+    return _ALONE if len(left) == len(judged) else _SILENT.format(_LEFT_OUT)
 
 
 def _bends(subject: Subject, found: Finding) -> bool:

@@ -1,9 +1,9 @@
-"""Numbers as people know them: 2, 1/3, sqrt(2*pi), 1/ln(2); and the simplest one in a range."""
+"""Numbers as people know them: 2, 1/3, sqrt(2*pi); the simplest one in a range; sizes by name."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 _CONSTANTS = {
@@ -78,3 +78,8 @@ def simplest(low: float, high: float) -> float:
         if rounded <= high or width <= high * 1e-17:
             return float(f"{min(rounded, high):.15g}")
         width /= 10
+
+
+def sizes_told(dims: Mapping[str, int]) -> str:
+    """Sizes as a report states them: "m = 3, n = 4"."""
+    return ", ".join(f"{name} = {size}" for name, size in dims.items())

@@ -132,6 +132,20 @@ def test_a_derived_function_fails_again_at_its_point(name: str) -> None:
         assert not [r.message for r in again if r.verdict is Verdict.ERROR]
 
 
+def test_a_layout_of_a_gradients_grad_output_is_found_and_shown_again() -> None:
+    """At the point of the report alone, without any search, the same is wrong."""
+    spec = next(spec for spec in SPECS if spec.name == "hessian_of_sum")
+    options = Options(allow_import=(PACKAGE,), checks=("second_order",))
+    (wrong,) = (r for r in run([spec], options, lambda _: None) if r.verdict is Verdict.WRONG)
+    assert wrong.worst is not None
+    assert wrong.worst.setting == "grad_output of the backward expanded"
+    case = wrong.smallest or wrong.worst
+    alone = replace(options, point=case.point, cotangent=case.cotangent)
+    (told,) = (r for r in run([spec], alone, lambda _: None) if r.verdict is Verdict.WRONG)
+    assert told.worst is not None
+    assert told.worst.setting == wrong.worst.setting
+
+
 def test_the_bank_is_a_bank() -> None:
     """Names are unique, every known miss is a spec, every spec uses what the package holds.
 

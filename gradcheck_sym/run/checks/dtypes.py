@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck_sym.autograd.promoted import wider_dtype
 from gradcheck_sym.autograd.support import Feature
-from gradcheck_sym.run.choice import open_dtypes
+from gradcheck_sym.run.choice import other_dtypes
 from gradcheck_sym.run.conclude import blank, conclude_each
 from gradcheck_sym.run.evidence import Evidence
 from gradcheck_sym.run.function import Function
@@ -38,9 +38,8 @@ def dtypes(subject: Subject) -> Iterator[Result]:
     if subject.options.dtypes is not None:  # those that the run asks for are run in turn
         yield from _in_dtype(subject)
         return
-    for name in open_dtypes(subject.spec):
-        if name != subject.dtype.name:
-            yield from _in_dtype(replace(subject, dtype=format_of(name)))
+    for name in other_dtypes(subject.spec, subject.dtype.name):
+        yield from _in_dtype(replace(subject, dtype=format_of(name)))
 
 
 def _in_dtype(subject: Subject) -> Iterator[Result]:

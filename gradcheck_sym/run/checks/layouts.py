@@ -37,6 +37,7 @@ from gradcheck_sym.sampling.space import SamplingError, kept
 from gradcheck_sym.spec.checks import GRAD_OUTPUT
 from gradcheck_sym.symbolic.lower import LowerError
 from gradcheck_sym.symbolic.program import ProgramError
+from gradcheck_sym.verdict.names import sizes_told
 from gradcheck_sym.verdict.records import Result, Verdict
 
 _AMBIGUOUS = "size -1 can be any value and is ambiguous"  # of a reshape to (-1, 0)
@@ -98,7 +99,7 @@ def _in_layouts(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
 def _wide(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
     """The same where a kernel has whole vectors, and a rest, to read from such memory."""
     for dims in wide_sizes(subject):
-        for item in _at(subject, dims, _told(dims), refused, _WIDE):
+        for item in _at(subject, dims, sizes_told(dims), refused, _WIDE):
             if not item.trial.problems:
                 yield from _laid_out(item.function, item.trial, refused)
 
@@ -106,7 +107,7 @@ def _wide(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
 def _in_another_dtype(refused: list[str], subject: Subject) -> list[Evidence]:
     """So, and where vectors are full and no rest is left: some paths are taken there alone."""
     full = wide_sizes(subject, _FULL)
-    plain = (_at(subject, dims, _told(dims), refused, _WIDE) for dims in full)
+    plain = (_at(subject, dims, sizes_told(dims), refused, _WIDE) for dims in full)
     return [*_wide(subject, refused), *chain.from_iterable(plain)]
 
 
@@ -220,9 +221,9 @@ def _claimant(chosen: Layouts, paired: Collection[str]) -> Claimant:
 
 def _at_sizes(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
     for dims in (*larger_sizes(subject), *suspected(subject)):
-        yield from _at(subject, dims, _told(dims), refused)
+        yield from _at(subject, dims, sizes_told(dims), refused)
     for dims in empty_sizes(subject):
-        yield from _at(subject, dims, _told(dims), refused, refuses=_refuses_nothing)
+        yield from _at(subject, dims, sizes_told(dims), refused, refuses=_refuses_nothing)
     for variant, told in broadcast(subject):
         yield from _at(variant, variant.sizes[-1], told, refused, refuses=_refuses_to_broadcast)
 
@@ -249,10 +250,6 @@ def _in_many_rows(subject: Subject, refused: list[str]) -> Iterator[Evidence]:
         refused.append(found.function.setting)
     else:
         yield found
-
-
-def _told(dims: Dims) -> str:
-    return ", ".join(f"{name} = {size}" for name, size in dims.items())
 
 
 def _at(

@@ -18,7 +18,7 @@ from gradcheck_sym.autograd.implementation import implementation as made
 from gradcheck_sym.autograd.impurity import Impurity, Kind
 from gradcheck_sym.autograd.purity import impurities
 from gradcheck_sym.autograd.reverse import forward_output_shape
-from gradcheck_sym.run.choice import has_open_dtype, open_dtypes
+from gradcheck_sym.run.choice import other_dtypes
 from gradcheck_sym.run.conclude import blank
 from gradcheck_sym.run.function import Dims, Floats
 from gradcheck_sym.run.sample import Sample, sampled
@@ -76,10 +76,9 @@ def purity(subject: Subject) -> Iterator[Result]:
 
 def _in_other_dtypes(subject: Subject) -> Iterator[Subject]:
     asked = subject.options.point is not None or subject.options.dtypes is not None
-    if subject.implementation.kind == "user" and not asked and has_open_dtype(subject.spec):
-        for dtype in open_dtypes(subject.spec):
-            if dtype != subject.dtype.name:
-                yield replace(subject, dtype=format_of(dtype), told={}, shrunk_to={})
+    if subject.implementation.kind == "user" and not asked:
+        for dtype in other_dtypes(subject.spec, subject.dtype.name):
+            yield replace(subject, dtype=format_of(dtype), told={}, shrunk_to={})
 
 
 def _impurities(

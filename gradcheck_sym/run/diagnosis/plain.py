@@ -26,7 +26,7 @@ def spread(evidence: Evidence) -> float:
 
 def zero(evidence: Evidence) -> Iterator[Guess]:
     """The gradient is 0, and not merely small beside a truth that is large."""
-    yield Guess(Pattern.ZERO, "zero", lambda s: np.where(s.claim == 0, 0.0, np.nan * s.truth))
+    yield Guess(Pattern.ZERO, "zero", lambda s: np.where(s.claim == 0, 0.0, np.nan))
 
 
 def sign(evidence: Evidence) -> Iterator[Guess]:

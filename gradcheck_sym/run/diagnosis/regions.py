@@ -96,6 +96,7 @@ def none(sample: Sample) -> Mask:
 
 
 _Told = list[tuple[Sample, Mask]]
+_Chosen = Callable[[Floats], Mask]  # which elements, by their numbers along a dimension
 
 
 def _that_tell(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> _Told:
@@ -108,10 +109,7 @@ def _that_tell(evidence: Evidence, unchanged: Callable[[Sample], Mask]) -> _Told
 def _every(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     yield from _settings(samples)
     yield from _marked(samples, of_complexes(evidence))
-    for words, feature in features(evidence):
-        cloud = _cloud(samples, feature)
-        if cloud is not None:
-            yield from _line(evidence, words, cloud)
+    yield from _by_inputs(evidence, samples)
     yield from _by_truth(evidence)
     yield from _sizes(samples, _MOSTLY)
     yield from _marked(samples, conditions(evidence))
@@ -275,14 +273,18 @@ def _sizes(samples: _Told, share: float) -> Iterator[Diagnosis]:
     Where those of another one tell as much, both are told of; of thresholds and lists, the former.
     """
     every = list(_of_each_size(samples, share))
-    found = [words for words in every if ">" in words or "<" in words] or every
+    beyond = [words for words, is_threshold in every if is_threshold]
+    found = beyond or [words for words, _ in every]
     if found:
         also = f", or for {' or '.join(found[1:])}: no sizes tell these apart" if found[1:] else ""
         yield Diagnosis(Pattern.SOME_SIZES, f"only for {found[0]}{also}")
 
 
-def _of_each_size(samples: _Told, share: float) -> Iterator[str]:
-    """The sizes of each dimension that are wrong where all others are right, in words."""
+def _of_each_size(samples: _Told, share: float) -> Iterator[tuple[str, bool]]:
+    """The sizes of each dimension that are wrong where all others are right, in words.
+
+    And whether a threshold parts them.
+    """
     for dim in dict.fromkeys(dim for sample, _ in samples for dim in sample.dims):
         counted: dict[int, Counter[bool]] = defaultdict(Counter)  # of wrong and of right numbers
         for sample, telling in samples:
@@ -295,11 +297,11 @@ def _of_each_size(samples: _Told, share: float) -> Iterator[str]:
         if not wrong or not right:
             continue
         if min(wrong) > max(right):
-            yield f"{dim} > {max(right)}"
+            yield f"{dim} > {max(right)}", True
         elif max(wrong) < min(right):
-            yield f"{dim} < {min(right)}"
+            yield f"{dim} < {min(right)}", True
         else:
-            yield _certain(dim, wrong, right)
+            yield _certain(dim, wrong, right), False
 
 
 def _certain(dim: str, wrong: set[int], right: set[int]) -> str:
@@ -372,30 +374,22 @@ def _near(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
 
 def _places(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     """Some elements along a dimension."""
-    for place, feature in _numbered(evidence, samples):
-        cloud = _cloud(samples, feature)
-        for said, chosen in _runs(cloud) if cloud else ():
-            if cloud and cloud.splits(chosen(cloud.feature)):
-                yield Diagnosis(Pattern.SOME_ELEMENTS, f"only {place(said)}")
+    for place, cloud, _, chosen in _runs_of_places(evidence, samples):
+        if cloud.splits(chosen(cloud.feature)):
+            yield Diagnosis(Pattern.SOME_ELEMENTS, f"only {place}")
 
 
 def _some_at_places(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     """The same where they are right at some points; and at which they are not, if that is known."""
-    for place, feature in _numbered(evidence, samples):
-        cloud = _cloud(samples, feature)
-        for said, chosen in _runs(cloud) if cloud else ():
-            if cloud and cloud.holds(chosen(cloud.feature)):
-                there = [
-                    (sample, _among(sample, mask, feature, chosen)) for sample, mask in samples
-                ]
-                also = next(_at_points(evidence, there), None)
-                further = "" if also is None else f", and there {also.sentence}"
-                yield Diagnosis(Pattern.SOME_ELEMENTS, f"only {place(said)}{further}")
+    for place, cloud, feature, chosen in _runs_of_places(evidence, samples):
+        if cloud.holds(chosen(cloud.feature)):
+            there = [(sample, _among(sample, mask, feature, chosen)) for sample, mask in samples]
+            also = next(_at_points(evidence, there), None)
+            further = "" if also is None else f", and there {also.sentence}"
+            yield Diagnosis(Pattern.SOME_ELEMENTS, f"only {place}{further}")
 
 
-def _among(
-    sample: Sample, telling: Mask, feature: Feature, chosen: Callable[[Floats], Mask]
-) -> Mask:
+def _among(sample: Sample, telling: Mask, feature: Feature, chosen: _Chosen) -> Mask:
     """The numbers that tell at the places that were chosen."""
     found = feature(sample)
     assert found is not None
@@ -404,29 +398,37 @@ def _among(
 
 def _at_points(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
     """By the inputs alone."""
+    yield from _by_inputs(evidence, samples)
+    yield from _marked(samples, conditions(evidence))
+
+
+def _by_inputs(evidence: Evidence, samples: _Told) -> Iterator[Diagnosis]:
+    """Beyond a size of something in the inputs, or in an interval of it."""
     for words, feature in features(evidence):
         cloud = _cloud(samples, feature)
         if cloud is not None:
             yield from _line(evidence, words, cloud)
-    yield from _marked(samples, conditions(evidence))
 
 
-def _numbered(evidence: Evidence, samples: _Told) -> Iterator[tuple[Callable[[str], str], Feature]]:
-    """How elements are numbered along each dimension, and what some numbers are in words."""
+def _runs_of_places(
+    evidence: Evidence, samples: _Told
+) -> Iterator[tuple[str, _Cloud, Feature, _Chosen]]:
+    """Elements along each dimension in words, how they are numbered, and which are chosen."""
     kind = "gradient" if evidence.name is not None else "value"
     ranks = {len(sample.shape) for sample, _ in samples}
     rank = ranks.pop() if len(ranks) == 1 else 0
     for axis in range(rank):
         where = f" dimension {axis} of the {kind}" if rank > 1 else f" the {kind}"
         for words, feature in numberings(axis):
-            yield partial(_placed, words + where), feature
+            cloud = _cloud(samples, feature)
+            if cloud is None:
+                continue
+            for said, chosen in _runs(cloud):
+                place = words.replace("?", said).replace(" but 0 of", " of")
+                yield place + where, cloud, feature, chosen
 
 
-def _placed(words: str, said: str) -> str:
-    return words.replace("?", said).replace(" but 0 of", " of")
-
-
-def _runs(cloud: _Cloud) -> Iterator[tuple[str, Callable[[Floats], Mask]]]:
+def _runs(cloud: _Cloud) -> Iterator[tuple[str, _Chosen]]:
     """The number of an element: one, from one on, up to one, each second."""
     wrong = cloud.feature[cloud.wrong]
     if not wrong.size:

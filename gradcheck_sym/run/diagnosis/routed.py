@@ -19,6 +19,7 @@ from gradcheck_sym.run.diagnosis.arrays import contributions
 from gradcheck_sym.run.diagnosis.evidence import Evidence, Floats, Sample
 from gradcheck_sym.run.diagnosis.fit import Guess, tells
 from gradcheck_sym.verdict.diagnosis import Pattern
+from gradcheck_sym.verdict.names import sizes_told
 
 _MOST_TERMS = 48  # of a gradient
 _LEAST_POINTS = 16  # more than there are terms
@@ -36,24 +37,26 @@ def routed(evidence: Evidence) -> Iterator[Guess]:
     for sample in sorted(evidence.samples, key=lambda each: math.prod(each.shape)):
         routes = made.of(sample) if tells(sample).any() else None
         if routes is not None and routes.are_wrong:
-            code, words = routes.said(evidence.name)
+            code, words = routes.said()
             yield Guess(code, f"{words}{_at(sample)}", made.predicted, loose=True)
             return
 
 
 def _at(sample: Sample) -> str:
-    sizes = ", ".join(f"{dim} = {size}" for dim, size in sample.dims.items())
-    return f" (at {sizes})" if sizes else ""
+    return f" (at {sizes_told(sample.dims)})" if sample.dims else ""
 
 
 @final
 class _Routes:
     """How often each term counts for each element of a gradient."""
 
-    def __init__(self, sample: Sample, pairs: npt.NDArray[np.int64], counts: Floats) -> None:
+    def __init__(
+        self, sample: Sample, pairs: npt.NDArray[np.int64], terms: Floats, counts: Floats
+    ) -> None:
         self.shape = sample.shape
         self.out = sample.cotangents.shape[1:]
         self.pairs = pairs  # (terms, 2): the element that a term belongs to, that of the value
+        self.terms = terms  # (lanes, terms)
         self.counts = counts  # (elements, terms)
         own = pairs[:, 0] == np.arange(len(counts))[:, None]
         self.off = counts - own  # what is too many, or too few
@@ -63,20 +66,21 @@ class _Routes:
         """Whether anything counts as it should not."""
         return bool(self.off.any())
 
-    def said(self, name: str) -> tuple[Pattern, str]:
-        """What it is called, in words: of the first few terms."""
-        said, wrong = [], np.flatnonzero(self.off.any(axis=0))
-        codes = set()
-        for term in wrong.tolist():
-            code, words = self._of_term(term, name)
-            codes.add(code)
-            said.append(words)
-        more = len(said) - _SHOWN
-        left = f"; and {more} more" if more > 0 else ""
-        code = codes.pop() if len(codes) == 1 else Pattern.WRONG_SUM
-        return code, f"{'; '.join(said[:_SHOWN])}{left}"
+    @property
+    def gradient(self) -> Floats:
+        """The sum of the terms, each as often as it counts: (lanes, elements)."""
+        return np.asarray(self.terms @ self.counts.T)
 
-    def _of_term(self, term: int, name: str) -> tuple[Pattern, str]:
+    def said(self) -> tuple[Pattern, str]:
+        """What it is called, in words: of the first few terms."""
+        wrong = np.flatnonzero(self.off.any(axis=0)).tolist()
+        codes, words = zip(*map(self._of_term, wrong), strict=True)
+        more = len(words) - _SHOWN
+        left = f"; and {more} more" if more > 0 else ""
+        code = codes[0] if len({*codes}) == 1 else Pattern.WRONG_SUM
+        return code, f"{'; '.join(words[:_SHOWN])}{left}"
+
+    def _of_term(self, term: int) -> tuple[Pattern, str]:
         element, place = self.pairs[term].tolist()
         own, others = self.counts[element, term], self.counts[:, term].copy()
         others[element] = 0
@@ -103,36 +107,30 @@ class _Made:
 
     def __init__(self) -> None:
         self.found: dict[int, _Routes | None] = {}
-        self.terms: dict[int, Floats] = {}
 
     def of(self, sample: Sample) -> _Routes | None:
         """The routes that explain a sample; None where none do."""
         if id(sample) not in self.found:
-            self.found[id(sample)] = self._fitted(sample)
+            self.found[id(sample)] = _fitted(sample)
         return self.found[id(sample)]
 
     def predicted(self, sample: Sample) -> Floats | None:
         """The gradient of these routes."""
         routes = self.of(sample)
-        if routes is None:
-            return None
-        return np.asarray((self.terms[id(sample)] @ routes.counts.T).reshape(sample.claim.shape))
+        return None if routes is None else routes.gradient.reshape(sample.claim.shape)
 
-    def _fitted(self, sample: Sample) -> _Routes | None:
-        parts = contributions(sample)
-        if parts is None:
-            return None
-        flat = parts.reshape(*parts.shape[:2], -1)
-        pairs = _distinct(flat)
-        if not 0 < len(pairs) <= _MOST_TERMS or sample.lanes < len(pairs) + _LEAST_POINTS:
-            return None
-        terms = flat[:, pairs[:, 0], pairs[:, 1]]
-        claims = sample.claim.reshape(sample.lanes, -1)
-        counts = _counted(terms, claims)
-        if counts is None:
-            return None
-        self.terms[id(sample)] = terms
-        return _Routes(sample, pairs, counts)
+
+def _fitted(sample: Sample) -> _Routes | None:
+    parts = contributions(sample)
+    if parts is None:
+        return None
+    flat = parts.reshape(*parts.shape[:2], -1)
+    pairs = _distinct(flat)
+    if not 0 < len(pairs) <= _MOST_TERMS or sample.lanes < len(pairs) + _LEAST_POINTS:
+        return None
+    terms = flat[:, pairs[:, 0], pairs[:, 1]]
+    counts = _counted(terms, sample.claim.reshape(sample.lanes, -1))
+    return None if counts is None else _Routes(sample, pairs, terms, counts)
 
 
 def _distinct(flat: Floats) -> npt.NDArray[np.int64]:

@@ -35,6 +35,7 @@ from gradcheck_sym.verdict.lesson import (
     Table,
     Words,
 )
+from gradcheck_sym.verdict.names import sizes_told
 from gradcheck_sym.verdict.pictures import Slope, value_name
 
 _LONGEST = 160  # characters of a derivative that is written out
@@ -159,8 +160,7 @@ def _sizes(work: Derivation) -> str:
     """At which sizes arrays are written out, where that matters."""
     if work.subject.elementwise or not work.dims:
         return ""
-    sizes = ", ".join(f"{name} = {size}" for name, size in work.dims.items())
-    return f"Arrays are written out for {sizes}, by their first elements."
+    return f"Arrays are written out for {sizes_told(work.dims)}, by their first elements."
 
 
 def the_chain_rule(work: Derivation) -> Part:
