@@ -18,7 +18,7 @@ from gradcheck_sym.symbolic.blocks import Block
 from gradcheck_sym.symbolic.contained import Slopes
 from gradcheck_sym.symbolic.interpret import DECIDING, Decision, Run
 from gradcheck_sym.symbolic.limits import Approach, sharp_limit
-from gradcheck_sym.symbolic.places import at_rest
+from gradcheck_sym.symbolic.places import Surroundings
 from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, reachable
 
 _MOST = 256  # combinations that are looked at
@@ -60,11 +60,11 @@ def _slopes(approach: Approach, block: Block, choice: Choice) -> Slopes | None:
 def _options(approach: Approach, within: set[int]) -> dict[object, Sequence[Decision]] | None:
     """What may be chosen at each tie, by what decides there; None where a value jumps."""
     base, code = approach.base(), approach.program.code
-    resting = at_rest(approach.program, base, approach.still)
+    around = Surroundings(approach.program, base, approach.still)
     options: dict[object, Sequence[Decision]] = {}
     for index in sorted(within):
         step = code[index]
-        if index in resting:
+        if around.at_rest([index]):
             continue
         if step.op in CONDITIONS:
             if base.strict[index] is None and step.op not in ("and", "or", "not"):

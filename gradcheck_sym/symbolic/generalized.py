@@ -181,12 +181,16 @@ class Generalized:
             return Membership(outcome, words.range_of(face, inside), words.any_limit(face, inside))
         bounds = tuple(Fraction(a) if math.isfinite(a) else Fraction(0) for a in allowed)
         claimed = Claim(tuple(values), bounds, self._approach.dtype.max)
-        where, certain = _search(face, inside, claimed)
+        if face.jumps:  # whatever is found, it cannot be outside
+            where, certain = contained(_projected(face.points, inside), claimed), False
+        else:
+            where, certain = _search(face, inside, claimed)
         if where.outcome is Outcome.MEMBER:
             return Membership(
                 where.outcome, words.which(face, inside, claimed, where), where.nearest
             )
-        if where.outcome is Outcome.OUTSIDE and self._is_member_of_each(face, inside, claimed):
+        outside = where.outcome is Outcome.OUTSIDE and not face.jumps
+        if outside and self._is_member_of_each(face, inside, claimed):
             return Membership(Outcome.MEMBER, "a member for each value alone", tuple(values))
         text = words.range_of(face, inside)
         if doubt := _doubt(face, where, certain, allowed):

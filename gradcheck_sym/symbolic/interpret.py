@@ -259,7 +259,9 @@ PLAIN_OPS = frozenset({"input", "const", *_ARITHMETIC})
 
 
 def compare(op: str, a: Ball, b: Ball) -> bool | None:
-    """A comparison with ties decided where both sides are exact."""
+    """A comparison with ties decided where both sides are exact, or one and the same."""
+    if a is b and a.is_finite():
+        return op in ("le", "ge", "eq")
     match op:
         case "lt" | "le":
             certain, against = (a < b, a >= b) if op == "lt" else (a <= b, a > b)

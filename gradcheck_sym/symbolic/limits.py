@@ -21,7 +21,7 @@ from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic.balls import Ball, rational
 from gradcheck_sym.symbolic.blocks import Block
 from gradcheck_sym.symbolic.interpret import Run
-from gradcheck_sym.symbolic.places import Place, place_of
+from gradcheck_sym.symbolic.places import Place, Surroundings
 from gradcheck_sym.symbolic.program import Program
 
 # t = 2**-depth. The first lies below half of float64's smallest subnormal, 2**-1074, by as much as
@@ -135,7 +135,8 @@ class Approach:
             with ctx.workprec(precision << attempt):
                 row = self._moved(direction, depth)
                 run = Run.exact(self.program, row)
-                places = {b: place_of(self.program, run, b.roots, self.still)[0] for b in blocks}
+                around = Surroundings(self.program, run, self.still)
+                places = {block: around.place_of(block.roots)[0] for block in blocks}
                 found = Sample(run, precision << attempt, row, places)
                 if not any(self._is_vague(found, block) for block in blocks):
                     break

@@ -19,7 +19,7 @@ from gradcheck_sym.spec.records import Domain
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import DECIDING, INFINITE, Decision, Run, tied
-from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, reachable
 
 _ENORMOUS = 2.0**60  # Arb gives up the exponential of larger arguments at any precision
 
@@ -49,61 +49,87 @@ def place_of(
 ) -> _Finding:
     """The most severe finding among all operations that the outputs really use.
 
-    still: the instructions that nothing moves. What decides there decides alike all around the
-    point, so that a tie among them, such as label == 1, is no kink; nor is one of what stays as it
-    is near this point, as the count of the elements above a threshold does.
+    still: the instructions that nothing moves.
     """
-    worst = _REGULAR
-    resting: Collection[int] | None = None
-    seen: set[int] = set()
-    pending = list(roots)
-    while pending:
-        index = pending.pop()
-        if index in seen:
-            continue
-        seen.add(index)
-        step = program.code[index]
-        finding, used = _visit(step, index, run)
-        decides = step.args[:1] if step.op == "select" else step.args
-        if finding[0] is Place.KINK or _is_valued_pole(finding, run, index):
-            if resting is None and not all(arg in still for arg in decides):
-                resting = at_rest(program, run, still)
-            if all(arg in still or (resting and arg in resting) for arg in decides):
-                finding = _REGULAR
-        if _SEVERITY.index(finding[0]) > _SEVERITY.index(worst[0]):
-            worst = finding
-        pending.extend(used)
-    if worst[0] in (Place.REGULAR, Place.KINK) and not all(run.balls[r].is_finite() for r in roots):
-        return Place.UNDECIDED, "the value is not settled"
-    return worst
+    return Surroundings(program, run, still).place_of(roots)
 
 
-def _is_valued_pole(finding: _Finding, run: Run, index: int) -> bool:
-    """Whether an operation has a value where it is singular, as sqrt(0) has."""
-    ball = run.balls[index]
-    return finding[0] is Place.SINGULAR and ball is not None and bool(ball.is_finite())
+@final
+class Surroundings:
+    """What a run at a point says of the points around it, found out as far as it is asked for.
 
-
-def at_rest(program: Program, run: Run, still: Collection[int]) -> set[int]:
-    """The instructions whose values, or decisions, are the same all around the point.
-
-    Those that nothing moves, comparisons of continuous numbers that differ, whole parts between
-    whole numbers, what is made of such. In doubt an instruction is not among them.
+    What decides among instructions that nothing moves decides alike all around the point, so that
+    a tie among them, such as label == 1, is no kink; nor is one of what stays as it is near this
+    point, as the count of the elements above a threshold does.
     """
-    resting: set[int] = set()
-    continuous: set[int] = set()
-    for index, step in enumerate(program.code):
-        if index in still:
+
+    __slots__ = ("_continuous", "_known", "_program", "_resting", "_run", "_still")
+
+    def __init__(self, program: Program, run: Run, still: Collection[int] = ()) -> None:
+        self._program = program
+        self._run = run
+        self._still = still
+        self._known: set[int] = set()  # whether it rests has been found out
+        self._resting: set[int] = set()
+        self._continuous: set[int] = set()
+
+    def place_of(self, roots: Sequence[int]) -> _Finding:
+        """The most severe finding among all operations that some outputs really use."""
+        code, run = self._program.code, self._run
+        worst = _REGULAR
+        seen: set[int] = set()
+        pending = list(roots)
+        while pending:
+            index = pending.pop()
+            if index in seen:
+                continue
+            seen.add(index)
+            step = code[index]
+            finding, used = _visit(step, index, run)
+            pending.extend(used)
+            if _SEVERITY.index(finding[0]) <= _SEVERITY.index(worst[0]):
+                continue
+            may_rest = finding[0] is Place.KINK or _is_valued_pole(finding, run, index)
+            if not (may_rest and self.at_rest(_deciding(step))):
+                worst = finding
+        settled = all(run.balls[root].is_finite() for root in roots)
+        if worst[0] in (Place.REGULAR, Place.KINK) and not settled:
+            return Place.UNDECIDED, "the value is not settled"
+        return worst
+
+    def at_rest(self, indices: Collection[int]) -> bool:
+        """Whether the values, or decisions, of instructions are the same all around the point.
+
+        Those that nothing moves, comparisons of continuous numbers that differ, whole parts
+        between whole numbers, what is made of such. In doubt an instruction is not among them.
+        """
+        if all(index in self._still for index in indices):
+            return True
+        asked = reachable(
+            self._program.code,
+            indices,
+            lambda index: () if index in self._known else self._program.code[index].args,
+        )
+        for index in sorted(asked - self._known):
+            self._look_at(index)
+        self._known |= asked
+        return self._resting.issuperset(indices)
+
+    def _look_at(self, index: int) -> None:
+        """Whether an instruction rests and is continuous; its arguments are known."""
+        step, resting, continuous = self._program.code[index], self._resting, self._continuous
+        if index in self._still:
             rests = follows = True
         elif step.op == "input":
             rests, follows = False, True
         elif step.op in CONDITIONS:
-            decided = run.strict[index] is not None and continuous.issuperset(step.args)
+            decided = self._run.strict[index] is not None and continuous.issuperset(step.args)
+            decided = decided or self._is_itself(step)
             rests = follows = decided or resting.issuperset(step.args)
         else:
-            finding, used = _visit(step, index, run)
+            finding, used = _visit(step, index, self._run)
             used = step.args if step.op == "detach" else used
-            asked = step.args[:1] if step.op == "select" else step.args
+            asked = _deciding(step)
             settled = finding[0] is Place.REGULAR and continuous.issuperset(asked)
             settled = settled or resting.issuperset(asked)
             follows = settled and continuous.issuperset(used)
@@ -112,7 +138,43 @@ def at_rest(program: Program, run: Run, still: Collection[int]) -> set[int]:
             resting.add(index)
         if follows:
             continuous.add(index)
-    return resting
+
+    def _is_itself(self, step: Instruction) -> bool:
+        """Whether a number is compared with itself, as that which is the largest is in x == max(x).
+
+        All around the point, that is: where what chose it keeps to its choice.
+        """
+        return step.op not in ("and", "or", "not") and len({*map(self._origin, step.args)}) == 1
+
+    def _origin(self, index: int) -> int:
+        """The instruction that a value is handed on from, through choices that rest."""
+        while True:
+            step = self._program.code[index]
+            if step.op in ("max", "min"):
+                args = [self._run.balls[arg] for arg in step.args]
+                kept = balls.extreme(step.op, args) is not None and self._follows(step.args)
+                chosen = _winner(step, self._run, index) if kept else ()
+            elif step.op == "select" and step.args[0] in self._resting:
+                chosen = _taken(step, self._run.decisions[step.args[0]])
+            else:
+                chosen = ()
+            if len(chosen) != 1:
+                return index
+            (index,) = chosen
+
+    def _follows(self, indices: Collection[int]) -> bool:
+        return self._continuous.issuperset(indices)
+
+
+def _deciding(step: Instruction) -> Sequence[int]:
+    """The arguments that decide what an operation does next to the point."""
+    return step.args[:1] if step.op == "select" else step.args
+
+
+def _is_valued_pole(finding: _Finding, run: Run, index: int) -> bool:
+    """Whether an operation has a value where it is singular, as sqrt(0) has."""
+    ball = run.balls[index]
+    return finding[0] is Place.SINGULAR and ball is not None and bool(ball.is_finite())
 
 
 def _visit(step: Instruction, index: int, run: Run) -> tuple[_Finding, Sequence[int]]:

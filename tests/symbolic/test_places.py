@@ -166,6 +166,14 @@ def test_what_an_input_with_a_gradient_reaches_stays_a_kink(formula: str, derive
         ("where(detach(x) > 0, x, y)", (0.0, 1.0), "kink", None),
         ("where(maximum(x, 1) == 1, x, y)", (0.5, 2.0), "regular", (1, 0)),
         ("where(maximum(x, 1) == 1, x, y)", (1.0, 2.0), "kink", None),
+        ("where(x == maximum(x, y), x, 0)", (3.0, 2.0), "regular", (1, 0)),
+        ("where(x == maximum(x, y), x, 0)", (2.0, 3.0), "regular", (0, 0)),
+        ("where(x == maximum(x, y), x, 0)", (2.0, 2.0), "kink", None),
+        ("where(exp(x) >= amax([exp(y), exp(x)]), x, 0)", (3.0, 2.0), "regular", (1, 0)),
+        ("where(exp(x) < amax([exp(y), exp(x)]), x, y)", (3.0, 2.0), "regular", (0, 1)),
+        ("where(where(x > 0, x, y) == x, x, 0)", (3.0, 2.0), "regular", (1, 0)),
+        ("where(where(x > 0, x, y) == x, x, 0)", (0.0, 0.0), "kink", None),
+        ("where(x == 3, x, y)", (3.0, 2.0), "kink", None),
     ],
 )
 def test_what_stays_as_it_is_is_no_kink(
@@ -175,7 +183,10 @@ def test_what_stays_as_it_is_is_no_kink(
     slopes: tuple[float, float] | None,
     derived: Any,
 ) -> None:
-    """A count of the elements above a threshold, say, where none of them is on it."""
+    """A count of the elements above a threshold, say, where none of them is on it.
+
+    Or whether the largest of all is the largest.
+    """
     settled = derived(formula, XY).settle([*point, 1.0], format_of("float64"))
     assert settled.place.value == place
     if slopes is not None:

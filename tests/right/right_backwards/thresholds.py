@@ -207,3 +207,15 @@ def triplet_swapped(anchor: Tensor, near: Tensor, far: Tensor) -> Tensor:
     """The smaller of two distances: which one that is, rounding may decide."""
     given = (anchor[None], near[None], far[None])
     return F.triplet_margin_loss(*given, margin=1.0, p=1, eps=0.0, swap=True)
+
+
+def all_but_the_largest(x: Tensor) -> Tensor:
+    """The sum of what is smaller than the largest weight: that one is compared with itself."""
+    weights = torch.exp(-x)
+    smaller = weights < weights.amax(0, keepdim=True)
+    return torch.where(smaller, weights, torch.zeros_like(weights)).sum()
+
+
+def the_largest_alone(x: Tensor) -> Tensor:
+    """Competitive: the largest element is squared, all others are 0."""
+    return torch.where(x == x.amax(0, keepdim=True), x.square(), torch.zeros_like(x))

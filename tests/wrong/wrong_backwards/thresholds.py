@@ -178,3 +178,17 @@ class OneCellOfATable(torch.autograd.Function):
         cell = torch.floor((x + 4) * 4096).long()
         slope = 1 / (1 + x * x)
         return grad_output * torch.where(cell == 21345, 1.009 * slope, slope)
+
+
+class WinnerAndLosersAlike(torch.autograd.Function):
+    """The square of the largest element, and 0 for all others, which get a slope nevertheless."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.where(x == x.amax(0, keepdim=True), x.square(), torch.zeros_like(x))
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return 2 * x * grad_output
