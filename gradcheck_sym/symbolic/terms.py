@@ -108,6 +108,7 @@ def _of_parts(spec: Spec, derivation: Derivation, dims: Mapping[str, int]) -> It
                 words = f"the slope of {_text(place.node)} by {_text(inner)}"
                 yield Variant(words, False, slopeless, place.key)
             yield from _mistaken(place, inner, derivation, dims)
+        yield from _otherwise(place, derivation, dims)
 
 
 def _mistaken(
@@ -126,6 +127,30 @@ def _mistaken(
         words = f"the slope of {_text(place.node)}, {_BY_VALUE[function]} of its value y,"
         flaw = f"is taken of {_text(inner)} instead"
         yield Variant(words, False, found, place.key, flaw)
+
+
+def _otherwise(place: _Place, derivation: Derivation, dims: Mapping[str, int]) -> Iterator[Variant]:
+    """A choice with the slope of one branch throughout, or with the slopes exchanged."""
+    node, moving = place.node, _moving(place.spec)
+    if not isinstance(node, tree.Call) or node.function != "where" or len(node.arguments) != 3:
+        return
+    condition, *branches = node.arguments
+    first, second = (tree.Binary("-", branch, _constant(branch)) for branch in branches)
+    said, told = _text(condition), [_text(branch) for branch in branches]
+    turned = replace(node, arguments=(condition, second, first))
+    flaws = [
+        (first, f"has the slope of {told[0]} whether or not {said}"),
+        (second, f"has the slope of {told[1]} whether or not {said}"),
+        (turned, "has the slopes of its branches the other way round"),
+    ]
+    for moved, flaw in flaws:
+        if not tree.names(moved) & moving:
+            continue
+        found = _derived(
+            place.with_part(tree.Binary("+", _constant(node), moved)), derivation, dims
+        )
+        if found is not None:
+            yield Variant(_text(node), False, found, place.key, flaw, branch=True)
 
 
 # the slopes that backwards compute from the saved value

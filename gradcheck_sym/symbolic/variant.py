@@ -18,3 +18,4 @@ class Variant:
     gradient: Program  # the value, then the gradient, over the inputs of the joint program
     key: str = ""  # what the part is known by at any size; "" where it has another form at each
     flaw: str = ""  # what is wrong with the part, where it is not left out
+    branch: bool = False  # the flaw is that a condition is not asked, or taken the wrong way round

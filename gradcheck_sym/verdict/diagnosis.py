@@ -38,6 +38,7 @@ class Pattern(StrEnum):
     PERMUTED = "permuted"  # the right numbers at other elements
     EXCHANGED = "exchanged"  # the gradient of another input
     OTHER_POINT = "other-point"  # the right formula at other values, such as the output
+    OTHER_BRANCH = "other-branch"  # its slope, where a condition says the other way
     STALE = "stale-buffer"  # the right formula at the values of another call
     MISSING_TERM = "missing-term"  # of the product rule or of the sum over paths
     WRONG_TERM = "wrong-term"  # one term with another factor: the wrong sign, twice

@@ -158,6 +158,12 @@ PATTERNS: Mapping[Pattern, Entry] = MappingProxyType(
             " absolute value, a rounded or shifted copy.",
             "Look at what save_for_backward got.",
         ),
+        Pattern.OTHER_BRANCH: Entry(
+            "the slope of the other branch",
+            "A condition decides which formula holds, and the backward does not ask it, or takes it"
+            " the wrong way round.",
+            "Keep the mask of the forward for backward, and select by it in the same order.",
+        ),
         Pattern.STALE: Entry(
             "values of another call",
             "The derivative is right for the inputs of an earlier call: a buffer is reused before"

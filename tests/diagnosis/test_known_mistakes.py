@@ -476,6 +476,30 @@ MISTAKES = {
         "other-point",
         "the slope of tanh(2*x), 1 - y**2 of its value y, is taken of 2*x instead",
     ),
+    "no_mask": Mistake(
+        X + "expr: where(x > 0, x**2, exp(x))",
+        function(lambda x: torch.where(x > 0, x**2, x.exp()), lambda g, x: g * 2 * x),
+        "other-branch",
+        "where(x > 0, x**2, exp(x)) has the slope of x**2 whether or not x > 0",
+    ),
+    "never_masked": Mistake(
+        X + "expr: sum(where(x > 0, x**2, exp(x))*x)",
+        function(
+            lambda x: (torch.where(x > 0, x**2, x.exp()) * x).sum(),
+            lambda g, x: g * (x.exp() * x + torch.where(x > 0, x**2, x.exp())),
+        ),
+        "other-branch",
+        "has the slope of exp(x) whether or not x > 0",
+    ),
+    "mask_turned": Mistake(
+        X + "expr: where(abs(x) < 1, x**2/2, abs(x) - 1/2)",
+        function(
+            lambda x: torch.where(x.abs() < 1, x * x / 2, x.abs() - 0.5),
+            lambda g, x: g * torch.where(x.abs() < 1, x.sign(), x),
+        ),
+        "other-branch",
+        "has the slopes of its branches the other way round",
+    ),
     "no_clamp": Mistake(
         X + "expr: clamp(x, -1, 1)",
         function(lambda x: x.clamp(-1, 1), lambda g, x: g.clone()),

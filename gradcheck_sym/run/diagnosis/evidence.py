@@ -107,6 +107,7 @@ class Alternative:
     part: str
     key: str  # what it is known by at other sizes; "" where nothing tells
     flaw: str  # what is wrong with it; "" where it is left out
+    branch: bool  # the flaw is that a condition is not asked, or taken the wrong way round
     summand: bool  # whether the part is added to the rest, or a factor of it
     gradient: Gradient
 

@@ -315,7 +315,9 @@ class _Alternatives:
         derivation = replace(whole, wrt=(self.name,), joint=_only(whole, self.name))
         for found in variants(alone, derivation, trial.dims):
             gradient = _gradient(found.gradient, derivation, self.name)
-            yield Alternative(found.part, found.key, found.flaw, found.summand, gradient)
+            yield Alternative(
+                found.part, found.key, found.flaw, found.branch, found.summand, gradient
+            )
 
 
 def _graded_alone(spec: Spec, name: str) -> Spec:

@@ -47,7 +47,8 @@ def _guesses(
     evidence: Evidence, sample: Sample, found: Alternative, every: _Remembered
 ) -> Iterator[Guess]:
     if not found.summand:
-        code = Pattern.OTHER_POINT if found.flaw else Pattern.MISSING_FACTOR
+        flawed = Pattern.OTHER_BRANCH if found.branch else Pattern.OTHER_POINT
+        code = flawed if found.flaw else Pattern.MISSING_FACTOR
         words = f"{found.part} {found.flaw or 'is missing'}"
         yield Guess(code, words, _Without(found, every), not found.key)
         return
