@@ -19,7 +19,7 @@ from gradcheck_sym.spec.records import Domain
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import DECIDING, INFINITE, Decision, Run, tied
-from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program
+from gradcheck_sym.symbolic.program import COMPARISONS, CONDITIONS, Instruction, Program
 
 _ENORMOUS = 2.0**60  # Arb gives up the exponential of larger arguments at any precision
 
@@ -87,16 +87,21 @@ def _is_valued_pole(finding: _Finding, run: Run, index: int) -> bool:
 def at_rest(program: Program, run: Run, still: Collection[int]) -> set[int]:
     """The instructions whose values, or decisions, are the same all around the point.
 
-    Those that nothing moves, comparisons of continuous numbers that differ, whole parts between
-    whole numbers, what is made of such. In doubt an instruction is not among them.
+    Those that nothing moves, comparisons of continuous numbers that differ, or of a number with
+    itself, as of the smallest of all with x[0] where x[0] is that, whole parts between whole
+    numbers, what is made of such. In doubt an instruction is not among them.
     """
     resting: set[int] = set()
     continuous: set[int] = set()
+    itself = list(range(len(program.code)))  # what each is next to the point, as max(a, b) is a
     for index, step in enumerate(program.code):
+        alike = len(step.args) == 2 and len({itself[arg] for arg in step.args}) == 1
         if index in still:
             rests = follows = True
         elif step.op == "input":
             rests, follows = False, True
+        elif alike and (step.op == "sub" or step.op in COMPARISONS):
+            rests = follows = continuous.issuperset(step.args)
         elif step.op in CONDITIONS:
             decided = run.strict[index] is not None and continuous.issuperset(step.args)
             rests = follows = decided or resting.issuperset(step.args)
@@ -108,6 +113,8 @@ def at_rest(program: Program, run: Run, still: Collection[int]) -> set[int]:
             settled = settled or resting.issuperset(asked)
             follows = settled and continuous.issuperset(used)
             rests = settled and (step.op in _STEPS or resting.issuperset(used))
+            if settled and step.op in ("max", "min", "select") and len(used) == 1:
+                itself[index] = itself[used[0]]
         if rests:
             resting.add(index)
         if follows:

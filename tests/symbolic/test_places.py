@@ -166,6 +166,15 @@ def test_what_an_input_with_a_gradient_reaches_stays_a_kink(formula: str, derive
         ("where(detach(x) > 0, x, y)", (0.0, 1.0), "kink", None),
         ("where(maximum(x, 1) == 1, x, y)", (0.5, 2.0), "regular", (1, 0)),
         ("where(maximum(x, 1) == 1, x, y)", (1.0, 2.0), "kink", None),
+        ("where(x > minimum(x, y), y, 2*x)", (1.0, 2.0), "regular", (2, 0)),
+        ("where(x >= minimum(x, y), y, 2*x)", (1.0, 2.0), "regular", (0, 1)),
+        ("where(x > minimum(x, y), y, 2*x)", (1.0, 1.0), "kink", None),
+        ("where(x > where(y > 0, x, 1), y, 2*x)", (1.0, 2.0), "regular", (2, 0)),
+        ("where(x > where(y > 0, 1, x), y, 2*x)", (1.0, 2.0), "kink", None),
+        ("abs(x - x) + abs(x - minimum(x, y)) + 3*x", (1.0, 2.0), "regular", (3, 0)),
+        ("abs(floor(x) - floor(x)) + x", (1.5, 2.0), "regular", (1, 0)),
+        ("abs(x - minimum(x, y)) + x", (1.0, 1.0), "kink", None),
+        ("where(x > detach(x), y, 2*x)", (1.0, 2.0), "kink", None),
     ],
 )
 def test_what_stays_as_it_is_is_no_kink(
@@ -175,7 +184,10 @@ def test_what_stays_as_it_is_is_no_kink(
     slopes: tuple[float, float] | None,
     derived: Any,
 ) -> None:
-    """A count of the elements above a threshold, say, where none of them is on it."""
+    """A count of the elements above a threshold, say, where none of them is on it.
+
+    So is the smallest number beside itself.
+    """
     settled = derived(formula, XY).settle([*point, 1.0], format_of("float64"))
     assert settled.place.value == place
     if slopes is not None:
