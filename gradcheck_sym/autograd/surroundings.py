@@ -166,11 +166,11 @@ def autocast(point: Point) -> Iterator[Impurity]:
         yield from _differing(point.wrt, (value, value), (found, expected), told)
 
 
-class _Operations(EagerMode):
+class _Operations(EagerMode):  # type: ignore[no-untyped-call]
     """Notes each operation, casts among them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.seen: list[str] = []
 
     def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
