@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_sym.autograd.counters import reachable
+from gradcheck_sym.autograd.dispatch import EagerMode
 from gradcheck_sym.autograd.graphs import Answer, Gradients, Point, alike, copied, same
 from gradcheck_sym.autograd.implementation import RAISED
 from gradcheck_sym.autograd.impurity import FORWARD, Impurity, Kind
@@ -145,17 +146,36 @@ def _compared(
 
 
 def autocast(point: Point) -> Iterator[Impurity]:
-    """The same gradient where a forward under autocast has the same value: nothing was lowered."""
+    """The same gradient of a forward under autocast that has the same value by the same operations.
+
+    Where autocast casts, to fewer digits or to more, a gradient is rounded otherwise, though values
+    of a few digits may well agree.
+    """
     value, expected = point.answer()
+    usual, under = _Operations(), _Operations()
     try:
-        with torch.autocast("cpu", torch.bfloat16):
+        with usual:
+            point.graph()
+        with torch.autocast("cpu", torch.bfloat16), under:
             graph = point.graph()
         found = copied(graph.pull())
     except RAISED:
         return
-    if same(graph.value, value):
+    if same(graph.value, value) and usual.seen == under.seen:
         told = "of a forward under autocast, whose value is the same"
         yield from _differing(point.wrt, (value, value), (found, expected), told)
+
+
+class _Operations(EagerMode):  # type: ignore[no-untyped-call]
+    """Notes each operation, casts among them."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: list[str] = []
+
+    def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
+        self.seen.append(str(func))
+        return func(*args, **kwargs)
 
 
 def evaluating(point: Point) -> Iterator[Impurity]:

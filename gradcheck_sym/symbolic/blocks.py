@@ -46,6 +46,11 @@ def blocks(program: Program, values: int, moving: Sequence[int]) -> list[Block]:
     return sorted(found, key=lambda block: block.columns)
 
 
+def columns_of(program: Program, root: int, moving: Sequence[int]) -> tuple[int, ...]:
+    """The places among the moving inputs of those that one value depends on."""
+    return _columns(_used(program, moving)[root])
+
+
 def _singles(moving: Sequence[int]) -> list[tuple[None, int]]:
     """Each moving input by itself, so that one that no value uses has a block, too."""
     return [(None, 1 << column) for column in range(len(moving))]

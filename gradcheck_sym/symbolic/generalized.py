@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, final
 
 from gradcheck_sym.spec.dtypes import Format
 from gradcheck_sym.symbolic import directions, words
-from gradcheck_sym.symbolic.apart import apart
-from gradcheck_sym.symbolic.blocks import blocks
+from gradcheck_sym.symbolic.apart import apart, contained_apart, too_many
+from gradcheck_sym.symbolic.blocks import Block, blocks
 from gradcheck_sym.symbolic.careful import Careful
 from gradcheck_sym.symbolic.combinations import combined
 from gradcheck_sym.symbolic.contained import (
@@ -63,13 +63,14 @@ class Generalized:
     Columns count the gradient's elements from 0.
     """
 
-    __slots__ = ("_approach", "_faces", "_fed")
+    __slots__ = ("_apart", "_approach", "_faces", "_fed")
 
     def __init__(self, approach: Approach, fed: Sequence[int]) -> None:
         found = blocks(approach.program, approach.values, approach.moving)
         self._approach = approach
         self._fed = fed if len(fed) == approach.values else ()  # places of the cotangents
         self._faces = faces(approach, found)
+        self._apart: dict[Block, list[list[Slopes]]] = {}  # limits of each value, where asked for
 
     @property
     def jumps(self) -> bool:
@@ -193,15 +194,19 @@ class Generalized:
         if outside and self._is_member_of_each(face, inside, claimed):
             return Membership(Outcome.MEMBER, "a member for each value alone", tuple(values))
         text = words.range_of(face, inside)
-        if doubt := _doubt(face, where, certain, allowed):
+        doubt = _doubt(face, where, certain, allowed)
+        if not doubt and self._fed and too_many(face, self._fed):
+            doubt = "more values meet there than are looked at, each for itself"
+        if doubt:
             return Membership(Outcome.UNKNOWN, f"{doubt}; {text}", where.nearest)
         return Membership(Outcome.OUTSIDE, text, where.nearest)
 
     def _is_member_of_each(self, face: Face, inside: list[int], claim: Claim) -> bool:
         """Whether a claim is the sum of a member for each of several values."""
-        points = apart(face, self._fed) if self._fed else []
-        found = contained(_projected(points, inside), claim) if points else None
-        return found is not None and found.outcome is Outcome.MEMBER
+        if face.block not in self._apart:
+            self._apart[face.block] = apart(face, self._fed) if self._fed else []
+        each = self._apart[face.block]
+        return bool(each) and contained_apart(each, inside, claim)
 
     def named(self, name: str) -> list[Limit | None]:
         """The member of that name, one slope per column; None where there is none.

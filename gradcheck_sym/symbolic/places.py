@@ -19,7 +19,13 @@ from gradcheck_sym.spec.records import Domain
 from gradcheck_sym.symbolic import balls
 from gradcheck_sym.symbolic.balls import Ball
 from gradcheck_sym.symbolic.interpret import DECIDING, INFINITE, Decision, Run, tied
-from gradcheck_sym.symbolic.program import CONDITIONS, Instruction, Program, reachable
+from gradcheck_sym.symbolic.program import (
+    COMPARISONS,
+    CONDITIONS,
+    Instruction,
+    Program,
+    reachable,
+)
 
 _ENORMOUS = 2.0**60  # Arb gives up the exponential of larger arguments at any precision
 
@@ -63,7 +69,7 @@ class Surroundings:
     point, as the count of the elements above a threshold does.
     """
 
-    __slots__ = ("_continuous", "_known", "_program", "_resting", "_run", "_still")
+    __slots__ = ("_continuous", "_itself", "_known", "_program", "_resting", "_run", "_still")
 
     def __init__(self, program: Program, run: Run, still: Collection[int] = ()) -> None:
         self._program = program
@@ -72,6 +78,7 @@ class Surroundings:
         self._known: set[int] = set()  # whether it rests has been found out
         self._resting: set[int] = set()
         self._continuous: set[int] = set()
+        self._itself: dict[int, int] = {}  # what another is next to the point, as max(a, b) is a
 
     def place_of(self, roots: Sequence[int]) -> _Finding:
         """The most severe finding among all operations that some outputs really use."""
@@ -100,8 +107,9 @@ class Surroundings:
     def at_rest(self, indices: Collection[int]) -> bool:
         """Whether the values, or decisions, of instructions are the same all around the point.
 
-        Those that nothing moves, comparisons of continuous numbers that differ, whole parts
-        between whole numbers, what is made of such. In doubt an instruction is not among them.
+        Those that nothing moves, comparisons of continuous numbers that differ, or of a number
+        with itself, as of the smallest of all with x[0] where x[0] is that, whole parts between
+        whole numbers, what is made of such. In doubt an instruction is not among them.
         """
         if all(index in self._still for index in indices):
             return True
@@ -118,13 +126,15 @@ class Surroundings:
     def _look_at(self, index: int) -> None:
         """Whether an instruction rests and is continuous; its arguments are known."""
         step, resting, continuous = self._program.code[index], self._resting, self._continuous
+        alike = len(step.args) == 2 and len({self._itself.get(arg, arg) for arg in step.args}) == 1
         if index in self._still:
             rests = follows = True
         elif step.op == "input":
             rests, follows = False, True
+        elif alike and (step.op == "sub" or step.op in COMPARISONS):
+            rests = follows = continuous.issuperset(step.args)
         elif step.op in CONDITIONS:
             decided = self._run.strict[index] is not None and continuous.issuperset(step.args)
-            decided = decided or self._is_itself(step)
             rests = follows = decided or resting.issuperset(step.args)
         else:
             finding, used = _visit(step, index, self._run)
@@ -134,36 +144,12 @@ class Surroundings:
             settled = settled or resting.issuperset(asked)
             follows = settled and continuous.issuperset(used)
             rests = settled and (step.op in _STEPS or resting.issuperset(used))
+            if settled and step.op in ("max", "min", "select") and len(used) == 1:
+                self._itself[index] = self._itself.get(used[0], used[0])
         if rests:
             resting.add(index)
         if follows:
             continuous.add(index)
-
-    def _is_itself(self, step: Instruction) -> bool:
-        """Whether a number is compared with itself, as that which is the largest is in x == max(x).
-
-        All around the point, that is: where what chose it keeps to its choice.
-        """
-        return step.op not in ("and", "or", "not") and len({*map(self._origin, step.args)}) == 1
-
-    def _origin(self, index: int) -> int:
-        """The instruction that a value is handed on from, through choices that rest."""
-        while True:
-            step = self._program.code[index]
-            if step.op in ("max", "min"):
-                args = [self._run.balls[arg] for arg in step.args]
-                kept = balls.extreme(step.op, args) is not None and self._follows(step.args)
-                chosen = _winner(step, self._run, index) if kept else ()
-            elif step.op == "select" and step.args[0] in self._resting:
-                chosen = _taken(step, self._run.decisions[step.args[0]])
-            else:
-                chosen = ()
-            if len(chosen) != 1:
-                return index
-            (index,) = chosen
-
-    def _follows(self, indices: Collection[int]) -> bool:
-        return self._continuous.issuperset(indices)
 
 
 def _deciding(step: Instruction) -> Sequence[int]:

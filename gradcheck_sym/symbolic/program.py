@@ -24,7 +24,8 @@ from typing import final
 #   select(c, a, b)  a where the condition c holds, else b
 #   detach(a)        a, constant to differentiation
 #   polygamma N      the derivative of order N of digamma
-CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
+COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
+CONDITIONS = COMPARISONS | {"and", "or", "not"}
 _ADDITIONS = frozenset({"add", "sub"})
 
 # Beyond this a spec is too large to derive, about 100 MB of handles; large inputs have more room.

@@ -834,3 +834,34 @@ def test_grad_agrees_where_it_is_sparse(user: User) -> None:
 def test_grad_and_backward_disagree(user: User, attribute: str, text: str) -> None:
     """A backward that counts, one that writes to .grad, and one that raises are told apart."""
     assert dict(grad_problems(user(attribute), POINTS[:2])) == {0: text, 1: text}
+
+
+# --- under autocast -----------------------------------------------------------------------
+
+
+def pairs(x: Tensor) -> Tensor:
+    """autocast takes norm and loss in float32."""
+    one, other = F.normalize(x, dim=1), F.normalize(x.flip(1), dim=1)
+    return F.cross_entropy(one @ other.T / 0.5, torch.arange(2)).to(x.dtype)
+
+
+class ScalesUnderAutocast(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.scale = 1024 if torch.is_autocast_enabled("cpu") else 1
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad / ctx.scale
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_under_autocast_the_gradient_is_the_same_where_nothing_is_cast(dtype: str) -> None:
+    """A value of a few digits may agree though all is computed otherwise."""
+    given = {"values": {"x": np.array([[[1.7578125, 1.03125], [1.8203125, 1.078125]]])}}
+    options: dict[str, Any] = {**given, "dtype": dtype, "others": {}}
+    assert not found(pairs, **options, cotangents=np.array([-2.796875]))
+    (faults,) = found(ScalesUnderAutocast.apply, **options, cotangents=np.ones((1, 2, 2))).values()
+    told = "the gradient of x is another of a forward under autocast, whose value is the same"
+    assert [fault.text for fault in faults] == [told]

@@ -391,3 +391,25 @@ def test_each_of_several_values_has_a_member_of_its_own(
 ) -> None:
     """A backward of one value knows nothing of what is taken for another."""
     assert judge(around(expr, [0.0], None, fed), [claim]).outcome is outcome
+
+
+LAYER = "maximum(outer(x, y), 0)"
+LAYER_SHAPES: dict[str, tuple[int, ...]] = {"x": (3,), "y": (4,)}
+FED = [1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0, -1.0]
+
+
+@pytest.mark.parametrize(
+    "claim, outcome",
+    [
+        ([0.0] * 4, Outcome.MEMBER),  # the slope 0 of all twelve, as torch has it
+        ([-1.5, 2.5, 4.5, 1.5], Outcome.MEMBER),  # as y comes from above
+        ([0.0, 0.0, 0.0, 2.25], Outcome.UNKNOWN),  # 2 at most: in doubt for other reasons
+    ],
+)
+def test_each_of_the_many_values_of_a_layer_has_a_member_of_its_own(
+    around: Any, claim: list[float], outcome: Outcome
+) -> None:
+    """Where all weights are 0 every value is at its kink: 2**12 choices of slopes."""
+    gradient = around(LAYER, [-1.0, 2.0, 0.5, 0.0, 0.0, 0.0, 0.0], LAYER_SHAPES, FED)
+    allowed = [1e-12] * len(claim)
+    assert gradient.judge(claim, allowed, range(3, 7)).outcome is outcome

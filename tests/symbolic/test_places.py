@@ -174,6 +174,15 @@ def test_what_an_input_with_a_gradient_reaches_stays_a_kink(formula: str, derive
         ("where(where(x > 0, x, y) == x, x, 0)", (3.0, 2.0), "regular", (1, 0)),
         ("where(where(x > 0, x, y) == x, x, 0)", (0.0, 0.0), "kink", None),
         ("where(x == 3, x, y)", (3.0, 2.0), "kink", None),
+        ("where(x > minimum(x, y), y, 2*x)", (1.0, 2.0), "regular", (2, 0)),
+        ("where(x >= minimum(x, y), y, 2*x)", (1.0, 2.0), "regular", (0, 1)),
+        ("where(x > minimum(x, y), y, 2*x)", (1.0, 1.0), "kink", None),
+        ("where(x > where(y > 0, x, 1), y, 2*x)", (1.0, 2.0), "regular", (2, 0)),
+        ("where(x > where(y > 0, 1, x), y, 2*x)", (1.0, 2.0), "kink", None),
+        ("abs(x - x) + abs(x - minimum(x, y)) + 3*x", (1.0, 2.0), "regular", (3, 0)),
+        ("abs(floor(x) - floor(x)) + x", (1.5, 2.0), "regular", (1, 0)),
+        ("abs(x - minimum(x, y)) + x", (1.0, 1.0), "kink", None),
+        ("where(x > detach(x), y, 2*x)", (1.0, 2.0), "kink", None),
     ],
 )
 def test_what_stays_as_it_is_is_no_kink(
@@ -185,7 +194,7 @@ def test_what_stays_as_it_is_is_no_kink(
 ) -> None:
     """A count of the elements above a threshold, say, where none of them is on it.
 
-    Or whether the largest of all is the largest.
+    So is the smallest number beside itself.
     """
     settled = derived(formula, XY).settle([*point, 1.0], format_of("float64"))
     assert settled.place.value == place

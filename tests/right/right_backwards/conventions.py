@@ -178,3 +178,20 @@ class RootOfPositivePart(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         inside, y = ctx.saved_tensors
         return torch.where(inside, grad_output / (2 * torch.where(inside, y, 1)), 0)
+
+
+class LayerOfRelus(torch.autograd.Function):
+    """Each of nine values has the slope 0 at its own kink: there are all of them where w is 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        y = (x @ w.T).relu()
+        ctx.save_for_backward(x, w, y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, w, y = ctx.saved_tensors
+        inner = grad_output * (y > 0)
+        return inner @ w, inner.T @ x

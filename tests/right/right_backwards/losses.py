@@ -197,3 +197,20 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
 def above_a_limit(x: Tensor, score: Tensor) -> Tensor:
     """By the double that is called 0.9, which is more than 9/10."""
     return torch.where(score > 0.9, x * x, x)
+
+
+def continuous_ranked_probability(x: Tensor, y: Tensor) -> Tensor:
+    """Of an ensemble; each member is compared with itself, too."""
+    return (x - y).abs().mean() - (x[:, None] - x[None, :]).abs().mean() / 2
+
+
+def gate_of_best_two(x: Tensor) -> Tensor:
+    """Of a mixture of experts."""
+    best, place = x.topk(2)
+    return torch.zeros_like(x).scatter(-1, place, best.softmax(-1))
+
+
+def pairs_of_two_views(x: Tensor, y: Tensor) -> Tensor:
+    """autocast takes norm and loss in float32; in bfloat16 the value may agree all the same."""
+    one, other = F.normalize(x, dim=1), F.normalize(y, dim=1)
+    return F.cross_entropy(one @ other.T / 0.5, torch.arange(len(x)))
