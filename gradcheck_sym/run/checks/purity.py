@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
 from typing import final
 
 import numpy as np
@@ -138,13 +137,12 @@ def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | No
 
 def _alike(subject: Subject) -> Dims | None:
     """Sizes at which two inputs have the same shape that have it by no name; None if none has."""
-    shapes = [entry.shape for entry in subject.spec.inputs if entry.name in subject.graded]
+    entries = [entry for entry in subject.spec.inputs if entry.name in subject.graded]
+    shapes = dict.fromkeys(entry.shape for entry in entries)
     dims = {dim.name: _SIDE for dim in subject.spec.dims if not dim.declared}
     dims = {dim.name: dim.small for dim in subject.spec.dims} | dims
-    for one, other in combinations(dict.fromkeys(shapes), 2):
-        if [dims.get(n, n) for n in one] == [dims.get(n, n) for n in other]:
-            return dims
-    return None
+    sizes = {entry.sizes(dims) for entry in entries}
+    return dims if len(sizes) < len(shapes) else None
 
 
 def _drawn(subject: Subject, purpose: str, dims: Dims, lanes: int) -> _Lanes | None:
