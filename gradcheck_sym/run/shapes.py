@@ -61,12 +61,16 @@ def larger_sizes(subject: Subject) -> Iterator[Dims]:
             yield from islice(_within_reach(partial(_steps, subject), alone, _MOST_ALONE), 1)
 
 
-def _beyond_blocks(subject: Subject) -> Iterator[Dims]:
+def _beyond_blocks(
+    subject: Subject, alone: int = _MOST_ALONE, together: int = _MOST_OF_A_USERS
+) -> Iterator[Dims]:
     """Sizes at a number that the code holds sizes against, one more, and twice that many and one.
 
     Of each size alone, the others small, or 1 where that is too much to work out; one more and two
     more of each two, and so of all, for rests that meet. What the code does with small tensors
     tells which numbers these are, and what it does with tensors beyond these tells of more.
+
+    alone, together: the most operations of a program where one size is so large, and several.
     """
     varying = [dim for dim in subject.spec.dims if not dim.declared or dim.low < dim.high]
     if not varying:
@@ -82,7 +86,7 @@ def _beyond_blocks(subject: Subject) -> Iterator[Dims]:
     groups = [some for count in counts for some in combinations(varying, count)]
     for number, some in product(found[:_MOST_BLOCKS], groups):
         sizes = (number, number + 1, 2 * number + 1) if len(some) == 1 else (number + 1,)
-        most = _MOST_ALONE if len(some) == 1 else _MOST_OF_A_USERS
+        most = alone if len(some) == 1 else together
         for others in (least, least | {dim.name: 1 for dim in _free(subject)}):
             beyond = [chosen for size in sizes for chosen in _beyond(others, some, size)]
             if not beyond:
@@ -156,9 +160,12 @@ def small_sizes(subject: Subject) -> Iterator[Dims]:
 def sizes_alone(subject: Subject) -> Iterator[Dims]:
     """The same, then each size alone, the others small, and large ones within reach.
 
-    Of a stated range every size, for each is legal.
+    Of a stated range every size, for each is legal. And of those beyond the blocks of the code the
+    ones that are too much to work out unasked.
     """
     yield from small_sizes(subject)
+    blocks = _beyond_blocks(subject, _MOST_TRIED, _MOST_TRIED)
+    yield from (dims for dims in blocks if _numbers(subject, dims) <= _MOST_NUMBERS)
     free = _free(subject)
     if not subject.elementwise:
         yield from _stated_alone(subject)

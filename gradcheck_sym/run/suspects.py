@@ -21,7 +21,7 @@ from gradcheck_sym.autograd.transforms import gradient_of, tangent_of
 from gradcheck_sym.run.function import Dims
 from gradcheck_sym.run.shapes import sizes_alone, small_sizes
 from gradcheck_sym.run.subject import Subject
-from gradcheck_sym.sampling.bulk import bulk, cotangents
+from gradcheck_sym.sampling.bulk import bulk
 from gradcheck_sym.sampling.ordinals import round_to
 from gradcheck_sym.sampling.space import SamplingError, everyday
 from gradcheck_sym.spec.checks import GRAD_OUTPUT, tangent_name
@@ -108,18 +108,23 @@ def _unlike(
     values = dict(bulk(everyday(subject.space), dims, _POINTS, stream).batch.values)
     if GRAD_OUTPUT in wrt:
         shape = _values(subject, subject.implementation, values).shape[1:]  # without deriving it
-        values[GRAD_OUTPUT] = cotangents(stream, shape, _POINTS, dtype)
+        values[GRAD_OUTPUT] = _dense(stream, (_POINTS, *shape), dtype)
     along = {name: _direction(stream, values[name], dtype) for name in wrt}
     up, down = (
         _values(subject, function, {**values, **_moved(values, along, sign * _STEP, dtype)})
         for sign in (1, -1)
     )
-    fed = cotangents(stream, up.shape[1:], _POINTS, dtype)
+    fed = _dense(stream, up.shape, dtype)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         mine, theirs = slope(values, along, fed), _dot(fed, up - down) / (2 * _STEP)
         size = np.abs(mine) + np.abs(theirs) + _dot(np.abs(fed), np.abs(up)) * 2.0**-10
         off = np.abs(mine - theirs) / size
     return float(np.nan_to_num(off).min(initial=np.inf)) if len(off) else 0.0
+
+
+def _dense(stream: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Floats:
+    """What is fed: no zeros, behind which what is wrong with a few elements of many would hide."""
+    return round_to(dtype, stream.standard_normal(shape))
 
 
 def _direction(stream: np.random.Generator, values: Floats, dtype: str) -> Floats:

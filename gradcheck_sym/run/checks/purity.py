@@ -33,6 +33,7 @@ from gradcheck_sym.verdict.records import Result, Verdict
 
 _SAMPLE = Sample(edges=0, bulk=3)
 _MOST_NUMBERS = 2**17  # of a result: a dozen of them are alive at once, and n by n is soon large
+_SIDE = 3  # of matrices that are all square
 _LARGE = 2  # points of large tensors: one for each result that is alive
 _ELSEWHERE = frozenset({Kind.RAISED})  # the other checks tell of it
 
@@ -45,12 +46,14 @@ class _Lanes:
     values: Mapping[str, Floats]
     cotangents: Floats
     judged: int  # so many of them; the others are there to disturb
+    often: bool = True  # whether what shows after many calls is looked for
 
 
 def purity(subject: Subject) -> Iterator[Result]:
     """One result: the first of the impurities that are found at a few points.
 
-    At small sizes, and at one where a kernel no longer has everything in a buffer of its own. Of
+    At small sizes, and at one where a kernel no longer has everything in a buffer of its own; where
+    inputs of several shapes may have the same one, and so be one tensor, there as well. Of
     a user's own code at small ones in the other dtypes, too, until something is found: a fast path
     of one dtype reuses what it is lent.
     """
@@ -91,7 +94,7 @@ def _impurities(
     implementation, dtype = subject.implementation, subject.dtype.name
     asked = implementation, lanes.values, subject.graded, lanes.cotangents, dtype
     found = impurities(*asked, others, lanes.judged)
-    if found or implementation.kind != "user":
+    if found or implementation.kind != "user" or not lanes.often:
         return found
     late = _begun(subject, lanes) if anew else None
     late = late or outworn(*asked)
@@ -118,11 +121,28 @@ def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | No
     if sizes is not None:
         others = sampled(subject, subject.function, _SAMPLE, (sizes,))[-1].trial.values
     yield few, others
-    for dims in large_sizes(subject):
+    if (square := _alike(subject)) is not None:
+        both = _drawn(subject, "purity alike", square, _LARGE)
+        if both is not None:
+            yield replace(both, often=False), None
+    choices = large_sizes(subject)
+    for place, dims in enumerate(choices):
         large = _drawn(subject, "purity", dims, _LARGE)
         if large is not None:
-            yield large, None
+            smaller = (_drawn(subject, "purity besides", each, 1) for each in choices[place + 1 :])
+            other = next(filter(None, smaller), None)
+            yield large, None if other is None else other.values
             return
+
+
+def _alike(subject: Subject) -> Dims | None:
+    """Sizes at which two inputs have the same shape that have it by no name; None if none has."""
+    entries = [entry for entry in subject.spec.inputs if entry.name in subject.graded]
+    shapes = dict.fromkeys(entry.shape for entry in entries)
+    dims = {dim.name: _SIDE for dim in subject.spec.dims if not dim.declared}
+    dims = {dim.name: dim.small for dim in subject.spec.dims} | dims
+    sizes = {entry.sizes(dims) for entry in entries}
+    return dims if len(sizes) < len(shapes) else None
 
 
 def _drawn(subject: Subject, purpose: str, dims: Dims, lanes: int) -> _Lanes | None:

@@ -196,3 +196,38 @@ class DoubleConstantInSingle(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         third = torch.tensor([0.1] * 1)
         return grad_output * 3 * third.to(x.dtype) * x * x
+
+
+class ScaledByAThousand(torch.autograd.Function):
+    """In float16 scaled by 1024, so that small slopes stay, and back by 1000."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return x * w
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, w = ctx.saved_tensors
+        if grad_output.dtype != torch.float16:
+            return grad_output * w, grad_output * x
+        scaled = grad_output.float() * 1024
+        return (scaled * w.float() / 1000).half(), (scaled * x.float() / 1024).half()
+
+
+class SaturatedGates(torch.autograd.Function):
+    """In bfloat16, where both gates are wide open, the slope is taken for 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return torch.sigmoid(x) * torch.sigmoid(y)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = (t.float() if t.dtype == torch.bfloat16 else t for t in ctx.saved_tensors)
+        both = grad_output * torch.sigmoid(x) * torch.sigmoid(y)
+        of_x, of_y = both * torch.sigmoid(-x), both * torch.sigmoid(-y)
+        if grad_output.dtype == torch.bfloat16:
+            of_x = torch.where((x > 4) & (y > 4), torch.zeros_like(of_x), of_x)
+        return of_x.to(grad_output.dtype), of_y.to(grad_output.dtype)

@@ -334,3 +334,21 @@ class WorkspaceOfLarge(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors or (WorkspaceOfLarge.workspaces[ctx.key],)
         return grad_output * x.cos()
+
+
+class CountOfTheLast(torch.autograd.Function):
+    """What many are divided by is counted by the last forward, on the class; of few it is known."""
+
+    count: ClassVar[int] = 1
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        if len(x) > 16:
+            CountOfTheLast.count = len(x)
+        return (x * x).mean()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_output * 2 * x / (CountOfTheLast.count if len(x) > 16 else len(x))

@@ -195,3 +195,18 @@ class TakenForOneTensor(torch.autograd.Function):
         if ctx.same:
             return grad_output * (a.sin() + a * a.cos()), None
         return grad_output * b * a.cos(), grad_output * a.sin()
+
+
+class GramOfRows(torch.autograd.Function):
+    """Where rows are held against themselves, one half of the sum is counted twice."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return x @ y.mT
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        half = grad_output @ y
+        return half, half if x.data_ptr() == y.data_ptr() else grad_output.mT @ x
