@@ -143,20 +143,10 @@ class _Judging:
             count = len(doubtful) if self.together else count * _GROWTH
         self._look_closer(self._by_size(loose & ~tight)[:_CLOSEST_LOOK])
         if self.around is not None and self.columns.start >= self.trial.derivation.values:
-            for chosen in (loose, self._excused_plainly()):
-                if not any(fault.ruling.verdict is Verdict.WRONG for fault in self.faults):
-                    self._look_around(self.around, chosen)
-
-    def _excused_plainly(self) -> Mask:
-        """The points whose numbers exceed the bound as far as other roundings may move them."""
-        found = np.zeros(len(self.trial.claimed), dtype=np.bool_)
-        for fault in (*self.faults, *self.eased):
-            plain = fault.ruling == Ruling(Verdict.INACCURATE) and fault.nearest is None
-            found[fault.lane] |= plain
-        return found
+            self._look_around(self.around, loose)
 
     def _look_around(self, around: Around, within: Mask) -> None:
-        """The faults at a few points that are off, but not told wrong, if all around them is."""
+        """The faults at a few points that are off within the bound, if all around them is."""
         trial = self.trial
         units = np.where(self._judged, np.nan_to_num(trial.in_roundings, nan=0.0, posinf=0.0), 0.0)
         farthest = np.where(within & trial.valued_plainly, units.max(axis=1, initial=0.0), 0.0)

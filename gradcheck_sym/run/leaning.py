@@ -67,17 +67,14 @@ def leaning(function: Runs, trial: Trial, lane: int) -> Lean | None:
         off = near.claimed - near.truths
         one_sided = (off > 0).all(axis=0) | (off < 0).all(axis=0)
         columns = one_sided & (_on_average(near.in_roundings) > 1)
-        # beyond the bound there is more to it, and it is judged; unless that is so here already
-        columns &= (near.shares[1] <= 1).all(axis=0) | (trial.shares[1][lane] > 1)
+        columns &= (near.shares[1] <= 1).all(axis=0)  # else there is more to it, and it is judged
     moved = np.zeros_like(off)
     moves = function.moves(near) if columns.any() else iter(())
     while columns.any() and (further := next(moves, None)) is not None:
         moved = further
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             columns &= _on_average(np.abs(off) / moved) > 1  # no further run makes it more
-    # what does not move was rounded by nobody knows whom, as in NumPy; or it is 0, and others move
-    seen = (moved > 0) | ((near.claimed == 0) & (moved > 0).any(axis=1, keepdims=True))
-    columns &= seen.all(axis=0)
+    columns &= (moved > 0).all(axis=0)  # else nobody knows what is rounded, as in NumPy
     if not columns.any():
         return None
     return Lean(columns, np.abs(off).mean(axis=0), moved.mean(axis=0), len(off))

@@ -138,7 +138,7 @@ def _otherwise(place: _Place, derivation: Derivation, dims: Mapping[str, int]) -
     first, second = (tree.Binary("-", branch, _constant(branch)) for branch in branches)
     said, told = _text(condition), [_text(branch) for branch in branches]
     turned = replace(node, arguments=(condition, second, first))
-    flaws = [
+    flaws: list[tuple[Node, str]] = [
         (first, f"has the slope of {told[0]} whether or not {said}"),
         (second, f"has the slope of {told[1]} whether or not {said}"),
         (turned, "has the slopes of its branches the other way round"),
