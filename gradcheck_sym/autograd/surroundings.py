@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -154,18 +154,21 @@ def autocast(point: Point) -> Iterator[Impurity]:
     value, expected = point.answer()
     usual, under = _Operations(), _Operations()
     try:
-        with usual:
-            point.graph()
         with torch.autocast("cpu", torch.bfloat16), under:
             graph = point.graph()
         found = copied(graph.pull())
+        if not same(graph.value, value):
+            return
+        with usual:
+            point.graph()
     except RAISED:
         return
-    if same(graph.value, value) and usual.seen == under.seen:
+    if usual.seen == under.seen:
         told = "of a forward under autocast, whose value is the same"
         yield from _differing(point.wrt, (value, value), (found, expected), told)
 
 
+@final
 class _Operations(EagerMode):  # type: ignore[no-untyped-call]
     """Notes each operation, casts among them."""
 
@@ -174,6 +177,7 @@ class _Operations(EagerMode):  # type: ignore[no-untyped-call]
         self.seen: list[str] = []
 
     def carry_out(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The operation as it is."""
         self.seen.append(str(func))
         return func(*args, **kwargs)
 

@@ -182,10 +182,7 @@ class Generalized:
             return Membership(outcome, words.range_of(face, inside), words.any_limit(face, inside))
         bounds = tuple(Fraction(a) if math.isfinite(a) else Fraction(0) for a in allowed)
         claimed = Claim(tuple(values), bounds, self._approach.dtype.max)
-        if face.jumps:  # whatever is found, it cannot be outside
-            where, certain = contained(_projected(face.points, inside), claimed), False
-        else:
-            where, certain = _search(face, inside, claimed)
+        where, certain = _search(face, inside, claimed)
         if where.outcome is Outcome.MEMBER:
             return Membership(
                 where.outcome, words.which(face, inside, claimed, where), where.nearest
@@ -249,7 +246,7 @@ def _search(face: Face, inside: Sequence[int], claim: Claim) -> tuple[Contained,
     of branches reaches the claim; or every line led to the limit that it pointed towards.
     """
     where = contained(_projected(face.points, inside), claim)
-    if face.size == 1 or face.regular:
+    if face.size == 1 or face.regular or face.jumps:  # where it jumps, nothing is outside
         return where, True
     wider: list[_Look] = [_alone, _towards, _everywhere]
     for _ in range(_ROUNDS + face.size):

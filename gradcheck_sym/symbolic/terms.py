@@ -80,6 +80,10 @@ class _Place:
         """Tells it from every other part, which may read the same."""
         return f"{self.let} {self.at}"
 
+    def with_slope_of(self, moved: Node) -> Spec:
+        """The spec with the same value there, and the slope of what is 0."""
+        return self.with_part(tree.Binary("+", _constant(self.node), moved))
+
     def with_part(self, new: Node) -> Spec:
         """The spec with another part there."""
         if self.let is None:
@@ -100,10 +104,7 @@ def _of_parts(spec: Spec, derivation: Derivation, dims: Mapping[str, int]) -> It
             yield Variant(f"the dependence through {place.said}", True, held, place.key)
         inner = _argument(place.node, _moving(spec))
         if inner is not None:
-            straight = tree.Binary(
-                "+", _constant(place.node), tree.Binary("-", inner, _constant(inner))
-            )
-            slopeless = _derived(place.with_part(straight), derivation, dims)
+            slopeless = _derived(place.with_slope_of(_moves(inner)), derivation, dims)
             if slopeless is not None:
                 words = f"the slope of {_text(place.node)} by {_text(inner)}"
                 yield Variant(words, False, slopeless, place.key)
@@ -119,10 +120,8 @@ def _mistaken(
     if function not in _BY_VALUE:
         return
     slope = _by_value(function, _constant(inner))
-    moved = tree.Binary("*", slope, tree.Binary("-", inner, _constant(inner)))
-    found = _derived(
-        place.with_part(tree.Binary("+", _constant(place.node), moved)), derivation, dims
-    )
+    moved = tree.Binary("*", slope, _moves(inner))
+    found = _derived(place.with_slope_of(moved), derivation, dims)
     if found is not None:
         words = f"the slope of {_text(place.node)}, {_BY_VALUE[function]} of its value y,"
         flaw = f"is taken of {_text(inner)} instead"
@@ -135,7 +134,7 @@ def _otherwise(place: _Place, derivation: Derivation, dims: Mapping[str, int]) -
     if not isinstance(node, tree.Call) or node.function != "where" or len(node.arguments) != 3:
         return
     condition, *branches = node.arguments
-    first, second = (tree.Binary("-", branch, _constant(branch)) for branch in branches)
+    first, second = map(_moves, branches)
     said, told = _text(condition), [_text(branch) for branch in branches]
     turned = replace(node, arguments=(condition, second, first))
     flaws: list[tuple[Node, str]] = [
@@ -146,9 +145,7 @@ def _otherwise(place: _Place, derivation: Derivation, dims: Mapping[str, int]) -
     for moved, flaw in flaws:
         if not tree.names(moved) & moving:
             continue
-        found = _derived(
-            place.with_part(tree.Binary("+", _constant(node), moved)), derivation, dims
-        )
+        found = _derived(place.with_slope_of(moved), derivation, dims)
         if found is not None:
             yield Variant(_text(node), False, found, place.key, flaw, branch=True)
 
@@ -246,6 +243,11 @@ def _argument(node: Node, moving: frozenset[str]) -> Node | None:
 
 def _constant(node: Node) -> Node:
     return tree.Call("detach", (node,))
+
+
+def _moves(node: Node) -> Node:
+    """What is 0 and has the slope of a part."""
+    return tree.Binary("-", node, _constant(node))
 
 
 def _with(value: Expression, at: Path, new: Node) -> Expression:

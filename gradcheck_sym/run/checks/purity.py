@@ -138,9 +138,8 @@ def _lanes(subject: Subject) -> Iterator[tuple[_Lanes, Mapping[str, Floats] | No
 def _alike(subject: Subject) -> Dims | None:
     """Sizes at which two inputs have the same shape that have it by no name; None if none has."""
     entries = [entry for entry in subject.spec.inputs if entry.name in subject.graded]
-    shapes = dict.fromkeys(entry.shape for entry in entries)
-    dims = {dim.name: _SIDE for dim in subject.spec.dims if not dim.declared}
-    dims = {dim.name: dim.small for dim in subject.spec.dims} | dims
+    shapes = {entry.shape for entry in entries}
+    dims = {dim.name: dim.small if dim.declared else _SIDE for dim in subject.spec.dims}
     sizes = {entry.sizes(dims) for entry in entries}
     return dims if len(sizes) < len(shapes) else None
 
