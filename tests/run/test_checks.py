@@ -277,13 +277,18 @@ def test_what_is_no_vector_is_judged_number_by_number(results_of: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "expr, call", [("atan(x)", "torch.atan"), ("x*erfc(-x/sqrt(2))/2", "F.gelu")]
+    "expr, call",
+    [
+        ("atan(x)", "torch.atan(x)"),
+        # by operations of their own: whether F.gelu halves first, the processor decides
+        ("x*erfc(-x/sqrt(2))/2", "x*torch.erfc(-x/1.4142135623730951)/2"),
+    ],
 )
 def test_many_points_that_overflow_are_counted_as_each_alone(
     expr: str, call: str, results_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """x*x in the slope of atan, the product before it is halved: nobody stated a bounded domain."""
-    text = f"inputs: {{x: {{shape: [n]}}}}\nexpr: {expr}\ntorch: {call}(x)\n"
+    text = f"inputs: {{x: {{shape: [n]}}}}\nexpr: {expr}\ntorch: {call}\n"
     together = results_of(text, checks=("dtypes",))
     monkeypatch.setattr(judge_module, "_MANY", 10**9)
     alone = results_of(text, checks=("dtypes",))
